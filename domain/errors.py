@@ -1,0 +1,33 @@
+"""Everything that can go wrong, in one tree.
+
+JobtailError
+├── InvalidInput          the caller sent something that cannot be; the message says what to do
+├── NotFound              no such thing
+├── Unavailable           Postgres or the channel is away; the same call may succeed later
+└── StorageFault          Postgres refused what should have been fine: a defect of ours
+"""
+
+
+class JobtailError(Exception):
+    """The root of the tree."""
+
+
+class InvalidInput(JobtailError):
+    """The caller sent something that cannot be."""
+
+
+class NotFound(JobtailError):
+    """There is no such thing."""
+
+    def __init__(self, kind: str, key: str) -> None:
+        super().__init__(f"there is no {kind} {key!r}")
+        self.kind = kind
+        self.key = key
+
+
+class Unavailable(JobtailError):
+    """A resource is away. Nothing is known to have been stored; a numbered batch may be sent again."""
+
+
+class StorageFault(JobtailError):
+    """Postgres refused a statement for a reason that sending it again does not cure."""

@@ -1,0 +1,100 @@
+"""What a filter means, on a row in memory. persistence/ says the same in SQL; a property test holds the two equal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from jobtail.events import JobStatus, LogLevel
+
+from domain.logs import TaskLog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFilter:
+    """Lines that satisfy everything that is set. None sets nothing, an empty set matches no line."""
+
+    levels: frozenset[LogLevel] | None = None
+    min_level: LogLevel | None = None
+    stages: frozenset[str] | None = None
+    task_ids: frozenset[str] | None = None
+    """A stage's own lines have the stage's name as their task."""
+    execution_id: str | None = None
+    since: datetime | None = None
+    """Inclusive."""
+    until: datetime | None = None
+    """Exclusive."""
+    search: str | None = None
+    """A plain substring of the message, whatever its case."""
+    metadata: Mapping[str, Any] | None = None
+    """An object that the line's metadata contains, as jsonb's @> understands it."""
+
+    @property
+    def is_countable(self) -> bool:
+        """Whether the kept counts by stage, task and level can answer it."""
+        return all(
+            part is None for part in (self.execution_id, self.since, self.until, self.search or None, self.metadata)
+        )
+
+    @property
+    def wanted_levels(self) -> frozenset[LogLevel]:
+        levels = frozenset(LogLevel) if self.levels is None else self.levels
+        return frozenset(level for level in levels if self.min_level is None or level >= self.min_level)
+
+    def matches(self, row: TaskLog) -> bool:
+        return (
+            row.level in self.wanted_levels
+            and (self.stages is None or row.stage in self.stages)
+            and (self.task_ids is None or (row.task_id or row.stage) in self.task_ids)
+            and (self.execution_id is None or row.execution_id == self.execution_id)
+            and (self.since is None or row.timestamp >= self.since)
+            and (self.until is None or row.timestamp < self.until)
+            and (self.search is None or fold_case(self.search) in fold_case(row.message))
+            and (self.metadata is None or (row.metadata is not None and contains(row.metadata, self.metadata)))
+        )
+
+
+EVERYTHING = LogFilter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Jobs that satisfy everything that is set."""
+
+    statuses: frozenset[JobStatus] | None = None
+    handler_names: frozenset[str] | None = None
+    execution_id: str | None = None
+    parent_job_id: str | None = None
+    created_since: datetime | None = None
+    """Inclusive."""
+    created_until: datetime | None = None
+    """Exclusive."""
+    search: str | None = None
+    """A plain substring of the job id, the handler's name, the source or the error, whatever its case."""
+    has_errors: bool | None = None
+    """Whether a line at ERROR or above was captured."""
+
+
+ANY_JOB = JobFilter()
+
+
+def fold_case(text: str) -> str:
+    """Lower each character by itself, as Postgres does: Python's lower() knows final sigmas and one-to-many forms."""
+    if text.isascii():
+        return text.lower()
+    return "".join(low if len(low := character.lower()) == 1 else low[0] for character in text)
+
+
+def contains(whole: Any, part: Any) -> bool:
+    """Tell whether a JSON value contains another, by the rules of jsonb's @>."""
+    match whole, part:
+        case Mapping(), Mapping():
+            return all(key in whole and contains(whole[key], item) for key, item in part.items())
+        case ((list() | tuple()), (list() | tuple())):
+            return all(any(contains(candidate, item) for candidate in whole) for item in part)
+        case (bool(), _) | (_, bool()):
+            return whole is part
+        case _:
+            return bool(whole == part)

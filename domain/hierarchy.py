@@ -1,0 +1,112 @@
+"""Stages and tasks, and how their statuses follow from what was captured.
+
+The counters and times of a task are stored; the status of a stage is not, unless the job stated it: it follows from the
+lines, from the stages that came later, and from how the job ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobtail.events import JobStatus, TaskStatus
+
+from domain.jobs import Job, LogCounts
+
+_ENDS = {
+    JobStatus.COMPLETED: TaskStatus.COMPLETED,
+    JobStatus.FAILED: TaskStatus.FAILED,
+    JobStatus.CANCELLED: TaskStatus.CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageRecord:
+    """What is stored of a stage, over all of its tasks."""
+
+    job_id: str
+    name: str
+    first_seq: int
+    started_at: datetime
+    last_at: datetime
+    task_count: int
+    log_counts: LogCounts
+    own_failures: int
+    """Lines of the stage itself at ERROR or above."""
+    stated: TaskStatus | None
+    """The status that the job stated for the stage, if it did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRecord:
+    """What is stored of a task. The task named as its stage holds the lines of the stage itself."""
+
+    job_id: str
+    stage: str
+    task_id: str
+    name: str | None
+    stated: TaskStatus | None
+    result: str | None
+    first_seq: int
+    started_at: datetime
+    last_at: datetime
+    finished_at: datetime | None
+    log_counts: LogCounts
+
+    @property
+    def is_stage_itself(self) -> bool:
+        return self.task_id == self.stage
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    record: StageRecord
+    status: TaskStatus
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    record: TaskRecord
+    status: TaskStatus
+    finished_at: datetime | None
+
+
+def stages_of(job: Job, records: Sequence[StageRecord]) -> list[Stage]:
+    """Give every stage its status and end. `records` are all stages of the job, in order of first occurrence."""
+    ends: list[datetime | None] = [record.started_at for record in records[1:]]
+    ends.append(job.finished_at)
+    return [
+        _stage(job, record, next_at, is_latest=record is records[-1])
+        for record, next_at in zip(records, ends, strict=True)
+    ]
+
+
+def _stage(job: Job, record: StageRecord, next_at: datetime | None, *, is_latest: bool) -> Stage:
+    status = record.stated or _stage_status(job, record, is_latest=is_latest)
+    if status is TaskStatus.RUNNING:
+        return Stage(record, status, None)
+    return Stage(record, status, max(record.last_at, next_at or record.last_at))
+
+
+def _stage_status(job: Job, record: StageRecord, *, is_latest: bool) -> TaskStatus:
+    if record.own_failures:
+        return TaskStatus.FAILED
+    if not is_latest:
+        return TaskStatus.COMPLETED
+    return _ENDS.get(job.status, TaskStatus.RUNNING)
+
+
+def task_of(stage: Stage, record: TaskRecord) -> Task:
+    """Give a task its status and end: what the job stated, else what its lines and its stage tell."""
+    if record.is_stage_itself:
+        return Task(record, stage.status, stage.finished_at)
+    if record.stated is not None:
+        return Task(record, record.stated, record.finished_at)
+    if record.log_counts.failures:
+        return Task(record, TaskStatus.FAILED, record.last_at)
+    if stage.status is TaskStatus.RUNNING:
+        return Task(record, TaskStatus.RUNNING, None)
+    status = TaskStatus.CANCELLED if stage.status is TaskStatus.CANCELLED else TaskStatus.COMPLETED
+    return Task(record, status, record.last_at)

@@ -1,0 +1,53 @@
+"""A stored line, and the text that can be stored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from jobtail.events import LogLevel
+
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""What a Postgres text cannot hold: NUL, and surrogates that stand alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskLog:
+    """One line of a job as it is stored."""
+
+    job_id: str
+    seq: int
+    execution_id: str | None
+    stage: str
+    task_id: str | None
+    """None for a line of the stage itself."""
+    timestamp: datetime
+    """When the job said it, by the worker's clock."""
+    recorded_at: datetime
+    """When it was stored, by the database's clock."""
+    level: LogLevel
+    message: str
+    metadata: Mapping[str, Any] | None
+
+
+def storable(text: str) -> str:
+    """Replace what Postgres cannot hold by something that is seen: NUL by U+2400, a lone surrogate by U+FFFD."""
+    if text.isascii() and "\x00" not in text:
+        return text
+    return UNSTORABLE.sub(lambda found: "\u2400" if found[0] == "\x00" else "\ufffd", text)
+
+
+def storable_json(value: Any) -> Any:
+    """Apply `storable` to every string and key of a JSON value."""
+    match value:
+        case str():
+            return storable(value)
+        case Mapping():
+            return {storable(str(key)): storable_json(item) for key, item in value.items()}
+        case list() | tuple():
+            return [storable_json(item) for item in value]
+        case _:
+            return value

@@ -1,0 +1,70 @@
+"""Pages by keyset, in both directions, as Relay's connections ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from domain.errors import InvalidInput
+
+MAX_PAGE_SIZE = 1000
+DEFAULT_PAGE_SIZE = 100
+
+Item = TypeVar("Item")
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True, slots=True)
+class Window(Generic[Key]):
+    """At most `limit` items between two keys, both exclusive: the first ones, or with `backward` the last ones.
+
+    Items come in the order of the list in both cases.
+    """
+
+    limit: int
+    after: Key | None = None
+    before: Key | None = None
+    backward: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    items: Sequence[Item]
+    has_next: bool
+    has_previous: bool
+
+
+def window(
+    *,
+    first: int | None = None,
+    after: Key | None = None,
+    last: int | None = None,
+    before: Key | None = None,
+    default: int = DEFAULT_PAGE_SIZE,
+) -> Window[Key]:
+    """Read Relay's arguments.
+
+    Raises:
+        InvalidInput: for `first` together with `last`, and for a page size out of bounds.
+    """
+    if first is not None and last is not None:
+        raise InvalidInput("give first or last, not both")
+    for name, size in (("first", first), ("last", last)):
+        if size is not None and not 0 <= size <= MAX_PAGE_SIZE:
+            raise InvalidInput(f"{name} must be between 0 and {MAX_PAGE_SIZE}, not {size}")
+    limit = first if first is not None else last if last is not None else default
+    return Window(limit=limit, after=after, before=before, backward=last is not None)
+
+
+def page_of(rows: Sequence[Item], asked: Window[Key]) -> Page[Item]:
+    """Make a page of up to `limit + 1` rows that were read in the direction of the window.
+
+    On the side that was read from, whether there is more is known by that one row too many. On the other side there
+    is something if the window had a bound there, since a cursor names an item that exists.
+    """
+    items = list(rows[: asked.limit])
+    more = len(rows) > asked.limit
+    if asked.backward:
+        return Page(items[::-1], has_next=asked.before is not None, has_previous=more)
+    return Page(items, has_next=more, has_previous=asked.after is not None)

@@ -1,0 +1,132 @@
+"""What the domain asks of the world around it. Adapters live in persistence/, fakes beside the contract tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from jobtail.events import JobStatus
+
+from domain.batches import AlreadyAt, Appended, JobBatch
+from domain.filters import JobFilter, LogFilter
+from domain.hierarchy import StageRecord, TaskRecord
+from domain.jobs import Job
+from domain.logs import TaskLog
+from domain.pages import Page, Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """What the doorbell says after a commit: a job has changed, and which lines are new."""
+
+    job_id: str
+    first_seq: int
+    last_seq: int
+    """The job's newest seq after the commit; below `first_seq` where no line was stored."""
+    status: JobStatus
+    rows: tuple[TaskLog, ...] = ()
+    """The new lines, all of them or, where they are too large to carry, none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resync:
+    """The channel was away: announcements may have been missed, so look at the database."""
+
+
+class LogChannel(Protocol):
+    """Carries announcements between processes. One that is lost, doubled or late costs time, never a line."""
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether announcements are flowing now."""
+
+    def publish(self, announcement: Announcement) -> None:
+        """Hand it over for sending. Never blocks and never raises; over its bound the oldest are forgotten."""
+
+    def signals(self) -> AsyncIterator[Announcement | Resync]:
+        """Everything announced by any process, this one too. For one consumer in a process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPageRequest:
+    """Jobs by creation, the newest first; the key is (created_at, job_id)."""
+
+    window: Window[tuple[datetime, str]]
+    filter: JobFilter
+
+
+class JobStore(Protocol):
+    async def get(self, job_ids: Sequence[str]) -> Mapping[str, Job]:
+        """Load jobs by id. Ids that are unknown are left out."""
+
+    async def pages(self, requests: Sequence[JobPageRequest]) -> Sequence[Page[Job]]:
+        """Load pages in one statement, in the order of the requests."""
+
+    async def matching(self, job_ids: Sequence[str], job_filter: JobFilter) -> Sequence[Job]:
+        """Load those of the jobs that match, in order of creation, the oldest first."""
+
+    async def count(self, job_filter: JobFilter) -> int:
+        """Count the jobs that match."""
+
+    async def positions(self, job_ids: Sequence[str], *, active_since: datetime | None) -> Mapping[str, JobPosition]:
+        """Tell how far jobs are: those named and, given a time, all that are unfinished or finished since then."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobPosition:
+    """How far a job is. Equal positions mean that nothing has changed."""
+
+    last_seq: int
+    status: JobStatus
+    progress: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskPageRequest:
+    """Tasks of a stage by first occurrence; the key is (first_seq, started_at, task_id)."""
+
+    job_id: str
+    stage: str
+    window: Window[tuple[int, datetime, str]]
+
+
+class TaskStore(Protocol):
+    async def stages(self, job_ids: Sequence[str]) -> Mapping[str, Sequence[StageRecord]]:
+        """Load all stages of each job, in order of first occurrence."""
+
+    async def pages(self, requests: Sequence[TaskPageRequest]) -> Sequence[Page[TaskRecord]]:
+        """Load pages in one statement, in the order of the requests."""
+
+    async def get(self, job_id: str, stage: str, task_id: str) -> TaskRecord | None:
+        """Load one task."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogScope:
+    """Where lines are looked for: a job, or a stage or a task of it."""
+
+    job_id: str
+    stage: str | None = None
+    task_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPageRequest:
+    """Lines of a job in order of seq; the key is the seq."""
+
+    scope: LogScope
+    window: Window[int]
+    filter: LogFilter
+
+
+class LogStore(Protocol):
+    async def append(self, batch: JobBatch) -> Appended | AlreadyAt:
+        """Store a job's batch, all or nothing, and commit."""
+
+    async def pages(self, requests: Sequence[LogPageRequest]) -> Sequence[Page[TaskLog]]:
+        """Load pages in one statement, in the order of the requests."""
+
+    async def count(self, scope: LogScope, log_filter: LogFilter) -> int:
+        """Count the lines that match, from the kept counters where the filter allows it."""
