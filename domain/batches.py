@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from domain.jobs import LogCounts
+from domain.logs import storable, storable_json
 from jobtail.events import (
     MAIN_STAGE,
     Event,
@@ -21,9 +23,6 @@ from jobtail.events import (
     TaskChanged,
     TaskStatus,
 )
-
-from domain.jobs import LogCounts
-from domain.logs import storable, storable_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jobtail.events import JobStatus, LogLevel
-
 from domain.logs import TaskLog
+from jobtail.events import JobStatus, LogLevel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobtail.events import JobStatus, TaskStatus
-
 from domain.jobs import Job, LogCounts
+from jobtail.events import JobStatus, TaskStatus
 
 _ENDS = {
     JobStatus.COMPLETED: TaskStatus.COMPLETED,

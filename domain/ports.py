@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from jobtail.events import JobStatus
-
 from domain.batches import AlreadyAt, Appended, JobBatch
 from domain.filters import JobFilter, LogFilter
 from domain.hierarchy import StageRecord, TaskRecord
 from domain.jobs import Job
 from domain.logs import TaskLog
 from domain.pages import Page, Window
+from jobtail.events import JobStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Postgres and the channel, behind the ports of the domain."""

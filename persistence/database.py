@@ -1,0 +1,89 @@
+"""One way to Postgres for all stores: a pool, translated errors, and a second try where a pooled connection was dead."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Self, TypeVar
+
+import asyncpg
+from sqlalchemy import Row, Select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql import CompoundSelect
+
+from domain.errors import Unavailable
+from persistence.engine import create_engine
+from persistence.errors import translated
+
+Result = TypeVar("Result")
+
+
+class Database:
+    """Owns the pool. An async context manager."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.engine: AsyncEngine = create_engine(url, pool_size=pool_size)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.engine.dispose()
+
+    async def read(self, query: Select[Any] | CompoundSelect[Any]) -> Sequence[Row[Any]]:
+        """Run a query and load all of its rows.
+
+        A connection may have died while it lay in the pool, so a read that finds Postgres away is tried once more.
+        """
+
+        async def run(connection: AsyncConnection) -> Sequence[Row[Any]]:
+            rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
+            return rows
+
+        try:
+            return await self._connected(run)
+        except Unavailable:
+            return await self._connected(run)
+
+    async def write(self, statement: str, *arguments: Any) -> asyncpg.Record | None:
+        """Run one statement in a transaction of its own on the driver itself, and return its first row.
+
+        Never tried again here: whether it was committed is not known when the connection dies.
+        """
+
+        async def run(connection: AsyncConnection) -> asyncpg.Record | None:
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None
+            try:
+                row: asyncpg.Record | None = await driver.fetchrow(statement, *arguments)
+            except BaseException:
+                await self._discard_dead(connection, driver)
+                raise
+            return row
+
+        return await self._connected(run)
+
+    async def ping(self) -> None:
+        """Ask Postgres for a sign of life.
+
+        Raises:
+            Unavailable: if there is none.
+        """
+
+        async def run(connection: AsyncConnection) -> None:
+            await connection.exec_driver_sql("SELECT 1")
+
+        try:
+            await self._connected(run)
+        except Unavailable:
+            await self._connected(run)
+
+    async def _connected(self, run: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
+        with translated():
+            async with self.engine.connect() as connection:
+                return await run(connection)
+
+    @staticmethod
+    async def _discard_dead(connection: AsyncConnection, driver: Any) -> None:
+        """Keep a connection that the server has closed out of the pool: SQLAlchemy did not see the driver's error."""
+        if driver.is_closed():
+            await connection.invalidate()

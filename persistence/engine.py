@@ -1,0 +1,54 @@
+"""The pool of connections to Postgres, and the limits that every connection has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from domain.errors import InvalidInput
+
+STATEMENT_TIMEOUT_S = 30
+LOCK_TIMEOUT_S = 10
+CONNECT_TIMEOUT_S = 5
+POOL_TIMEOUT_S = 10
+
+
+def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
+    """Make a pool. Nothing is connected yet.
+
+    Raises:
+        InvalidInput: if the URL is not one of PostgreSQL.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise InvalidInput("the database URL cannot be read; it looks like postgresql://user@host/database") from None
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise InvalidInput(f"Jobtail needs PostgreSQL, and the database URL is of {parsed.get_backend_name()!r}")
+    return create_async_engine(
+        parsed.set(drivername="postgresql+asyncpg"),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT_S,
+        json_deserializer=orjson.loads,
+        json_serializer=_dump,
+        connect_args={
+            "timeout": CONNECT_TIMEOUT_S,
+            "command_timeout": STATEMENT_TIMEOUT_S + 5,
+            "server_settings": {
+                "application_name": "jobtail",
+                "statement_timeout": f"{STATEMENT_TIMEOUT_S}s",
+                "lock_timeout": f"{LOCK_TIMEOUT_S}s",
+                "idle_in_transaction_session_timeout": f"{STATEMENT_TIMEOUT_S}s",
+                "timezone": "UTC",
+            },
+        },
+    )
+
+
+def _dump(value: Any) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,53 @@
+"""Driver errors become the domain's here, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from domain.errors import StorageFault, Unavailable
+
+AWAY = (
+    OSError,
+    TimeoutError,
+    InterfaceError,
+    PoolTimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+"""What passes: Postgres is down, starting, stopping, too busy, full, or chose our transaction as the victim."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise the domain's errors for those of the drivers.
+
+    Raises:
+        Unavailable: if the same call may succeed later.
+        StorageFault: if it will not.
+    """
+    try:
+        yield
+    except (*AWAY, asyncpg.PostgresError, SQLAlchemyError) as error:
+        cause = _cause(error)
+        if isinstance(cause, AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+            raise Unavailable(f"the database is away: {cause}") from error
+        raise StorageFault(f"the database refused a statement: {cause}") from error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Find the driver's own error below SQLAlchemy's and its adapter's."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return error.orig.__cause__ or error.orig
+    return error

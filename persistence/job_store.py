@@ -1,0 +1,115 @@
+"""Jobs in Postgres, the newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, func, literal_column, or_, select
+
+from domain.filters import JobFilter, fold_case
+from domain.jobs import Job, LogCounts, Progress
+from domain.pages import Page
+from domain.ports import JobPageRequest, JobPosition
+from jobtail.events import JobStatus
+from persistence.database import Database
+from persistence.log_store import SEARCH_FOLD
+from persistence.paging import fetch_pages, windowed
+from persistence.tables import ACTIVE, LEVEL_COLUMNS, jobs
+
+MOST_POSITIONS = 10_000
+
+
+class PostgresJobStore:
+    """Satisfies `domain.ports.JobStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, job_ids: Sequence[str]) -> Mapping[str, Job]:
+        rows = await self._database.read(select(jobs).where(jobs.c.job_id.in_(job_ids)))
+        return {row.job_id: _job(row) for row in rows}
+
+    async def pages(self, requests: Sequence[JobPageRequest]) -> Sequence[Page[Job]]:
+        keys = [jobs.c.created_at, jobs.c.job_id]
+        queries = [
+            windowed(select(jobs).where(*_where(request.filter)), keys, request.window, descending=True)
+            for request in requests
+        ]
+        return await fetch_pages(self._database, queries, [request.window for request in requests], _job)
+
+    async def matching(self, job_ids: Sequence[str], job_filter: JobFilter) -> Sequence[Job]:
+        chosen = select(jobs).where(jobs.c.job_id.in_(job_ids), *_where(job_filter))
+        rows = await self._database.read(chosen.order_by(jobs.c.created_at, jobs.c.job_id))
+        return [_job(row) for row in rows]
+
+    async def count(self, job_filter: JobFilter) -> int:
+        (row,) = await self._database.read(select(func.count()).select_from(jobs).where(*_where(job_filter)))
+        return int(row[0])
+
+    async def positions(self, job_ids: Sequence[str], *, active_since: datetime | None) -> Mapping[str, JobPosition]:
+        wanted: ColumnElement[bool] = jobs.c.job_id.in_(job_ids)
+        if active_since is not None:
+            wanted = or_(wanted, literal_column(f"({ACTIVE})"), jobs.c.finished_at >= active_since)
+        columns = (jobs.c.job_id, jobs.c.last_seq, jobs.c.status, jobs.c.progress_current)
+        rows = await self._database.read(select(*columns).where(wanted).limit(MOST_POSITIONS))
+        return {row.job_id: JobPosition(row.last_seq, JobStatus(row.status), row.progress_current) for row in rows}
+
+
+def _where(job_filter: JobFilter) -> list[ColumnElement[bool]]:
+    column = jobs.c
+    conditions: list[ColumnElement[bool]] = []
+    if job_filter.statuses is not None:
+        conditions.append(column.status.in_(sorted(job_filter.statuses)))
+    if job_filter.handler_names is not None:
+        conditions.append(column.handler_name.in_(sorted(job_filter.handler_names)))
+    if job_filter.execution_id is not None:
+        conditions.append(column.execution_id == job_filter.execution_id)
+    if job_filter.parent_job_id is not None:
+        conditions.append(column.parent_job_id == job_filter.parent_job_id)
+    if job_filter.created_since is not None:
+        conditions.append(column.created_at >= job_filter.created_since)
+    if job_filter.created_until is not None:
+        conditions.append(column.created_at < job_filter.created_until)
+    if job_filter.search:
+        searched = (column.job_id, column.handler_name, column.source, column.error)
+        conditions.append(or_(*(_contains(text, job_filter.search) for text in searched)))
+    if job_filter.has_errors is not None:
+        with_errors = column.count_error + column.count_critical > 0
+        conditions.append(with_errors if job_filter.has_errors else ~with_errors)
+    return conditions
+
+
+def _contains(column: ColumnElement[Any], part: str) -> ColumnElement[bool]:
+    return func.strpos(func.lower(column.collate(SEARCH_FOLD)), fold_case(part)) > 0
+
+
+def counts_of(row: Row[Any]) -> LogCounts:
+    """Read the counters that a row carries under the names of the tables' columns."""
+    return LogCounts(**{LogCounts.NAMES[level]: int(getattr(row, name)) for level, name in LEVEL_COLUMNS.items()})
+
+
+def _job(row: Row[Any]) -> Job:
+    progress = None
+    if row.progress_current is not None or row.progress_total is not None:
+        progress = Progress(row.progress_current or 0, row.progress_total)
+    return Job(
+        job_id=row.job_id,
+        handler_name=row.handler_name,
+        source=row.source,
+        status=JobStatus(row.status),
+        progress=progress,
+        error=row.error,
+        result=row.result,
+        parent_job_id=row.parent_job_id,
+        execution_id=row.execution_id,
+        metadata=row.metadata,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        last_seq=row.last_seq,
+        first_recorded_at=row.first_recorded_at,
+        last_recorded_at=row.last_recorded_at,
+        log_counts=counts_of(row),
+    )

@@ -1,0 +1,200 @@
+"""Lines in Postgres: stored by one statement, read by keyset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, select
+from sqlalchemy.dialects.postgresql import JSONB
+
+from domain.batches import AlreadyAt, Appended, JobBatch, NewLine, TaskDelta
+from domain.filters import LogFilter, fold_case
+from domain.jobs import UNKNOWN_HANDLER, LogCounts
+from domain.logs import TaskLog
+from domain.pages import Page
+from domain.ports import LogPageRequest, LogScope
+from jobtail.events import JobStatus, LogLevel
+from persistence.database import Database
+from persistence.paging import fetch_pages, windowed
+from persistence.sql import statement
+from persistence.tables import LEVEL_COLUMNS, job_tasks, jobs, task_logs
+
+SEARCH_FOLD = "search_fold"
+"""The collation, made by a migration, that lowers letters as `fold_case` does."""
+
+
+class PostgresLogStore:
+    """Satisfies `domain.ports.LogStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def append(self, batch: JobBatch) -> Appended | AlreadyAt:
+        row = await self._database.write(statement("append"), *_arguments(batch))
+        if row is not None:
+            status = JobStatus(row["status"])
+            return Appended(row["last_seq"], row["recorded_at"], row["execution_id"], status)
+        position = await self._database.write(statement("position"), batch.job_id, batch.writer_id)
+        assert position is not None, "a position that refused the batch exists"
+        return AlreadyAt(position["last_n"])
+
+    async def pages(self, requests: Sequence[LogPageRequest]) -> Sequence[Page[TaskLog]]:
+        queries = [
+            windowed(_lines(request.scope, request.filter), [task_logs.c.seq], request.window) for request in requests
+        ]
+        return await fetch_pages(self._database, queries, [request.window for request in requests], _log)
+
+    async def count(self, scope: LogScope, log_filter: LogFilter) -> int:
+        query = _kept_count(scope, log_filter) if log_filter.is_countable else _real_count(scope, log_filter)
+        (row,) = await self._database.read(query)
+        return int(row[0] or 0)
+
+
+def _arguments(batch: JobBatch) -> list[Any]:
+    """List the parameters of append.sql, in its order."""
+    job, counts = batch.job, batch.log_counts
+    times = [task.first_at for task in batch.tasks.values()]
+    return [
+        batch.job_id,
+        batch.writer_id,
+        batch.first_n,
+        batch.last_n,
+        job.handler_name,
+        UNKNOWN_HANDLER,
+        job.source,
+        job.execution_id,
+        job.parent_job_id,
+        _json(job.metadata),
+        job.status,
+        job.is_restarted,
+        job.started_at,
+        min(times, default=job.finished_at),
+        job.finished_at,
+        job.error,
+        job.result,
+        job.progress_current,
+        job.progress_total,
+        len(batch.lines),
+        *(getattr(counts, LogCounts.NAMES[level]) for level in LogLevel),
+        *_line_columns(batch.lines),
+        *_task_columns(batch.tasks),
+    ]
+
+
+def _line_columns(lines: Sequence[NewLine]) -> list[list[Any]]:
+    return [
+        [line.stage for line in lines],
+        [line.task_id or line.stage for line in lines],
+        [line.at for line in lines],
+        [line.level for line in lines],
+        [line.message for line in lines],
+        [_json(line.metadata) for line in lines],
+    ]
+
+
+def _task_columns(tasks: Mapping[tuple[str, str], TaskDelta]) -> list[list[Any]]:
+    deltas = tasks.values()
+    return [
+        [stage for stage, _ in tasks],
+        [task_id for _, task_id in tasks],
+        [task.name for task in deltas],
+        [task.status for task in deltas],
+        [task.result for task in deltas],
+        [task.first_line for task in deltas],
+        [task.first_at for task in deltas],
+        [task.last_at for task in deltas],
+        [task.finished_at for task in deltas],
+        *([task.counts[level] for task in deltas] for level in LogLevel),
+    ]
+
+
+def _json(value: Mapping[str, Any] | None) -> str | None:
+    return None if value is None else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _lines(scope: LogScope, log_filter: LogFilter) -> Select[Any]:
+    return select(task_logs).where(*_where(scope, log_filter))
+
+
+def _where(scope: LogScope, log_filter: LogFilter) -> list[ColumnElement[bool]]:
+    """Say in SQL what `LogFilter.matches` says in Python.
+
+    The job's own first and last recorded_at let Postgres leave out the partitions that hold none of its lines.
+    """
+    column = task_logs.c
+    conditions = [
+        column.job_id == scope.job_id,
+        column.recorded_at >= _bound_of_job(jobs.c.first_recorded_at, scope.job_id),
+        column.recorded_at <= _bound_of_job(jobs.c.last_recorded_at, scope.job_id),
+    ]
+    if scope.stage is not None:
+        conditions.append(column.stage == scope.stage)
+    if scope.task_id is not None:
+        conditions.append(column.task_id == scope.task_id)
+    if len(log_filter.wanted_levels) < len(LogLevel):
+        conditions.append(column.level.in_(sorted(log_filter.wanted_levels)))
+    if log_filter.stages is not None:
+        conditions.append(column.stage.in_(sorted(log_filter.stages)))
+    if log_filter.task_ids is not None:
+        conditions.append(column.task_id.in_(sorted(log_filter.task_ids)))
+    return conditions + _uncounted(log_filter)
+
+
+def _uncounted(log_filter: LogFilter) -> list[ColumnElement[bool]]:
+    """Give the conditions that no kept count answers."""
+    column = task_logs.c
+    conditions: list[ColumnElement[bool]] = []
+    if log_filter.execution_id is not None:
+        conditions.append(column.execution_id == log_filter.execution_id)
+    if log_filter.since is not None:
+        conditions.append(column.timestamp >= log_filter.since)
+    if log_filter.until is not None:
+        conditions.append(column.timestamp < log_filter.until)
+    if log_filter.search:
+        folded = func.lower(column.message.collate(SEARCH_FOLD))
+        conditions.append(func.strpos(folded, fold_case(log_filter.search)) > 0)
+    if log_filter.metadata is not None:
+        conditions.append(column.metadata.op("@>")(literal(dict(log_filter.metadata), JSONB)))
+    return conditions
+
+
+def _bound_of_job(column: ColumnElement[Any], job_id: str) -> ColumnElement[Any]:
+    return select(column).where(jobs.c.job_id == job_id).scalar_subquery()
+
+
+def _real_count(scope: LogScope, log_filter: LogFilter) -> Select[Any]:
+    return select(func.count()).select_from(task_logs).where(*_where(scope, log_filter))
+
+
+def _kept_count(scope: LogScope, log_filter: LogFilter) -> Select[Any]:
+    """Sum the counters of the job or, where stages or tasks are asked for, of its tasks."""
+    stages = [scope.stage] if scope.stage is not None else None
+    task_ids = [scope.task_id] if scope.task_id is not None else None
+    chosen = [
+        (job_tasks.c.stage, stages),
+        (job_tasks.c.stage, log_filter.stages),
+        (job_tasks.c.task_id, task_ids),
+        (job_tasks.c.task_id, log_filter.task_ids),
+    ]
+    conditions = [column.in_(sorted(values)) for column, values in chosen if values is not None]
+    table = job_tasks if conditions else jobs
+    levels = [table.c[LEVEL_COLUMNS[level]] for level in log_filter.wanted_levels]
+    total = sum(levels, start=literal(0))
+    return select(func.sum(total)).where(and_(table.c.job_id == scope.job_id, *conditions))
+
+
+def _log(row: Row[Any]) -> TaskLog:
+    return TaskLog(
+        job_id=row.job_id,
+        seq=row.seq,
+        execution_id=row.execution_id,
+        stage=row.stage,
+        task_id=None if row.task_id == row.stage else row.task_id,
+        timestamp=row.timestamp,
+        recorded_at=row.recorded_at,
+        level=LogLevel(row.level),
+        message=row.message,
+        metadata=row.metadata,
+    )

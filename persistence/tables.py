@@ -1,0 +1,125 @@
+"""The tables as SQLAlchemy knows them. migrations/ makes them; a test holds the two equal."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from jobtail.events import FINAL_STATUSES, JobStatus, LogLevel, TaskStatus
+
+metadata = MetaData()
+
+LEVEL_COLUMNS = {level: f"count_{level.name.lower()}" for level in LogLevel}
+
+
+def _counts() -> list[Column[int]]:
+    return [Column(name, BigInteger, nullable=False, server_default=text("0")) for name in LEVEL_COLUMNS.values()]
+
+
+def _one_of(column: str, values: type[JobStatus | TaskStatus]) -> str:
+    return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
+
+
+ACTIVE = f"status NOT IN ({', '.join(sorted(repr(status.value) for status in FINAL_STATUSES))})"
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("job_id", Text, nullable=False),
+    Column("handler_name", Text, nullable=False),
+    Column("source", Text),
+    Column("status", Text, nullable=False),
+    Column("progress_current", BigInteger),
+    Column("progress_total", BigInteger),
+    Column("error", Text),
+    Column("result", Text),
+    Column("parent_job_id", Text),
+    Column("execution_id", Text),
+    Column("metadata", JSONB),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("started_at", DateTime(timezone=True)),
+    Column("finished_at", DateTime(timezone=True)),
+    Column("last_seq", BigInteger, nullable=False, server_default=text("0")),
+    Column("first_recorded_at", DateTime(timezone=True)),
+    Column("last_recorded_at", DateTime(timezone=True)),
+    *_counts(),
+    PrimaryKeyConstraint("job_id", name="jobs_pkey"),
+    CheckConstraint(_one_of("status", JobStatus), name="jobs_status_known"),
+    CheckConstraint("last_seq >= 0", name="jobs_last_seq_counts"),
+    Index("jobs_newest", text("created_at DESC"), text("job_id DESC")),
+    Index("jobs_finished", "finished_at"),
+    Index("jobs_active", "created_at", postgresql_where=text(ACTIVE)),
+    Index("jobs_children", "parent_job_id", "created_at", postgresql_where=text("parent_job_id IS NOT NULL")),
+    Index("jobs_of_execution", "execution_id", "created_at", postgresql_where=text("execution_id IS NOT NULL")),
+    postgresql_with={"fillfactor": 70},
+)
+"""Room is left in the pages since every batch updates its job's row: the new version then needs no index entry."""
+
+job_tasks = Table(
+    "job_tasks",
+    metadata,
+    Column("job_id", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("task_id", Text, nullable=False),
+    Column("name", Text),
+    Column("status", Text),
+    Column("result", Text),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("first_at", DateTime(timezone=True), nullable=False),
+    Column("last_at", DateTime(timezone=True), nullable=False),
+    Column("finished_at", DateTime(timezone=True)),
+    *_counts(),
+    PrimaryKeyConstraint("job_id", "stage", "task_id", name="job_tasks_pkey"),
+    ForeignKeyConstraint(["job_id"], ["jobs.job_id"], name="job_tasks_job", ondelete="CASCADE"),
+    CheckConstraint(_one_of("status", TaskStatus), name="job_tasks_status_known"),
+    Index("job_tasks_in_order", "job_id", "stage", "first_seq", "first_at", "task_id"),
+    postgresql_with={"fillfactor": 70},
+)
+"""A stage's own lines are those of the task that bears its name. `status` is null until the job states one."""
+
+capture_positions = Table(
+    "capture_positions",
+    metadata,
+    Column("job_id", Text, nullable=False),
+    Column("writer_id", Uuid, nullable=False),
+    Column("last_n", BigInteger, nullable=False),
+    PrimaryKeyConstraint("job_id", "writer_id", name="capture_positions_pkey"),
+    postgresql_with={"fillfactor": 70},
+)
+
+task_logs = Table(
+    "task_logs",
+    metadata,
+    Column("job_id", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("execution_id", Text),
+    Column("stage", Text, nullable=False),
+    Column("task_id", Text, nullable=False),
+    Column("timestamp", DateTime(timezone=True), nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("level", SmallInteger, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("metadata", JSONB),
+    PrimaryKeyConstraint("job_id", "seq", "recorded_at", name="task_logs_pkey"),
+    CheckConstraint("seq > 0", name="task_logs_seq_counts"),
+    CheckConstraint(
+        f"level IN ({', '.join(str(int(level)) for level in LogLevel)})",
+        name="task_logs_level_known",
+    ),
+    postgresql_partition_by="RANGE (recorded_at)",
+)
+"""Partitioned by week. A line of the stage itself has the stage's name as its task."""
