@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.jobs import LogCounts
-from domain.logs import storable, storable_json
+from domain.logs import storable, storable_json, storable_label
 from jobtail.events import (
     MAIN_STAGE,
     Event,
@@ -147,8 +147,8 @@ class _Folding:
                 self._finished(event)
 
     def _line(self, event: Line) -> None:
-        stage = storable(event.stage or MAIN_STAGE)
-        task_id = storable(event.task_id) if event.task_id else None
+        stage = storable_label(event.stage or MAIN_STAGE)
+        task_id = storable_label(event.task_id) if event.task_id else None
         at = event.at or self.now
         self._task(stage, task_id or stage, at).counts[event.level] += 1
         self.lines.append(
@@ -164,7 +164,7 @@ class _Folding:
 
     def _task_changed(self, event: TaskChanged) -> None:
         at = event.at or self.now
-        task = self._task(storable(event.stage or MAIN_STAGE), storable(event.task_id), at)
+        task = self._task(storable_label(event.stage or MAIN_STAGE), storable_label(event.task_id), at)
         task.name = _text(event.name) or task.name
         task.status = event.status
         task.result = _text(event.result) or task.result
@@ -182,8 +182,8 @@ class _Folding:
         job = self.job
         job.handler_name = storable(event.handler_name)
         job.source = _text(event.source) or job.source
-        job.execution_id = _text(event.execution_id) or job.execution_id
-        job.parent_job_id = _text(event.parent_job_id) or job.parent_job_id
+        job.execution_id = _label(event.execution_id) or job.execution_id
+        job.parent_job_id = _label(event.parent_job_id) or job.parent_job_id
         job.metadata = storable_json(event.metadata) if event.metadata is not None else job.metadata
         job.progress_total = event.total if event.total is not None else job.progress_total
         job.status = JobStatus.RUNNING
@@ -200,3 +200,7 @@ class _Folding:
 
 def _text(value: str | None) -> str | None:
     return None if value is None else storable(value)
+
+
+def _label(value: str | None) -> str | None:
+    return None if value is None else storable_label(value)

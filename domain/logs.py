@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,6 +39,22 @@ def storable(text: str) -> str:
     if text.isascii() and "\x00" not in text:
         return text
     return UNSTORABLE.sub(lambda found: "\u2400" if found[0] == "\x00" else "\ufffd", text)
+
+
+MAX_LABEL_LENGTH = 200
+"""In characters. Job, stage and task ids together are a key, and Postgres indexes no key over 2,700 bytes."""
+
+
+def storable_label(text: str) -> str:
+    """Make an id or a name usable as a key.
+
+    One that is too long keeps its beginning and gets a digest, so that two that differ stay apart.
+    """
+    label = storable(text)
+    if len(label) <= MAX_LABEL_LENGTH:
+        return label
+    digest = hashlib.sha256(label.encode()).hexdigest()[:16]
+    return f"{label[: MAX_LABEL_LENGTH - 17]}~{digest}"
 
 
 def storable_json(value: Any) -> Any:

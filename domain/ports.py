@@ -75,11 +75,10 @@ class JobStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class JobPosition:
-    """How far a job is. Equal positions mean that nothing has changed."""
+    """How far a job is."""
 
     last_seq: int
     status: JobStatus
-    progress: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,115 @@
+"""The write use case: a batch is stored, committed, and only then announced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from domain.batches import Appended, JobBatch, fold
+from domain.errors import InvalidInput
+from domain.logs import TaskLog, storable_label
+from domain.ports import Announcement, LogChannel, LogStore
+from jobtail.events import Batch, Event, NumberedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Events that were stored now, and those that had been before."""
+
+    stored: int
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeqRange:
+    """The numbers of a batch's lines; `last` is below `first` where it had none."""
+
+    first: int
+    last: int
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Recorder:
+    """Stores what jobs say. Any number may work on the same jobs, in any number of processes."""
+
+    def __init__(self, logs: LogStore, channel: LogChannel, *, clock: Callable[[], datetime] = _now) -> None:
+        self._logs = logs
+        self._channel = channel
+        self._clock = clock
+
+    async def record(self, batch: Batch) -> Recorded:
+        """Store a writer's batch, job by job, each all or nothing. It may be sent again after any fault.
+
+        Raises:
+            Unavailable: if not everything is known to be stored.
+        """
+        by_job: dict[str, list[NumberedEvent]] = {}
+        for numbered in batch.events:
+            by_job.setdefault(numbered.event.job_id, []).append(numbered)
+        stored = 0
+        for job_id, events in by_job.items():
+            stored += await self._store_once(job_id, batch.writer_id, events)
+        return Recorded(stored, len(batch.events) - stored)
+
+    async def record_job(self, job_id: str, events: Sequence[Event]) -> SeqRange:
+        """Store events that no writer has numbered, as often as this is called, and tell the numbers of their lines.
+
+        Raises:
+            Unavailable: if they are not known to be stored.
+        """
+        numbered = [NumberedEvent(n, event) for n, event in enumerate(events, 1)]
+        batch = fold(_key(job_id), None, numbered, self._clock())
+        outcome = await self._logs.append(batch)
+        assert isinstance(outcome, Appended), "without a writer nothing can have been stored before"
+        self._announce(batch, outcome)
+        return SeqRange(outcome.last_seq - len(batch.lines) + 1, outcome.last_seq)
+
+    async def _store_once(self, job_id: str, writer_id: UUID | None, events: Sequence[NumberedEvent]) -> int:
+        """Store what the writer's position has not passed yet, and tell how many events that were."""
+        while events:
+            batch = fold(_key(job_id), writer_id, events, self._clock())
+            outcome = await self._logs.append(batch)
+            if isinstance(outcome, Appended):
+                self._announce(batch, outcome)
+                break
+            events = [numbered for numbered in events if numbered.n > outcome.last_n]
+        return len(events)
+
+    def _announce(self, batch: JobBatch, appended: Appended) -> None:
+        rows = tuple(_rows(batch, appended))
+        self._channel.publish(
+            Announcement(
+                job_id=batch.job_id,
+                first_seq=appended.last_seq - len(rows) + 1,
+                last_seq=appended.last_seq,
+                status=appended.status,
+                rows=rows,
+            ),
+        )
+
+
+def _key(job_id: str) -> str:
+    if not job_id:
+        raise InvalidInput("a job id cannot be empty")
+    return storable_label(job_id)
+
+
+def _rows(batch: JobBatch, appended: Appended) -> Iterator[TaskLog]:
+    for seq, line in enumerate(batch.lines, appended.last_seq - len(batch.lines) + 1):
+        yield TaskLog(
+            job_id=batch.job_id,
+            seq=seq,
+            execution_id=appended.execution_id,
+            stage=line.stage,
+            task_id=line.task_id,
+            timestamp=line.at,
+            recorded_at=appended.recorded_at,
+            level=line.level,
+            message=line.message,
+            metadata=line.metadata,
+        )

@@ -1,0 +1,298 @@
+"""The live use case: what stands of a job's log, then what comes, without gap or repeat.
+
+Readers pull. A process keeps one `JobTail` a followed job, with a ring of its newest rows; every reader has a cursor of
+its own and no queue. What is not in the ring is read from the store, so a reader may be as slow as it likes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+
+from domain.errors import InvalidInput, Unavailable
+from domain.filters import LogFilter
+from domain.jobs import Job
+from domain.logs import TaskLog
+from domain.pages import MAX_PAGE_SIZE, Window
+from domain.ports import Announcement, JobPosition, JobStore, LogPageRequest, LogScope, LogStore
+from jobtail.events import JobStatus
+
+RING_ROWS = 2_000
+RING_BYTES = 4 * 1024 * 1024
+BATCH_ROWS = 500
+BATCH_BYTES = 1024 * 1024
+RETRY_S = 0.5
+"""How long a reader waits before it asks a store again that was away."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TailBatch:
+    """What a reader gets at a time."""
+
+    rows: Sequence[TaskLog]
+    """Ascending by seq; may be empty."""
+    cursor: int
+    """Everything up to this seq was sent or did not match."""
+    caught_up: bool
+    last_seq: int
+    job_status: JobStatus | None
+    """Set on the last batch."""
+
+
+class Ring:
+    """The newest rows of a job, without gaps, bounded by count and size."""
+
+    def __init__(self, end: int, *, max_rows: int = RING_ROWS, max_bytes: int = RING_BYTES) -> None:
+        self.end = end
+        self._rows: list[TaskLog] = []
+        self._bytes = 0
+        self._max_rows = max_rows
+        self._max_bytes = max_bytes
+
+    @property
+    def start(self) -> int:
+        """The seq before its oldest row: a reader at or past it finds all that it wants here."""
+        return self.end - len(self._rows)
+
+    def extend(self, rows: Sequence[TaskLog]) -> None:
+        """Add rows that follow on; what is known already is passed over, and so is all that comes behind a gap."""
+        for row in rows:
+            if row.seq == self.end + 1:
+                self._rows.append(row)
+                self._bytes += _size(row)
+                self.end = row.seq
+        self._trim()
+
+    def skip_to(self, end: int) -> None:
+        """Leave out what nobody will read from here."""
+        self._rows.clear()
+        self._bytes = 0
+        self.end = end
+
+    def after(self, cursor: int, limit: int) -> Sequence[TaskLog]:
+        """Give at most `limit` rows and `BATCH_BYTES` behind a cursor that is not before the start, at least one."""
+        begin = cursor - self.start
+        rows = self._rows[begin : begin + limit]
+        size = 0
+        for index, row in enumerate(rows):
+            size += _size(row)
+            if size > BATCH_BYTES:
+                return rows[: max(index, 1)]
+        return rows
+
+    def _trim(self) -> None:
+        """Drop the oldest rows, a quarter at a time, since taking from a list's front moves all the others."""
+        if len(self._rows) <= self._max_rows * 5 // 4 and self._bytes <= self._max_bytes:
+            return
+        drop = max(len(self._rows) - self._max_rows, 0)
+        size = self._bytes - sum(_size(row) for row in self._rows[:drop])
+        while size > self._max_bytes:
+            size -= _size(self._rows[drop])
+            drop += 1
+        del self._rows[:drop]
+        self._bytes = size
+
+
+def _size(row: TaskLog) -> int:
+    """Estimate a row's memory in bytes; its metadata counts by its number of keys only."""
+    return 300 + len(row.message) + (100 * len(row.metadata) if row.metadata else 0)
+
+
+class JobTail:
+    """One followed job in this process: how far it is known to be, and its newest rows."""
+
+    def __init__(self, job_id: str, logs: LogStore, jobs: JobStore) -> None:
+        self.job_id = job_id
+        self.last_seq = 0
+        self.status: JobStatus | None = None
+        """None until the job exists."""
+        self.readers = 0
+        self._logs = logs
+        self._jobs = jobs
+        self._ring: Ring | None = None
+        self._job: Job | None = None
+        self._version = 0
+        self._job_version = -1
+        self._lock = asyncio.Lock()
+        self._changed = asyncio.Event()
+
+    async def refresh(self) -> None:
+        """Ask the store where the job is. Announcements that come meanwhile are heard already."""
+        position = (await self._jobs.positions([self.job_id], active_since=None)).get(self.job_id)
+        if self._ring is None:
+            self._ring = Ring(position.last_seq if position else 0)
+        if position:
+            self.learn(position)
+
+    @property
+    def changed(self) -> asyncio.Event:
+        """Set at the next change. Take it before looking, then wait for it: no change falls between."""
+        return self._changed
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status is not None and self.status.is_final
+
+    def hear(self, announcement: Announcement) -> None:
+        if self._ring is not None:
+            self._ring.extend(announcement.rows)
+        self._set(announcement.last_seq, announcement.status, is_newer=announcement.last_seq >= self.last_seq)
+
+    def learn(self, position: JobPosition) -> None:
+        """Take over what the database says."""
+        if (position.last_seq, position.status) != (self.last_seq, self.status):
+            self._set(position.last_seq, position.status, is_newer=position.last_seq >= self.last_seq)
+
+    def _set(self, last_seq: int, status: JobStatus, *, is_newer: bool) -> None:
+        """A message that was overtaken says nothing of the status any more."""
+        self.last_seq = max(self.last_seq, last_seq)
+        if is_newer:
+            self.status = status
+        self._version += 1
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def job(self) -> Job | None:
+        """Load the job as it is now, once for all who ask after the same change."""
+        async with self._lock:
+            if self._job_version != self._version:
+                version = self._version
+                self._job = (await self._jobs.get([self.job_id])).get(self.job_id)
+                self._job_version = version
+            return self._job
+
+    async def next_rows(self, cursor: int, log_filter: LogFilter) -> tuple[Sequence[TaskLog], int]:
+        """Give the next rows behind a cursor that match, and the cursor behind them and all that did not."""
+        if cursor >= self.last_seq:
+            return (), cursor
+        assert self._ring is not None, "a tail is opened before it is read"
+        if cursor < self._ring.start:
+            return await self._read(cursor, log_filter, self._ring.start)
+        if cursor >= self._ring.end:
+            await self._fill()
+            if not self._ring.start <= cursor < self._ring.end:
+                return (), cursor
+        rows = self._ring.after(cursor, BATCH_ROWS)
+        return [row for row in rows if log_filter.matches(row)], rows[-1].seq
+
+    async def _fill(self) -> None:
+        """Bring into the ring what is known to stand in the store. One reader does it for all."""
+        async with self._lock:
+            assert self._ring is not None, "a tail is opened before it is read"
+            if self.last_seq - self._ring.end > RING_ROWS:
+                self._ring.skip_to(self.last_seq - BATCH_ROWS)
+            if self._ring.end < self.last_seq:
+                window = Window(limit=BATCH_ROWS, after=self._ring.end)
+                rows = await self._page(window, LogFilter())
+                self._ring.extend(rows)
+
+    async def _read(self, cursor: int, log_filter: LogFilter, end: int) -> tuple[Sequence[TaskLog], int]:
+        window = Window(limit=BATCH_ROWS, after=cursor, before=end + 1)
+        rows = await self._page(window, log_filter)
+        return rows, rows[-1].seq if len(rows) == window.limit else end
+
+    async def newest(self, count: int, log_filter: LogFilter) -> int:
+        """Find the cursor before the newest `count` rows that match."""
+        window = Window(limit=count, before=self.last_seq + 1, backward=True)
+        rows = await self._page(window, log_filter)
+        return rows[0].seq - 1 if rows else self.last_seq
+
+    async def _page(self, window: Window[int], log_filter: LogFilter) -> Sequence[TaskLog]:
+        scope = LogScope(job_id=self.job_id)
+        (page,) = await self._logs.pages([LogPageRequest(scope=scope, window=window, filter=log_filter)])
+        return page.items
+
+
+class TailHub:
+    """All followed jobs of this process."""
+
+    def __init__(self, logs: LogStore, jobs: JobStore) -> None:
+        self._logs = logs
+        self._jobs = jobs
+        self._tails: dict[str, JobTail] = {}
+
+    @property
+    def tails(self) -> Sequence[JobTail]:
+        return list(self._tails.values())
+
+    def hear(self, announcement: Announcement) -> None:
+        tail = self._tails.get(announcement.job_id)
+        if tail is not None:
+            tail.hear(announcement)
+
+    @asynccontextmanager
+    async def tail(self, job_id: str) -> AsyncIterator[JobTail]:
+        """Share the job's tail for as long as the context lasts; the last one to leave takes it down."""
+        tail = self._tails.setdefault(job_id, JobTail(job_id, self._logs, self._jobs))
+        tail.readers += 1
+        try:
+            await tail.refresh()
+            yield tail
+        finally:
+            tail.readers -= 1
+            if tail.readers == 0:
+                self._tails.pop(job_id, None)
+
+    async def follow(
+        self,
+        job_id: str,
+        log_filter: LogFilter,
+        *,
+        after: int | None = None,
+        last: int | None = None,
+    ) -> AsyncGenerator[TailBatch, None]:
+        """Send what stands behind `after`, or the newest `last` lines, or neither; then what comes, until the job ends.
+
+        The first batch may be empty: it says that the reader is caught up. A job that does not exist yet is waited for.
+
+        Raises:
+            InvalidInput: for a cursor or a count that cannot be.
+            Unavailable: if the store is away at the start. Later it is waited for.
+        """
+        if last is not None and not 0 <= last <= MAX_PAGE_SIZE:
+            raise InvalidInput(f"last must be between 0 and {MAX_PAGE_SIZE}, not {last}")
+        async with self.tail(job_id) as tail:
+            standing = tail.last_seq
+            if after is not None and not 0 <= after <= standing:
+                raise InvalidInput(f"the log of job {job_id!r} ends at line {standing}, so nothing is behind {after}")
+            cursor = standing if after is None else after
+            if last is not None:
+                cursor = await tail.newest(last, log_filter)
+            async with aclosing(_batches(tail, cursor, standing, log_filter)) as batches:
+                async for batch in batches:
+                    yield batch
+
+
+async def _batches(tail: JobTail, cursor: int, standing: int, log_filter: LogFilter) -> AsyncGenerator[TailBatch, None]:
+    said_caught_up = False
+    while True:
+        changed = tail.changed
+        try:
+            rows, reached = await tail.next_rows(cursor, log_filter)
+        except Unavailable as error:
+            log.warning("the tail of job %s waits for the database: %s", tail.job_id, error)
+            await asyncio.sleep(RETRY_S)
+            continue
+        moved, cursor = reached > cursor, reached
+        caught_up = cursor >= standing
+        ended = tail.has_ended and cursor >= tail.last_seq
+        if rows or ended or (caught_up and not said_caught_up):
+            said_caught_up = caught_up
+            yield TailBatch(rows, cursor, caught_up, tail.last_seq, tail.status if ended else None)
+        if ended:
+            return
+        if not moved:
+            await _wait(tail, cursor, changed)
+
+
+async def _wait(tail: JobTail, cursor: int, changed: asyncio.Event) -> None:
+    """Wait for news or, where something stands that was not to be had yet, for a moment."""
+    if cursor >= tail.last_seq:
+        await changed.wait()
+    else:
+        await asyncio.sleep(RETRY_S / 10)
