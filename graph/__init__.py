@@ -1,0 +1,1 @@
+"""What clients see: the GraphQL API, the pages, and the command line."""

@@ -52,9 +52,9 @@ class PostgresJobStore:
         wanted: ColumnElement[bool] = jobs.c.job_id.in_(job_ids)
         if active_since is not None:
             wanted = or_(wanted, literal_column(f"({ACTIVE})"), jobs.c.finished_at >= active_since)
-        columns = (jobs.c.job_id, jobs.c.last_seq, jobs.c.status, jobs.c.progress_current)
+        columns = (jobs.c.job_id, jobs.c.last_seq, jobs.c.status)
         rows = await self._database.read(select(*columns).where(wanted).limit(MOST_POSITIONS))
-        return {row.job_id: JobPosition(row.last_seq, JobStatus(row.status), row.progress_current) for row in rows}
+        return {row.job_id: JobPosition(row.last_seq, JobStatus(row.status)) for row in rows}
 
 
 def _where(job_filter: JobFilter) -> list[ColumnElement[bool]]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import UTC, datetime, timedelta
-
-import structlog
 
 from domain.errors import JobtailError
 from persistence.database import Database
@@ -15,7 +14,7 @@ WEEKS_AHEAD = 4
 LOOK_EVERY_S = 3600.0
 RETRY_AFTER_S = 10.0
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 async def ensure_partitions(
@@ -36,9 +35,9 @@ async def keep_partitions(database: Database) -> None:
         try:
             made = await ensure_partitions(database)
         except JobtailError as error:
-            log.warning("partitions could not be made, trying again", error=str(error), retry_after_s=RETRY_AFTER_S)
+            log.warning("partitions could not be made, trying again in %d s: %s", RETRY_AFTER_S, error)
             await asyncio.sleep(RETRY_AFTER_S)
             continue
         if made:
-            log.info("weekly partitions made", count=made)
+            log.info("made %d weekly partitions", made)
         await asyncio.sleep(LOOK_EVERY_S)

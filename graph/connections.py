@@ -1,0 +1,67 @@
+"""Relay's connections over pages of the domain. What is not asked for is not loaded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
+
+import strawberry
+
+from domain.pages import Page
+from graph.scalars import BigInt
+
+NodeType = TypeVar("NodeType")
+
+
+@strawberry.type(description="Where a page lies in its list.")
+class PageInfo:
+    has_next_page: bool = strawberry.field(description="Whether something comes behind the page.")
+    has_previous_page: bool = strawberry.field(description="Whether something comes before the page.")
+    start_cursor: str | None = strawberry.field(description="The cursor of the page's first item.")
+    end_cursor: str | None = strawberry.field(description="The cursor of the page's last item.")
+
+
+@strawberry.type(description="An item and its place in the list.")
+class Edge(Generic[NodeType]):
+    cursor: str = strawberry.field(description="Its place: hand it back as `after` or `before`.")
+    node: NodeType = strawberry.field(description="The item.")
+
+
+@strawberry.type(description="A page of a list.")
+class Connection(Generic[NodeType]):
+    load: strawberry.Private[Callable[[], Awaitable[Page[Any]]]]
+    count: strawberry.Private[Callable[[], Awaitable[int]]]
+    to_node: strawberry.Private[Callable[[Any], Any]]
+    to_cursor: strawberry.Private[Callable[[Any], str]]
+    loading: strawberry.Private[asyncio.Future[Page[Any]] | None] = None
+
+    def page(self) -> Awaitable[Page[Any]]:
+        """Load the page once for all fields that ask for it."""
+        if self.loading is None:
+            self.loading = asyncio.ensure_future(self.load())
+        return self.loading
+
+    @strawberry.field(description="The items of the page with their cursors.")
+    async def edges(self) -> list[Edge[NodeType]]:
+        page = await self.page()
+        return [Edge(cursor=self.to_cursor(item), node=self.to_node(item)) for item in page.items]
+
+    @strawberry.field(description="The items of the page.")
+    async def nodes(self) -> list[NodeType]:
+        page = await self.page()
+        return [self.to_node(item) for item in page.items]
+
+    @strawberry.field(description="Where the page lies in the list.")
+    async def page_info(self) -> PageInfo:
+        page = await self.page()
+        return PageInfo(
+            has_next_page=page.has_next,
+            has_previous_page=page.has_previous,
+            start_cursor=self.to_cursor(page.items[0]) if page.items else None,
+            end_cursor=self.to_cursor(page.items[-1]) if page.items else None,
+        )
+
+    @strawberry.field(description="How many items the whole list has, whatever the page.")
+    async def total_count(self) -> BigInt:
+        return BigInt(await self.count())

@@ -1,0 +1,75 @@
+"""Runs an application on a port until a signal ends it, gracefully and in bounded time."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from signal import SIGINT, SIGTERM
+
+import uvicorn
+from starlette.applications import Starlette
+
+from domain.errors import InvalidInput
+from graph.settings import Settings
+
+GRACE_S = 3
+"""How long open requests and streams have to end."""
+
+
+class _Server(uvicorn.Server):
+    """Ends at a signal and returns, where uvicorn's own would raise the signal again amid the cleaning up."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for signal in (SIGINT, SIGTERM):
+            loop.add_signal_handler(signal, self.handle_exit, signal, None)
+        yield
+
+
+async def serve(app: Starlette, settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises:
+        InvalidInput: if the address cannot be had.
+        JobtailError: whatever keeps the application from starting.
+    """
+    with _listening(settings) as listener:
+        async with app.router.lifespan_context(app):
+            host, port = listener.getsockname()[:2]
+            config = uvicorn.Config(
+                app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=GRACE_S,
+                ws="websockets-sansio",
+            )
+            _say_where(host, port)
+            await _Server(config).serve(sockets=[listener])
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    with listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+            listener.listen(1024)
+        except OSError as error:
+            raise InvalidInput(
+                f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; set JOBTAIL_HOST or JOBTAIL_PORT "
+                "to an address that is free",
+            ) from error
+        yield listener
+
+
+def _say_where(host: str, port: int) -> None:
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    with suppress(BrokenPipeError):
+        print(f"Jobtail is up. GraphiQL: {address}/graphql", file=sys.stdout, flush=True)  # noqa: T201 - for the user

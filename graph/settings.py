@@ -1,0 +1,77 @@
+"""The settings of the service: the only reader of the environment."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.errors import InvalidInput
+
+
+class LogFormat(StrEnum):
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogThreshold(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Settings(BaseSettings):
+    """Each is read from the environment variable JOBTAIL_ and its name in upper case."""
+
+    model_config = SettingsConfigDict(env_prefix="JOBTAIL_", env_ignore_empty=True, frozen=True)
+
+    host: str = Field(default="127.0.0.1", description="The address to listen on.")
+    port: int = Field(default=8820, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+    data_dir: Path = Field(
+        default=Path(".jobtail"),
+        description="Where the embedded PostgreSQL keeps its data. Not used with a database URL.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("JOBTAIL_DATABASE_URL", "DATABASE_URL", "database_url"),
+        description="A PostgreSQL 15 or later to use instead of the embedded one: postgresql://user@host/database. "
+        "Also read from DATABASE_URL.",
+    )
+    channel_url: str | None = Field(
+        default=None,
+        description="What carries announcements between processes: postgresql://... (default: the database), redis://... "
+        "or memory:// for one process alone. LISTEN needs a connection of its own, so behind a transaction pooler give "
+        "the database's direct address here.",
+    )
+    pool_size: int = Field(default=10, ge=1, le=1000, description="How many connections to the database at most.")
+    max_request_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        ge=1024,
+        description="The largest request body, in bytes.",
+    )
+    allowed_origins: list[str] = Field(
+        default=[],
+        description='Other sites whose pages may open websockets here, as a JSON list: ["https://ops.example.com"].',
+    )
+    log_level: LogThreshold = Field(
+        default=LogThreshold.INFO, description="The service's own log: from which level on."
+    )
+    log_format: LogFormat = Field(default=LogFormat.CONSOLE, description="The service's own log: console or json.")
+
+
+def read_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        InvalidInput: naming the first variable that is wrong, and why.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper()
+        variable = name if name.endswith("DATABASE_URL") else f"JOBTAIL_{name.removeprefix('JOBTAIL_')}"
+        raise InvalidInput(f"{variable}={first['input']!r} cannot be used: {first['msg']}") from None

@@ -1,0 +1,396 @@
+"""The types of the API: thin views of the domain's values."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Any, Self, cast
+
+import strawberry
+from strawberry import UNSET
+from strawberry.scalars import JSON
+
+from domain import cursors, filters, hierarchy, jobs, logs
+from domain.errors import InvalidInput
+from domain.pages import Window, window
+from domain.ports import JobPageRequest, LogPageRequest, LogScope, TaskPageRequest
+from graph.connections import Connection
+from graph.context import Context, Info
+from graph.inputs import After, Before, First, Last, LogFilterArgument, given, log_filter
+from graph.scalars import BigInt
+from jobtail.events import JobStatus, LogLevel, TaskStatus
+
+strawberry.enum(TaskStatus, description="How a task stands.")
+
+
+@strawberry.enum(description="How a stage stands.")
+class StageStatus(Enum):
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+@strawberry.interface(description="Anything that can be asked for by its id alone.")
+class Node:
+    id: strawberry.ID = strawberry.field(description="Unique over all types; opaque.")
+
+
+@strawberry.type(description="How much of a job's work is done.")
+class Progress:
+    current: BigInt = strawberry.field(description="Units of work done.")
+    total: BigInt | None = strawberry.field(description="Units of work in all, where the job knows.")
+    percentage: float | None = strawberry.field(description="0 to 100, null where the total is unknown.")
+
+    @classmethod
+    def from_domain(cls, progress: jobs.Progress) -> Self:
+        return cls(
+            current=BigInt(progress.current),
+            total=None if progress.total is None else BigInt(progress.total),
+            percentage=progress.percentage,
+        )
+
+
+@strawberry.type(description="Lines by level. Kept incrementally with every write: reading them never counts rows.")
+class LogCounts:
+    total: BigInt = strawberry.field(description="Lines of all levels.")
+    trace: BigInt = strawberry.field(description="Lines at TRACE.")
+    debug: BigInt = strawberry.field(description="Lines at DEBUG.")
+    info: BigInt = strawberry.field(description="Lines at INFO.")
+    warning: BigInt = strawberry.field(description="Lines at WARNING.")
+    error: BigInt = strawberry.field(description="Lines at ERROR.")
+    critical: BigInt = strawberry.field(description="Lines at CRITICAL.")
+
+
+@strawberry.type(description="One captured line.")
+class TaskLog(Node):
+    seq: BigInt = strawberry.field(
+        description="1, 2, 3 ... within its job, without gaps: order, permalink and proof that nothing is missing.",
+    )
+    job_id: str = strawberry.field(description="The job that said it.")
+    execution_id: str | None = strawberry.field(description="The execution that the job is part of.")
+    stage: str = strawberry.field(description="`main` for a line that came before any stage.")
+    task_id: str | None = strawberry.field(description="Null for a line of the stage itself.")
+    timestamp: datetime = strawberry.field(description="When the job said it, by the worker's clock.")
+    level: LogLevel = strawberry.field(description="How grave it is.")
+    metadata: JSON | None = strawberry.field(description="What the job said along with it.")
+    whole_message: strawberry.Private[str]
+
+    @classmethod
+    def from_domain(cls, row: logs.TaskLog) -> Self:
+        return cls(
+            id=strawberry.ID(cursors.encode("TaskLog", row.job_id, row.seq)),
+            seq=BigInt(row.seq),
+            job_id=row.job_id,
+            execution_id=row.execution_id,
+            stage=row.stage,
+            task_id=row.task_id,
+            timestamp=row.timestamp,
+            level=row.level,
+            metadata=cast("JSON | None", row.metadata),
+            whole_message=row.message,
+        )
+
+    @strawberry.field(description="The whole message, however long, unless maxLength asks for less (in characters).")
+    def message(
+        self,
+        max_length: Annotated[int | None, strawberry.argument(description="At most this many characters.")] = UNSET,
+    ) -> str:
+        length = given(max_length)
+        if length is None:
+            return self.whole_message
+        if length < 0:
+            raise InvalidInput(f"maxLength must not be negative, and is {length}")
+        return self.whole_message[:length]
+
+    @strawberry.field(description="How many characters the whole message has.")
+    def message_length(self) -> BigInt:
+        return BigInt(len(self.whole_message))
+
+
+async def _logs(
+    root: strawberry.Parent[Any],
+    info: Info,
+    first: First = UNSET,
+    after: After = UNSET,
+    last: Last = UNSET,
+    before: Before = UNSET,
+    filter: LogFilterArgument = UNSET,  # noqa: A002 - the contract's name
+) -> Connection[TaskLog]:
+    """Resolve the lines of whatever has a scope."""
+    scope, context, chosen = root.scope, info.context, log_filter(filter)
+    asked = window(
+        first=given(first),
+        after=_seq(given(after), scope.job_id),
+        last=given(last),
+        before=_seq(given(before), scope.job_id),
+    )
+    request = LogPageRequest(scope=scope, window=asked, filter=chosen)
+    return Connection(
+        load=lambda: context.loaders.log_pages.load(request),
+        count=lambda: context.services.logs.count(scope, chosen),
+        to_node=TaskLog.from_domain,
+        to_cursor=lambda row: cursors.log_cursor(row.job_id, row.seq),
+    )
+
+
+def _seq(cursor: str | None, job_id: str) -> int | None:
+    return None if cursor is None else cursors.log_seq(cursor, job_id)
+
+
+@strawberry.type(description="A unit of work within a stage, or the stage's own lines.")
+class Task(Node):
+    task_id: str = strawberry.field(description="The work unit's id; the stage's own name for lines that have none.")
+    name: str | None = strawberry.field(description="What the job calls it.")
+    status: TaskStatus = strawberry.field(description="What the job stated, or what follows from its lines and stage.")
+    result: str | None = strawberry.field(description="What came of it, as the job stated it.")
+    started_at: datetime = strawberry.field(description="When it was first heard of.")
+    finished_at: datetime | None = strawberry.field(description="When it ended.")
+    duration_ms: BigInt | None = strawberry.field(description="From start to end, in milliseconds.")
+    log_counts: LogCounts = strawberry.field(description="Its lines by level.")
+    scope: strawberry.Private[LogScope]
+
+    @classmethod
+    def from_domain(cls, task: hierarchy.Task) -> Self:
+        record = task.record
+        return cls(
+            id=strawberry.ID(cursors.encode("Task", record.job_id, record.stage, record.task_id)),
+            task_id=record.task_id,
+            name=record.name,
+            status=task.status,
+            result=record.result,
+            started_at=record.started_at,
+            finished_at=task.finished_at,
+            duration_ms=_duration(record.started_at, task.finished_at),
+            log_counts=_counts(record.log_counts),
+            scope=LogScope(job_id=record.job_id, stage=record.stage, task_id=record.task_id),
+        )
+
+    logs: Connection[TaskLog] = strawberry.field(resolver=_logs, description="Its lines, in order.")
+
+
+@strawberry.type(description="A phase of a job.")
+class Stage(Node):
+    name: str = strawberry.field(description="As the job calls it.")
+    status: StageStatus = strawberry.field(
+        description="RUNNING from its first line, COMPLETED when a later stage starts or the job ends well, FAILED when "
+        "an error names it or the job fails in it.",
+    )
+    started_at: datetime = strawberry.field(description="When it was first heard of.")
+    finished_at: datetime | None = strawberry.field(description="When it ended.")
+    duration_ms: BigInt | None = strawberry.field(description="From start to end, in milliseconds.")
+    log_counts: LogCounts = strawberry.field(description="Its lines by level, those of its tasks included.")
+    task_count: BigInt = strawberry.field(description="How many tasks it has, its own lines as one of them.")
+    stage: strawberry.Private[hierarchy.Stage]
+    scope: strawberry.Private[LogScope]
+
+    @classmethod
+    def from_domain(cls, stage: hierarchy.Stage) -> Self:
+        record = stage.record
+        return cls(
+            id=strawberry.ID(cursors.encode("Stage", record.job_id, record.name)),
+            name=record.name,
+            status=StageStatus(stage.status.value),
+            started_at=record.started_at,
+            finished_at=stage.finished_at,
+            duration_ms=_duration(record.started_at, stage.finished_at),
+            log_counts=_counts(record.log_counts),
+            task_count=BigInt(record.task_count),
+            stage=stage,
+            scope=LogScope(job_id=record.job_id, stage=record.name),
+        )
+
+    @strawberry.field(description="Its tasks, in order of first occurrence.")
+    def tasks(self, info: Info, first: First = 100, after: After = UNSET) -> Connection[Task]:
+        context, record = info.context, self.stage.record
+        request = TaskPageRequest(
+            job_id=record.job_id,
+            stage=record.name,
+            window=window(first=given(first), after=_task_key(given(after))),
+        )
+
+        async def count() -> int:
+            return record.task_count
+
+        return Connection(
+            load=lambda: context.loaders.task_pages.load(request),
+            count=count,
+            to_node=lambda task: Task.from_domain(hierarchy.task_of(self.stage, task)),
+            to_cursor=lambda task: cursors.encode("task", task.first_seq, task.started_at.isoformat(), task.task_id),
+        )
+
+    logs: Connection[TaskLog] = strawberry.field(
+        resolver=_logs, description="Its lines, those of its tasks included, in order."
+    )
+
+
+@strawberry.type(description="One run of a handler, and everything that it said.")
+class Job(Node):
+    job_id: str = strawberry.field(description="The id that the emitter gave it, such as JB_MANUAL_E2E_LOG_TEST_123.")
+    handler_name: str = strawberry.field(description="What runs it; `unknown` until somebody says.")
+    source: str | None = strawberry.field(description="Where it came from, such as a queue or a URL.")
+    status: JobStatus = strawberry.field(description="How it stands.")
+    progress: Progress | None = strawberry.field(description="How much is done, where the job says so.")
+    error: str | None = strawberry.field(description="Why it failed.")
+    metadata: JSON | None = strawberry.field(description="Whatever else is known of it.")
+    created_at: datetime = strawberry.field(description="When it was first heard of, by the database's clock.")
+    started_at: datetime | None = strawberry.field(description="When it started, by the worker's clock.")
+    finished_at: datetime | None = strawberry.field(description="When it ended, by the worker's clock.")
+    duration_ms: BigInt | None = strawberry.field(description="From start to end, in milliseconds.")
+    log_counts: LogCounts = strawberry.field(description="Its lines by level.")
+    last_seq: BigInt = strawberry.field(description="The seq of the newest line, 0 before the first.")
+    job: strawberry.Private[jobs.Job]
+    scope: strawberry.Private[LogScope]
+
+    @classmethod
+    def from_domain(cls, job: jobs.Job) -> Self:
+        return cls(
+            id=strawberry.ID(cursors.encode("Job", job.job_id)),
+            job_id=job.job_id,
+            handler_name=job.handler_name,
+            source=job.source,
+            status=job.status,
+            progress=Progress.from_domain(job.progress) if job.progress else None,
+            error=job.error,
+            metadata=cast("JSON | None", job.metadata),
+            created_at=job.created_at,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+            duration_ms=_duration(job.started_at, job.finished_at),
+            log_counts=_counts(job.log_counts),
+            last_seq=BigInt(job.last_seq),
+            job=job,
+            scope=LogScope(job_id=job.job_id),
+        )
+
+    @strawberry.field(description="The job that started it.")
+    async def parent(self, info: Info) -> Job | None:
+        if self.job.parent_job_id is None:
+            return None
+        parent = await info.context.loaders.jobs.load(self.job.parent_job_id)
+        return Job.from_domain(parent) if parent else None
+
+    @strawberry.field(description="The jobs that it started, the newest first.")
+    def children(self, info: Info, first: First = 50, after: After = UNSET) -> Connection[Job]:
+        asked = window(first=given(first), after=_job_key(given(after)))
+        return job_connection(info.context, asked, filters.JobFilter(parent_job_id=self.job_id))
+
+    @strawberry.field(description="In order of first occurrence.")
+    async def stages(self, info: Info) -> list[Stage]:
+        records = await info.context.loaders.stages.load(self.job_id)
+        return [Stage.from_domain(stage) for stage in hierarchy.stages_of(self.job, records)]
+
+    @strawberry.field(description="One of its stages.")
+    async def stage(
+        self,
+        info: Info,
+        name: Annotated[str, strawberry.argument(description="The stage's name.")],
+    ) -> Stage | None:
+        records = await info.context.loaders.stages.load(self.job_id)
+        found = (stage for stage in hierarchy.stages_of(self.job, records) if stage.record.name == name)
+        return next(map(Stage.from_domain, found), None)
+
+    logs: Connection[TaskLog] = strawberry.field(resolver=_logs, description="Its lines, in order.")
+
+
+def job_connection(
+    context: Context,
+    asked: Window[tuple[datetime, str]],
+    chosen: filters.JobFilter,
+) -> Connection[Job]:
+    request = JobPageRequest(window=asked, filter=chosen)
+    return Connection(
+        load=lambda: context.loaders.job_pages.load(request),
+        count=lambda: context.services.jobs.count(chosen),
+        to_node=Job.from_domain,
+        to_cursor=lambda job: cursors.encode("job", job.created_at.isoformat(), job.job_id),
+    )
+
+
+def _job_key(cursor: str | None) -> tuple[datetime, str] | None:
+    if cursor is None:
+        return None
+    match cursors.decode(cursor):
+        case ("job", [str() as created_at, str() as job_id]):
+            return _time(created_at, cursor), job_id
+        case _:
+            raise InvalidInput(f"{cursor[:80]!r} is not a cursor of a list of jobs")
+
+
+def _task_key(cursor: str | None) -> tuple[int, datetime, str] | None:
+    if cursor is None:
+        return None
+    match cursors.decode(cursor):
+        case ("task", [int() as first_seq, str() as started_at, str() as task_id]):
+            return first_seq, _time(started_at, cursor), task_id
+        case _:
+            raise InvalidInput(f"{cursor[:80]!r} is not a cursor of a list of tasks")
+
+
+def job_window(
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+) -> Window[tuple[datetime, str]]:
+    return window(
+        first=given(first),
+        after=_job_key(given(after)),
+        last=given(last),
+        before=_job_key(given(before)),
+    )
+
+
+def _time(text: str, cursor: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise InvalidInput(f"{cursor[:80]!r} is not a cursor of this API; pass one back as you received it")
+    return time
+
+
+def _counts(counts: jobs.LogCounts) -> LogCounts:
+    by_level: dict[str, Any] = {name: getattr(counts, name) for name in jobs.LogCounts.NAMES.values()}
+    return LogCounts(total=BigInt(counts.total), **by_level)
+
+
+def _duration(started_at: datetime | None, finished_at: datetime | None) -> BigInt | None:
+    duration = jobs.duration_ms(started_at, finished_at)
+    return None if duration is None else BigInt(duration)
+
+
+async def load_node(context: Context, node_id: str) -> Node | None:
+    """Load whatever an id names, None where it names nothing any more.
+
+    Raises:
+        InvalidInput: if it is no id of this API.
+    """
+    loaders = context.loaders
+    match cursors.decode(node_id, what="node id"):
+        case ("Job", [str() as job_id]):
+            job = await loaders.jobs.load(job_id)
+            return Job.from_domain(job) if job else None
+        case ("Stage", [str() as job_id, str() as name]):
+            stage = await _load_stage(context, job_id, name)
+            return Stage.from_domain(stage) if stage else None
+        case ("Task", [str() as job_id, str() as name, str() as task_id]):
+            stage = await _load_stage(context, job_id, name)
+            task = await context.services.tasks.get(job_id, name, task_id)
+            return Task.from_domain(hierarchy.task_of(stage, task)) if stage and task else None
+        case ("TaskLog", [str() as job_id, int() as seq]):
+            asked = Window(limit=1, after=seq - 1, before=seq + 1)
+            scope = LogScope(job_id=job_id)
+            page = await loaders.log_pages.load(LogPageRequest(scope=scope, window=asked, filter=filters.EVERYTHING))
+            return next(map(TaskLog.from_domain, page.items), None)
+        case _:
+            raise InvalidInput(f"{node_id[:80]!r} is not a node id of this API; pass one back as you received it")
+
+
+async def _load_stage(context: Context, job_id: str, name: str) -> hierarchy.Stage | None:
+    job = await context.loaders.jobs.load(job_id)
+    if job is None:
+        return None
+    stages = hierarchy.stages_of(job, await context.loaders.stages.load(job_id))
+    return next((stage for stage in stages if stage.record.name == name), None)

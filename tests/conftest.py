@@ -1,0 +1,149 @@
+"""A real PostgreSQL for every test: one server a run, a database a test, cloned from a migrated template."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+from sqlalchemy.engine import make_url
+
+from persistence.database import Database
+from persistence.embedded import EmbeddedPostgres
+from persistence.maintenance import ensure_partitions
+from persistence.migration import upgrade
+
+ROOT = Path(__file__).parent.parent
+TEMPLATE = "jobtail_template"
+START_S = 30
+
+CloneDatabase = Callable[[str | None], str]
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run a server for all tests of this process; yields the URL of its maintenance database."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings={"fsync": "off"})
+    with asyncio.Runner() as runner:
+        runner.run(server.__aenter__())
+        try:
+            yield server.url
+        finally:
+            runner.run(server.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres_server: str) -> CloneDatabase:
+    """Make databases: empty ones, or clones of one that is named."""
+    numbers = count()
+
+    def make(template: str | None) -> str:
+        name = f"test_{next(numbers)}"
+        asyncio.run(_create(postgres_server, name, template))
+        return make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+
+    return make
+
+
+async def _create(server: str, name: str, template: str | None) -> None:
+    connection = await connect(server)
+    try:
+        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template or "template1"}"')
+    finally:
+        await connection.close()
+
+
+async def connect(url: str) -> asyncpg.Connection[asyncpg.Record]:
+    """Open a connection of the driver's own."""
+    parsed = make_url(url)
+    host = parsed.query.get("host", parsed.host)
+    port = parsed.query.get("port", parsed.port or 5432)
+    return await asyncpg.connect(
+        host=str(host), port=int(str(port)), user=parsed.username, password=parsed.password, database=parsed.database
+    )
+
+
+@pytest.fixture(scope="session")
+def migrated_template(new_database: CloneDatabase) -> str:
+    url = new_database(None)
+
+    async def migrate() -> None:
+        async with Database(url) as database:
+            await upgrade(database.engine)
+            await ensure_partitions(database)
+
+    asyncio.run(migrate())
+    name = make_url(url).database
+    assert name is not None
+    return name
+
+
+@pytest.fixture
+def postgres_url(new_database: CloneDatabase) -> str:
+    """The SQLAlchemy URL of a private, empty database."""
+    return new_database(None)
+
+
+@pytest.fixture
+def database_url(new_database: CloneDatabase, migrated_template: str) -> str:
+    """The SQLAlchemy URL of a private, migrated database."""
+    return new_database(migrated_template)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with Database(database_url) as database:
+        yield database
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service process."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+    @property
+    def graphql_url(self) -> str:
+        return f"{self.url}/graphql"
+
+    @property
+    def websocket_url(self) -> str:
+        return f"ws{self.url.removeprefix('http')}/graphql"
+
+
+@contextmanager
+def serving(database_url: str, **settings: str) -> Iterator[Service]:
+    """Run `jobtail-server serve` on a free port; settings are environment variables."""
+    environment = {**os.environ, "JOBTAIL_PORT": "0", "DATABASE_URL": database_url, **settings}
+    command = [sys.executable, "-c", "from graph.cli import main; main()", "serve"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        assert "GraphiQL: " in said, f"the service did not start: {said!r}"
+        yield Service(said.split("GraphiQL: ")[1].strip().removesuffix("/graphql"), process)
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(START_S)
+        finally:
+            process.kill()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+
+
+@pytest.fixture
+def service(database_url: str) -> Iterator[Service]:
+    with serving(database_url) as running:
+        yield running
