@@ -1,0 +1,359 @@
+"""The writer: takes events from the job without delay, and sends them in batches, in order, from its own thread."""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum, auto
+from threading import Condition, RLock, Thread
+from types import TracebackType
+from typing import Self
+from uuid import UUID, uuid4
+
+from jobtail.buffer import Buffer, estimated_bytes
+from jobtail.events import Batch, Event, Line, LogLevel, NumberedEvent
+from jobtail.jsonable import shown
+from jobtail.sink import BatchRejected, Sink, SinkUnavailable
+
+log = logging.getLogger("jobtail")
+
+MAX_RETRY_AFTER_S = 60.0
+"""A sink that asks for a longer pause is asked again after this one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriterStats:
+    """Counts of events; `captured` is the sum of sent, dropped and waiting. The writer's own notices count too."""
+
+    captured: int
+    sent: int
+    dropped: int
+    """Given up over the bound, refused by the sink, left unsent by a close, or captured after it."""
+    waiting: int
+    faults: int
+    """Emissions that could not be captured for a defect of ours or of the job's objects."""
+    last_error: str | None
+
+
+class _Sleep(Enum):
+    """What the thread sleeps for, so that a capture wakes it only when that helps."""
+
+    NOTHING = auto()
+    ANY_EVENT = auto()
+    FULL_BATCH = auto()
+
+
+class Writer:
+    """Sends what is captured to a sink. Use it as a context manager, or close it.
+
+    A line that comes after a quiet `max_age_s` leaves at once. While lines keep coming one batch leaves every
+    `max_age_s`, or as soon as one is full. An event waits no longer than that and the send in flight.
+
+    `flush` and `close` block; from asyncio call them by `asyncio.to_thread`.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        max_batch_events: int = 500,
+        max_batch_bytes: int = 1 << 20,
+        max_age_s: float = 0.02,
+        max_buffer_bytes: int = 64 << 20,
+        first_pause_s: float = 0.1,
+        max_pause_s: float = 5.0,
+        close_timeout_s: float = 5.0,
+    ) -> None:
+        """Make a writer; its thread starts with the first event.
+
+        Args:
+            sink: is closed with the writer.
+            max_batch_events: how many events a batch holds at most.
+            max_batch_bytes: and how many bytes by the estimate of `jobtail.buffer`; an event larger than that goes
+                alone.
+            max_age_s: how long an event may wait for others to join it.
+            max_buffer_bytes: what waits and what is being sent, by the same estimate. Beyond it lines are given up.
+            first_pause_s: the pause after a failure; it doubles with each further one.
+            max_pause_s: where the doubling ends.
+            close_timeout_s: how long the end of the `with` block waits.
+        """
+        self.writer_id: UUID = uuid4()
+        self._sink = sink
+        self._max_age_s = max_age_s
+        self._first_pause_s = first_pause_s
+        self._max_pause_s = max_pause_s
+        self._close_timeout_s = close_timeout_s
+        self._buffer = Buffer(
+            max_batch_events=max_batch_events,
+            max_batch_bytes=max_batch_bytes,
+            max_bytes=max_buffer_bytes,
+        )
+        # Reentrant: a signal handler or a finalizer may capture while its own thread is inside a capture.
+        lock = RLock()
+        self._wake = Condition(lock)
+        self._settled = Condition(lock)
+        self._thread: Thread | None = None
+        self._sleep = _Sleep.NOTHING
+        self._left_at = -math.inf
+        self._settled_n = 0
+        self._sent = 0
+        self._dropped = 0
+        self._faults = 0
+        self._flushes = 0
+        self._flushing = 0
+        self._is_closed = False
+        self._is_stopped = False
+        self._is_failing = False
+        self._has_warned_of_overflow = False
+        self._last_error: str | None = None
+        self._notices: set[int] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close(self._close_timeout_s)
+
+    def capture(self, event: Event) -> None:
+        """Take an event to be sent. Never raises and never waits for the sink.
+
+        Its metadata must be plain JSON values that nobody changes any more, as `jobtail.jsonable` makes them.
+        """
+        try:
+            size = estimated_bytes(event)
+            with self._wake:
+                is_first_given_up = self._accept(event, size)
+            if is_first_given_up:
+                log.warning("capture gives up lines: more wait to be sent than its buffer holds")
+        except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
+            self.report_fault(error)
+
+    def report_fault(self, error: Exception) -> None:
+        """Count an emission that could not be captured. The first one is logged."""
+        with self._wake:
+            self._faults += 1
+            is_first = self._faults == 1
+            self._last_error = _named(error)
+        if is_first:
+            log.error("an emission could not be captured; further ones are only counted", exc_info=error)
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until what was captured before has left. Says whether it did so within `timeout_s`."""
+        with self._wake:
+            self._buffer.close_gaps()
+            return self._wait_until_settled(self._buffer.last_n + len(self._buffer), timeout_s)
+
+    def close(self, timeout_s: float = 5.0) -> bool:
+        """Send what waits, for at most `timeout_s`, and end. Says whether all of it left; the rest is dropped."""
+        deadline = time.monotonic() + timeout_s
+        with self._wake:
+            self._buffer.close_gaps()
+            was_closed, self._is_closed = self._is_closed, True
+            # A refused event adds a notice behind what stood in the buffer.
+            while has_sent_all := self._wait_until_settled(
+                self._buffer.last_n + len(self._buffer),
+                deadline - time.monotonic(),
+            ):
+                if self._settled_n == self._buffer.last_n and not self._buffer:
+                    break
+            self._is_stopped = True
+            self._wake.notify_all()
+            self._settled.notify_all()
+            thread = self._thread
+        if thread is not None:
+            thread.join(max(deadline - time.monotonic(), 0))
+        elif not was_closed:
+            self._end()
+        return has_sent_all
+
+    def stats(self) -> WriterStats:
+        with self._wake:
+            captured, dropped = self._buffer.captured, self._dropped + self._buffer.given_up
+            return WriterStats(
+                captured=captured,
+                sent=self._sent,
+                dropped=dropped,
+                waiting=captured - self._sent - dropped,
+                faults=self._faults,
+                last_error=self._last_error,
+            )
+
+    def _accept(self, event: Event, size: int) -> bool:
+        """Put an event into the buffer. Says whether it is the first one that had to be given up."""
+        if self._is_closed:
+            self._buffer.captured += 1
+            self._dropped += 1
+            return False
+        if not self._buffer.offer(event, size):
+            was_warned, self._has_warned_of_overflow = self._has_warned_of_overflow, True
+            return not was_warned
+        if self._thread is None:
+            self._start()
+        elif self._sleep is _Sleep.ANY_EVENT or (self._sleep is _Sleep.FULL_BATCH and self._buffer.has_full_batch):
+            self._sleep = _Sleep.NOTHING
+            self._wake.notify_all()
+        return False
+
+    def _start(self) -> None:
+        thread = Thread(target=self._run, name="jobtail-writer", daemon=True)
+        thread.start()
+        self._thread = thread
+
+    def _wait_until_settled(self, n: int, timeout_s: float) -> bool:
+        self._flushes += 1
+        self._flushing += 1
+        self._wake.notify_all()
+        try:
+            self._settled.wait_for(lambda: self._settled_n >= n or self._is_stopped, max(timeout_s, 0))
+        finally:
+            self._flushing -= 1
+        return self._settled_n >= n
+
+    def _run(self) -> None:
+        while events := self._next_batch():
+            if not self._deliver(events):
+                break
+        self._end()
+
+    def _next_batch(self) -> tuple[NumberedEvent, ...]:
+        """Wait for a batch that is due. Empty when the writer ends."""
+        with self._wake:
+            while not self._is_stopped:
+                if not self._buffer:
+                    self._buffer.close_gaps()
+                    self._has_warned_of_overflow = False
+                if not self._buffer:
+                    self._sleep_for(_Sleep.ANY_EVENT, None)
+                    continue
+                due_in_s = self._left_at + self._max_age_s - time.monotonic()
+                if due_in_s <= 0 or self._flushing or self._buffer.has_full_batch:
+                    self._left_at = time.monotonic()
+                    return self._buffer.take()
+                self._sleep_for(_Sleep.FULL_BATCH, due_in_s)
+        return ()
+
+    def _sleep_for(self, what: _Sleep, timeout_s: float | None) -> None:
+        self._sleep = what
+        self._wake.wait(timeout_s)
+        self._sleep = _Sleep.NOTHING
+
+    def _deliver(self, events: tuple[NumberedEvent, ...]) -> bool:
+        """Send a batch; where it is refused, its halves. Says whether to go on."""
+        parts = [events]
+        while parts:
+            part = parts.pop()
+            try:
+                if not self._send(Batch(self.writer_id, part)):
+                    return False
+            except BatchRejected as error:
+                if len(part) == 1:
+                    self._drop_refused(part[0], error)
+                else:
+                    middle = len(part) // 2
+                    parts += [part[middle:], part[:middle]]
+            else:
+                self._settle(part)
+        with self._wake:
+            self._buffer.free()
+        return True
+
+    def _send(self, batch: Batch) -> bool:
+        """Send a batch until the sink takes it. Says False when the writer ends before.
+
+        Raises:
+            BatchRejected: if the sink never will.
+        """
+        failures = 0
+        while not self._is_stopped:
+            flushes = self._flushes
+            try:
+                self._sink.send(batch)
+            except BatchRejected:
+                self._note_recovery()
+                raise
+            except BaseException as error:  # noqa: BLE001 - a writer whose thread dies loses every further line
+                self._note_failure(error)
+                failures += 1
+                self._pause(self._pause_s(failures, error), flushes, error)
+                if flushes != self._flushes:
+                    failures = 0
+            else:
+                self._note_recovery()
+                return True
+        return False
+
+    def _pause_s(self, failures: int, error: BaseException) -> float:
+        if isinstance(error, SinkUnavailable) and error.retry_after_s is not None:
+            return min(max(error.retry_after_s, 0), MAX_RETRY_AFTER_S)
+        longest = min(self._first_pause_s * 2.0 ** min(failures - 1, 30), self._max_pause_s)
+        return longest * random.uniform(0.5, 1)  # noqa: S311 - spreads writers, guards nothing
+
+    def _pause(self, pause_s: float, flushes: int, error: BaseException) -> None:
+        """Wait before the next try; somebody who begins to wait for us ends it, unless the sink named the pause."""
+        is_named = isinstance(error, SinkUnavailable) and error.retry_after_s is not None
+        deadline = time.monotonic() + pause_s
+        with self._wake:
+            while not self._is_stopped and (left_s := deadline - time.monotonic()) > 0:
+                if not is_named and flushes != self._flushes:
+                    break
+                self._wake.wait(left_s)
+
+    def _settle(self, part: tuple[NumberedEvent, ...]) -> None:
+        with self._wake:
+            self._sent += len(part)
+            self._settled_n = part[-1].n
+            self._notices = {n for n in self._notices if n > self._settled_n}
+            self._settled.notify_all()
+
+    def _drop_refused(self, refused: NumberedEvent, error: BatchRejected) -> None:
+        with self._wake:
+            self._dropped += 1
+            self._last_error = _named(error)
+            if refused.n not in self._notices:
+                self._notices.add(self._buffer.add(_refusal(refused, error)))
+            self._settled_n = refused.n
+            self._settled.notify_all()
+        log.warning("an event of job %r was refused and is dropped: %s", refused.event.job_id, shown(error))
+
+    def _note_failure(self, error: BaseException) -> None:
+        with self._wake:
+            was_failing, self._is_failing = self._is_failing, True
+            self._last_error = _named(error)
+        if not was_failing:
+            log.warning("capture can't send and tries again; jobs go on: %s", _named(error))
+
+    def _note_recovery(self) -> None:
+        if self._is_failing:
+            self._is_failing = False
+            log.warning("capture can send again; %d events wait", self.stats().waiting)
+
+    def _end(self) -> None:
+        with self._wake:
+            unsent = self._buffer.captured - self._buffer.given_up - self._dropped - self._sent
+            self._dropped += unsent
+        if unsent:
+            log.warning("capture was closed before it could send: %d events are dropped", unsent)
+        try:
+            self._sink.close()
+        except Exception as error:  # noqa: BLE001 - nobody is left to be told
+            log.warning("the sink of capture did not close: %s", _named(error))
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__qualname__}: {shown(error)}"
+
+
+def _refusal(refused: NumberedEvent, error: BatchRejected) -> Line:
+    kind = type(refused.event).__name__
+    return Line(
+        job_id=refused.event.job_id,
+        message=f"an event of kind {kind} could not be stored and was dropped: {shown(error)}",
+        level=LogLevel.WARNING,
+        stage=getattr(refused.event, "stage", None),
+        at=datetime.now(UTC),
+        metadata={"refused": kind, "n": refused.n, "reason": shown(error)},
+    )
