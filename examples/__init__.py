@@ -1,0 +1,1 @@
+"""Programs that use Jobtail as its users do."""
