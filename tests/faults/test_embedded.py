@@ -81,6 +81,15 @@ def another_owner(
             owner.kill()
 
 
+@contextmanager
+def program_of_account(uid: int) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(["sleep", "60"], text=True, user=uid if AS_ROOT else None) as program:
+        try:
+            yield program
+        finally:
+            program.kill()
+
+
 def interpreter_for(account: pwd.struct_passwd) -> str | None:
     """This one, or the system's of the same version where this one lies in somebody's home."""
     of_system = shutil.which(f"python{sys.version_info.major}.{sys.version_info.minor}", path=os.defpath)
@@ -161,8 +170,9 @@ def closed_directory(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def test_a_path_with_blanks_serves_and_keeps_its_data(tmp_path: Path) -> None:
-    directory = tmp_path / "a path" / "with, blanks: and signs %41"
+@pytest.mark.parametrize("name", ["blanks and signs %41 & +", "commas, and colons:"])
+async def test_a_path_of_strange_signs_serves_and_keeps_its_data(open_directory: Path, name: str) -> None:
+    directory = open_directory / name
     async with EmbeddedPostgres(directory) as server:
         await run(server.url, "CREATE TABLE kept (n int)", "INSERT INTO kept VALUES (41)")
         assert await run(server.url, "SELECT lower('ÄÖ')") == ["äö"]
@@ -395,9 +405,11 @@ async def test_a_start_that_is_cancelled_leaves_no_process_and_no_lock(tmp_path:
 async def test_a_stale_pid_that_another_program_has_by_now_does_not_prevent_the_start(tmp_path: Path) -> None:
     async with EmbeddedPostgres(tmp_path, settings=FAST):
         state = (tmp_path / "postgres" / "postmaster.pid").read_text().splitlines()
-    (tmp_path / "postgres" / "postmaster.pid").write_text("\n".join([str(os.getppid()), *state[1:]]) + "\n")
-    async with EmbeddedPostgres(tmp_path, settings=FAST) as server:
-        assert await run(server.url, "SELECT 1") == [1]
+    with program_of_account((tmp_path / "postgres").stat().st_uid) as program:
+        (tmp_path / "postgres" / "postmaster.pid").write_text("\n".join([str(program.pid), *state[1:]]) + "\n")
+        async with EmbeddedPostgres(tmp_path, settings=FAST, start_timeout_s=10) as server:
+            assert await run(server.url, "SELECT 1") == [1]
+        assert program.poll() is None
 
 
 async def test_an_empty_pid_file_as_a_power_cut_leaves_it_does_not_prevent_the_start(tmp_path: Path) -> None:
@@ -438,9 +450,12 @@ async def test_the_machines_own_postgres_serves_where_the_wheel_is_missing(
 async def test_ctrl_c_reaches_the_owner_and_not_the_server(tmp_path: Path) -> None:
     with another_owner(tmp_path) as owner:
         url = line_of(owner)
+        server = postmaster_in(tmp_path)
+        assert os.getpgid(server) != os.getpgid(owner.pid)
         os.killpg(owner.pid, signal.SIGINT)
         assert line_of(owner) == "asked to stop"
         assert await run(url, "SELECT 1") == [1]
+        assert postmaster_in(tmp_path) == server
         owner.communicate("go on\n", timeout=10)
         assert owner.returncode == 0
     assert processes_in(tmp_path) == []
