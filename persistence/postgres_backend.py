@@ -1,0 +1,151 @@
+"""Announcements by LISTEN and NOTIFY: broadcaster's port on two connections of our own, one to hear and one to speak."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
+from broadcaster import BroadcastBackend, Event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from domain.errors import InvalidInput, Unavailable
+
+MESSAGE_LIMIT = 7_999
+"""Bytes. NOTIFY takes fewer than 8,000."""
+NAME_LIMIT = 63
+"""Bytes. Postgres cuts longer identifiers, and then hears nothing."""
+HANG_UP_S = 0.3
+SESSION_SETTINGS = {
+    "application_name": "jobtail-channel",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+"""Set by a statement: PgBouncer refuses a connection that asks for them as it starts."""
+
+
+class PostgresBackend(BroadcastBackend):
+    """Hears from `connect` to `disconnect`, and raises from `next_published` when it no longer does.
+
+    It speaks whenever it is asked to, connecting first where it must.
+    """
+
+    message_limit = MESSAGE_LIMIT
+
+    def __init__(self, url: str, *, name: str, timeout_s: float, check_every_s: float) -> None:
+        if len(name.encode()) > NAME_LIMIT:
+            raise InvalidInput(f"the name of a channel in Postgres has at most {NAME_LIMIT} bytes")
+        self._arguments = _connect_arguments(url)
+        self._name = name
+        self._timeout_s = timeout_s
+        self._check_every_s = check_every_s
+        self._listening: asyncpg.Connection | None = None
+        self._speaking: asyncpg.Connection | None = None
+        self._statement: PreparedStatement
+        self._heard: asyncio.Queue[str | None] = asyncio.Queue()
+
+    async def connect(self) -> None:
+        # The queue has no bound of its own: broadcaster empties it into its subscriber, and the channel that at once.
+        heard = self._heard = asyncio.Queue[str | None]()
+        connection = self._listening = await self._open()
+        connection.add_termination_listener(lambda _connection: heard.put_nowait(None))
+        await connection.add_listener(self._name, lambda _c, _pid, _name, text: heard.put_nowait(str(text)))
+
+    async def disconnect(self) -> None:
+        connection, self._listening = self._listening, None
+        await _hang_up(connection)
+
+    async def subscribe(self, group: str) -> None:
+        """Do nothing: `connect` listens already, since broadcaster answers a failure here with a KeyError."""
+
+    async def unsubscribe(self, group: str) -> None:
+        """Do nothing: `disconnect` ends the listening."""
+
+    async def next_published(self) -> Event:
+        """Wait for a message.
+
+        Raises:
+            Unavailable: if the connection is gone.
+            Exception: whatever the driver raises when the server gives no sign of life.
+        """
+        while True:
+            try:
+                async with asyncio.timeout(self._check_every_s):
+                    text = await self._heard.get()
+            except TimeoutError:
+                await self._check_listening()
+                continue
+            if text is None:
+                raise Unavailable("the connection that listens was closed")
+            return Event(self._name, text)
+
+    async def publish(self, channel: str, message: str) -> None:
+        """Notify. What fails is tried once more, on a new connection."""
+        try:
+            await self._notify(channel, message)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await self._notify(channel, message)
+
+    async def check_publishing(self) -> None:
+        """Notify a channel that nobody hears: a standby takes a SELECT, and no NOTIFY."""
+        await self._notify("jobtail_nobody", "")
+
+    async def aclose(self) -> None:
+        connection, self._speaking = self._speaking, None
+        await _hang_up(connection)
+
+    async def _notify(self, channel: str, message: str) -> None:
+        try:
+            if self._speaking is None:
+                self._speaking = await self._open()
+                # One statement by hand instead of the cache: it saves a round trip, 0.12 ms of 0.29 on one machine.
+                self._statement = await self._speaking.prepare("SELECT pg_notify($1, $2)", timeout=self._timeout_s)
+            await self._statement.fetchval(channel, message, timeout=self._timeout_s)
+        except BaseException:
+            connection, self._speaking = self._speaking, None
+            if connection is not None:
+                connection.terminate()
+            raise
+
+    async def _check_listening(self) -> None:
+        assert self._listening is not None
+        await self._listening.fetchval("SELECT 1", timeout=self._timeout_s)
+
+    async def _open(self) -> asyncpg.Connection:
+        connection: asyncpg.Connection = await asyncpg.connect(
+            **self._arguments, timeout=self._timeout_s, statement_cache_size=0
+        )
+        try:
+            await connection.execute(
+                "SELECT set_config(name, value, FALSE) FROM unnest($1::text[], $2::text[]) AS setting (name, value)",
+                list(SESSION_SETTINGS),
+                list(SESSION_SETTINGS.values()),
+                timeout=self._timeout_s,
+            )
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+
+async def _hang_up(connection: asyncpg.Connection | None) -> None:
+    """Close politely, and at once where the server does not answer."""
+    if connection is None or connection.is_closed():
+        return
+    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        await connection.close(timeout=HANG_UP_S)
+
+
+def _connect_arguments(url: str) -> dict[str, Any]:
+    """Read a URL as SQLAlchemy does, so that whatever the database's URL may hold this one may hold too."""
+    try:
+        parsed = make_url(url).set(drivername="postgresql+asyncpg")
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
+        raise InvalidInput("the channel's URL cannot be read; it looks like postgresql://user@host/database") from None
+    _positional, arguments = parsed.get_dialect()().create_connect_args(parsed)
+    ours = {"timeout", "statement_cache_size", "prepared_statement_cache_size", "prepared_statement_name_func"}
+    return {name: value for name, value in arguments.items() if name not in ours}
