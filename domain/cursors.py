@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from domain.errors import InvalidInput
+from domain.logs import UNSTORABLE
 
 
 def encode(kind: str, *key: str | int) -> str:
@@ -27,10 +28,17 @@ def decode(cursor: str, *, what: str = "cursor") -> tuple[str, list[Any]]:
     except (ValueError, binascii.Error, RecursionError):
         parts = None
     match parts:
-        case [str() as kind, *key]:
+        case [str() as kind, *key] if all(map(_is_key, key)):
             return kind, key
         case _:
             raise InvalidInput(f"{cursor[:80]!r} is not a {what} of this API; pass one back as you received it")
+
+
+def _is_key(part: Any) -> bool:
+    """Tell whether `encode` may have been given it: a text that can be stored, or a number of the database's size."""
+    if isinstance(part, str):
+        return UNSTORABLE.search(part) is None
+    return type(part) is int and -(2**63) <= part < 2**63
 
 
 def log_cursor(job_id: str, seq: int) -> str:

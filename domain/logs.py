@@ -58,8 +58,10 @@ def storable_label(text: str) -> str:
 
 
 def storable_json(value: Any) -> Any:
-    """Apply `storable` to every string and key of a JSON value."""
+    """Apply `storable` to every string and key of a JSON value. A number that no JSON reader takes becomes a text."""
     match value:
+        case int() if not -(2**63) <= value < 2**64:
+            return str(value)
         case str():
             return storable(value)
         case Mapping():

@@ -12,6 +12,7 @@ from strawberry.scalars import JSON
 
 from domain import filters
 from domain.errors import InvalidInput
+from domain.logs import storable, storable_json, storable_label
 from graph.scalars import BigInt
 from jobtail.events import JobFinished, JobStarted, JobStatus, Line, LogLevel
 
@@ -34,6 +35,27 @@ def given(value: Value) -> Value | None:
 def _chosen(values: Iterable[Value] | None) -> frozenset[Value] | None:
     values = given(values)
     return None if values is None else frozenset(values)
+
+
+def _texts(values: Iterable[str] | None) -> frozenset[str] | None:
+    """Read texts as they are stored, so that what is asked for is found."""
+    chosen = _chosen(values)
+    return None if chosen is None else frozenset(map(storable, chosen))
+
+
+def _labels(values: Iterable[str] | None) -> frozenset[str] | None:
+    chosen = _chosen(values)
+    return None if chosen is None else frozenset(map(storable_label, chosen))
+
+
+def _text(value: str | None) -> str | None:
+    value = given(value)
+    return None if value is None else storable(value)
+
+
+def _label(value: str | None) -> str | None:
+    value = given(value)
+    return None if value is None else storable_label(value)
 
 
 def _object(value: Any, name: str) -> dict[str, Any] | None:
@@ -65,13 +87,13 @@ class LogFilter:
         return filters.LogFilter(
             levels=_chosen(self.levels),
             min_level=given(self.min_level),
-            stages=_chosen(self.stages),
-            task_ids=_chosen(self.task_ids),
-            execution_id=given(self.execution_id),
+            stages=_labels(self.stages),
+            task_ids=_labels(self.task_ids),
+            execution_id=_label(self.execution_id),
             since=given(self.since),
             until=given(self.until),
-            search=given(self.search),
-            metadata=_object(self.metadata, "filter.metadata"),
+            search=_text(self.search),
+            metadata=storable_json(_object(self.metadata, "filter.metadata")),
         )
 
 
@@ -95,12 +117,12 @@ class JobFilter:
     def to_domain(self) -> filters.JobFilter:
         return filters.JobFilter(
             statuses=_chosen(self.statuses),
-            handler_names=_chosen(self.handler_names),
-            execution_id=given(self.execution_id),
-            parent_job_id=given(self.parent_job_id),
+            handler_names=_texts(self.handler_names),
+            execution_id=_label(self.execution_id),
+            parent_job_id=_label(self.parent_job_id),
             created_since=given(self.created_since),
             created_until=given(self.created_until),
-            search=given(self.search),
+            search=_text(self.search),
             has_errors=given(self.has_errors),
         )
 
@@ -130,6 +152,9 @@ class StartJobInput:
     def to_event(self) -> JobStarted:
         if given(self.parent_job_id) == self.job_id:
             raise InvalidInput("a job cannot be its own parent; leave parentJobId out or name another job")
+        total = given(self.progress_total)
+        if total is not None and total < 0:
+            raise InvalidInput(f"progressTotal must not be negative, and is {total}")
         return JobStarted(
             job_id=self.job_id,
             handler_name=self.handler_name,
@@ -137,7 +162,7 @@ class StartJobInput:
             execution_id=given(self.execution_id),
             parent_job_id=given(self.parent_job_id),
             metadata=_object(self.metadata, "metadata"),
-            total=given(self.progress_total),
+            total=total,
         )
 
 

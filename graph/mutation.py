@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from domain.errors import InvalidInput, NotFound
+from domain.logs import storable_label
 from graph.context import Info
 from graph.inputs import CaptureLineInput, FinishJobInput, StartJobInput
 from graph.scalars import BigInt
@@ -55,7 +56,7 @@ class Mutation:
 
 
 async def _job(info: Info, job_id: str) -> Job:
-    job = await info.context.loaders.jobs.load(job_id)
+    job = await info.context.loaders.jobs.load(storable_label(job_id))
     if job is None:
         raise NotFound("job", job_id)
     return Job.from_domain(job)

@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 from strawberry import UNSET
 
+from domain.logs import storable_label
 from graph.connections import Connection
 from graph.context import Info
 from graph.inputs import After, Before, First, JobFilterArgument, Last, job_filter
@@ -29,7 +30,7 @@ class Query:
         info: Info,
         job_id: Annotated[str, strawberry.argument(description="The job's id.")],
     ) -> Job | None:
-        job = await info.context.loaders.jobs.load(job_id)
+        job = await info.context.loaders.jobs.load(storable_label(job_id))
         return Job.from_domain(job) if job else None
 
     @strawberry.field(description="The jobs, the newest first.")

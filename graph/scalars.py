@@ -17,7 +17,7 @@ LARGEST = 2**53 - 1
 
 
 def _write_time(value: datetime) -> str:
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def _read_time(value: Any) -> datetime:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.extensions import ParserCache, ValidationCache
+from strawberry.extensions import ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from graph.documents import DocumentCache
 from graph.errors import CodedErrors, log_internal
 from graph.mutation import Mutation
 from graph.query import Query
@@ -30,6 +31,6 @@ schema = Schema(
     mutation=Mutation,
     subscription=Subscription,
     types=[Stage, Task, TaskLog],
-    extensions=[CodedErrors, ParserCache, ValidationCache],
+    extensions=[CodedErrors, DocumentCache, ValidationCache],
     config=StrawberryConfig(scalar_map=SCALARS),
 )

@@ -13,6 +13,7 @@ from strawberry import UNSET
 from domain import cursors, tail
 from domain.errors import InvalidInput
 from domain.feed import PACE_S
+from domain.logs import storable_label
 from graph.context import Info
 from graph.inputs import JobFilterArgument, LogFilterArgument, given, job_filter, log_filter
 from graph.scalars import BigInt
@@ -66,6 +67,7 @@ class Subscription:
         last: Annotated[int | None, strawberry.argument(description="How many of the newest lines.")] = UNSET,
         filter: LogFilterArgument = UNSET,  # noqa: A002 - the contract's name
     ) -> AsyncGenerator[LogBatch, None]:
+        job_id = storable_label(job_id)
         start, newest = _start(job_id, given(after), given(after_seq), given(last))
         batches = info.context.services.hub.follow(job_id, log_filter(filter), after=start, last=newest)
         async with aclosing(batches):
@@ -76,7 +78,7 @@ class Subscription:
         description="The job as it changes: status, progress, stages, counts. The first event is its present state.",
     )
     async def job_updated(self, info: Info, job_id: JobId) -> AsyncGenerator[Job, None]:
-        async with info.context.services.hub.tail(job_id) as followed:
+        async with info.context.services.hub.tail(storable_label(job_id)) as followed:
             while True:
                 changed = followed.changed
                 job = await followed.job()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Annotated, Any, Self, cast
 
@@ -12,6 +13,7 @@ from strawberry.scalars import JSON
 
 from domain import cursors, filters, hierarchy, jobs, logs
 from domain.errors import InvalidInput
+from domain.logs import storable_label
 from domain.pages import Window, window
 from domain.ports import JobPageRequest, LogPageRequest, LogScope, TaskPageRequest
 from graph.connections import Connection
@@ -286,7 +288,7 @@ class Job(Node):
         info: Info,
         name: Annotated[str, strawberry.argument(description="The stage's name.")],
     ) -> Stage | None:
-        records = await info.context.loaders.stages.load(self.job_id)
+        records, name = await info.context.loaders.stages.load(self.job_id), storable_label(name)
         found = (stage for stage in hierarchy.stages_of(self.job, records) if stage.record.name == name)
         return next(map(Stage.from_domain, found), None)
 
@@ -342,13 +344,11 @@ def job_window(
 
 
 def _time(text: str, cursor: str) -> datetime:
-    try:
+    with suppress(ValueError, OverflowError):
         time = datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise InvalidInput(f"{cursor[:80]!r} is not a cursor of this API; pass one back as you received it")
-    return time
+        if time.tzinfo is not None:
+            return time.astimezone(UTC)
+    raise InvalidInput(f"{cursor[:80]!r} is not a cursor of this API; pass one back as you received it")
 
 
 def _counts(counts: jobs.LogCounts) -> LogCounts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
@@ -31,4 +32,7 @@ class GraphQLView(GraphQL[Context, None]):
         return HTMLResponse(graphiql_page(), headers={"Content-Security-Policy": GRAPHIQL_CSP})
 
     def encode_json(self, data: Any) -> str:
-        return orjson.dumps(data).decode()
+        try:
+            return orjson.dumps(data).decode()
+        except TypeError:  # a client's lone surrogate that a message of GraphQL's own quotes
+            return json.dumps(data)
