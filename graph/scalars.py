@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NewType
 
@@ -14,6 +15,8 @@ BigInt = NewType("BigInt", int)
 
 LARGEST = 2**53 - 1
 """The largest whole number that a JSON number carries exactly to every client."""
+_INFINITIES = {datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)}
+"""What asyncpg stores as infinite, and reads back without a zone."""
 
 
 def _write_time(value: datetime) -> str:
@@ -21,12 +24,10 @@ def _write_time(value: datetime) -> str:
 
 
 def _read_time(value: Any) -> datetime:
-    try:
+    with suppress(TypeError, ValueError, OverflowError):
         time = datetime.fromisoformat(value)
-        if time.tzinfo is not None:
-            return time.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        pass
+        if time.tzinfo is not None and (time := time.astimezone(UTC)) not in _INFINITIES:
+            return time
     raise StrawberryInputCoercionError(f"{value!r} is no RFC 3339 time such as 2025-01-15T10:30:00.123456Z")
 
 
