@@ -102,7 +102,7 @@ class PostgresBackend(BroadcastBackend):
         try:
             if self._speaking is None:
                 self._speaking = await self._open()
-                # One statement by hand instead of the cache: it saves a round trip, 0.12 ms of 0.29 on one machine.
+                # One statement by hand instead of the cache: without either, each message takes a round trip more.
                 self._statement = await self._speaking.prepare("SELECT pg_notify($1, $2)", timeout=self._timeout_s)
             await self._statement.fetchval(channel, message, timeout=self._timeout_s)
         except BaseException:
