@@ -324,6 +324,22 @@ def test_a_long_argument_is_short_in_the_message_and_whole_in_the_metadata() -> 
     assert line.metadata["table"] == "t" * 500
 
 
+def test_the_first_id_of_the_signature_is_the_task_and_never_the_message() -> None:
+    class WithIds(Emitter):
+        def emit_linked(self, person_id: str, team_id: str) -> None: ...
+
+        def emit_info(self, person_id: str, what: str) -> None:  # type: ignore[override] # another's signature
+            ...
+
+    def handler(emitter: Any) -> None:
+        emitter.emit_linked(team_id="T_1", person_id="P_1")
+        emitter.emit_info("P_1", "hello")
+
+    first, second = lines_of(handler, WithIds())
+    assert (first.task_id, first.metadata) == ("P_1", {"team_id": "T_1"})
+    assert (second.task_id, second.message, second.metadata) == ("P_1", "hello", None)
+
+
 def test_the_jobs_own_id_is_no_task() -> None:
     class WithJob(Emitter):
         def emit_linked(self, job_id: str, person_id: str) -> None: ...

@@ -31,6 +31,7 @@ from jobtail import (
     Writer,
 )
 from jobtail.buffer import estimated_bytes
+from jobtail.writer import _Sleep
 
 LONG_S = 20.0
 """How long a test waits for what must happen; none of them takes it."""
@@ -96,6 +97,13 @@ def line(message: str, *, job_id: str = "JB_1", **more: Any) -> Line:
     return Line(job_id=job_id, message=message, **more)
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LONG_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
 def poison(batch: Batch) -> None:
     if any(isinstance(item.event, Line) and item.event.message == "poison" for item in batch.events):
         raise BatchRejected("there is a poison in it")
@@ -124,7 +132,9 @@ def test_a_lone_line_leaves_at_once_and_the_next_ones_travel_together() -> None:
     with Writer(sink, max_age_s=NEVER_S, max_batch_events=10) as writer:
         writer.capture(line("first"))
         sink.wait_for(lambda sink: sink.sizes == [1])
-        for number in range(10):
+        writer.capture(line("second"))
+        wait_until(lambda: writer._sleep is _Sleep.FULL_BATCH)
+        for number in range(9):
             writer.capture(line(str(number)))
         sink.wait_for(lambda sink: sink.sizes == [1, 10])  # it was full before it was old
         writer.capture(line("last"))
@@ -223,11 +233,10 @@ def test_a_batch_that_failed_is_sent_again_unchanged_before_any_other() -> None:
     sink = ListSink(fail_three_times)
     with Writer(sink, first_pause_s=0.001) as writer:
         writer.capture(line("one"))
-        while not seen:
-            time.sleep(0)
+        wait_until(lambda: bool(seen))
         writer.capture(line("two"))
         later.set()
-    assert seen[0] is seen[1] is seen[2] is seen[3] or seen[0] == seen[1] == seen[2] == seen[3]
+    assert seen[0] == seen[1] == seen[2] == seen[3]
     assert sink.messages == ["one", "two"]
 
 
@@ -244,6 +253,21 @@ def test_a_sink_that_names_its_pause_is_left_alone_for_it() -> None:
         writer.capture(line("one"))
         assert writer.flush(LONG_S)
     assert tries[1] - tries[0] >= 0.1
+
+
+def test_who_waits_does_not_end_a_pause_that_the_sink_named() -> None:
+    tries: list[Batch] = []
+
+    def fail(batch: Batch) -> None:
+        tries.append(batch)
+        raise SinkUnavailable(retry_after_s=NEVER_S)
+
+    writer = Writer(ListSink(fail))
+    writer.capture(line("one"))
+    wait_until(lambda: bool(tries))
+    assert not writer.flush(0.05)
+    assert not writer.close(0.05)
+    assert len(tries) == 1
 
 
 def test_the_pauses_double_up_to_their_bound() -> None:
@@ -302,6 +326,7 @@ def test_over_the_bound_lines_are_given_up_and_the_log_says_so() -> None:
             writer.capture(JobProgressed(job_id="JB_1", current=current))
         writer.capture(TaskChanged(job_id="JB_1", stage="fetch", task_id="T", status=TaskStatus.RUNNING))
         writer.capture(JobFinished(job_id="JB_1", status=JobStatus.COMPLETED))
+        writer.capture(JobProgressed(job_id="JB_3", current=1))
         assert_counts_add_up(writer)
         assert writer.stats().dropped == 6 + 1 + 4
         gate.opened.set()
@@ -322,6 +347,7 @@ def test_over_the_bound_lines_are_given_up_and_the_log_says_so() -> None:
     (other,) = [event for event in sink.events if event.job_id == "JB_2"]
     assert isinstance(other, Line)
     assert other.message.startswith("1 line dropped between ")
+    assert [event for event in sink.events if event.job_id == "JB_3"] == [JobProgressed(job_id="JB_3", current=1)]
     assert sink.numbers == list(range(1, len(sink.numbers) + 1))
     assert_counts_add_up(writer)
 
@@ -373,8 +399,9 @@ def test_the_process_hears_once_that_capture_fails_and_once_that_it_works(caplog
             raise SinkUnavailable("the service is away")
 
     with Writer(ListSink(fail_for_a_while), first_pause_s=0.001, max_pause_s=0.001) as writer:
-        writer.capture(line("one"))
-        assert writer.flush(LONG_S)
+        for number in range(3):
+            writer.capture(line(str(number)))
+            assert writer.flush(LONG_S)
     texts = [record.getMessage() for record in caplog.records if record.name == "jobtail"]
     assert len(texts) == 2
     assert "SinkUnavailable: the service is away" in texts[0]
