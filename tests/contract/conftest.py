@@ -1,0 +1,37 @@
+"""Every suite here runs against the adapters in memory and against those of Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from domain.ports import JobStore, LogStore, TaskStore
+from persistence.database import Database
+from persistence.job_store import PostgresJobStore
+from persistence.log_store import PostgresLogStore
+from persistence.task_store import PostgresTaskStore
+from tests.fakes import Memory, MemoryJobStore, MemoryLogStore, MemoryTaskStore
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    jobs: JobStore
+    tasks: TaskStore
+    logs: LogStore
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def storage_url(request: pytest.FixtureRequest) -> str | None:
+    return None if request.param == "memory" else str(request.getfixturevalue("database_url"))
+
+
+@pytest.fixture
+async def stores(storage_url: str | None) -> AsyncIterator[Stores]:
+    if storage_url is None:
+        memory = Memory()
+        yield Stores(MemoryJobStore(memory), MemoryTaskStore(memory), MemoryLogStore(memory))
+        return
+    async with Database(storage_url) as database:
+        yield Stores(PostgresJobStore(database), PostgresTaskStore(database), PostgresLogStore(database))

@@ -1,0 +1,403 @@
+"""Jobs, tasks, lines and the channel in memory: what the ports promise, said in plain Python.
+
+The contract tests hold them equal to the adapters of Postgres, so they are the model that other tests compare with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from domain.batches import AlreadyAt, Appended, JobBatch, JobDelta, TaskDelta, fold
+from domain.errors import JobtailError
+from domain.filters import JobFilter, LogFilter, fold_case
+from domain.hierarchy import StageRecord, TaskRecord
+from domain.jobs import UNKNOWN_HANDLER, Job, LogCounts, Progress
+from domain.logs import TaskLog
+from domain.pages import Page, Window, page_of
+from domain.ports import (
+    Announcement,
+    JobPageRequest,
+    JobPosition,
+    LogPageRequest,
+    LogScope,
+    LogStore,
+    Resync,
+    TaskPageRequest,
+)
+from jobtail.events import Event, JobStatus, LogLevel, NumberedEvent
+
+Item = TypeVar("Item")
+
+EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the stores share: the tables."""
+
+    jobs: dict[str, Job] = field(default_factory=dict)
+    tasks: dict[tuple[str, str, str], TaskRecord] = field(default_factory=dict)
+    lines: defaultdict[str, list[TaskLog]] = field(default_factory=lambda: defaultdict(list))
+    positions: dict[tuple[str, UUID], int] = field(default_factory=dict)
+    fault: JobtailError | None = None
+    """Raised by every call while it is set."""
+    reads: list[Any] = field(default_factory=list)
+    """What was asked for, in order."""
+    on_read: Callable[[], None] | None = None
+    """Called after a read has seen the tables and before its caller gets the rows."""
+    _now: datetime = EARLIEST
+
+    def now(self) -> datetime:
+        """Tell the time; no two calls get the same."""
+        self._now = max(datetime.now(UTC), self._now + timedelta(microseconds=1))
+        return self._now
+
+    async def asked(self, what: Any, answer: Callable[[], Item]) -> Item:
+        """Answer as a database does: not before others had a turn."""
+        if self.fault:
+            raise self.fault
+        self.reads.append(what)
+        found = answer()
+        if self.on_read:
+            self.on_read()
+        await asyncio.sleep(0)
+        return found
+
+
+class MemoryLogStore:
+    """Satisfies `domain.ports.LogStore`."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    async def append(self, batch: JobBatch) -> Appended | AlreadyAt:
+        await asyncio.sleep(0)
+        memory = self._memory
+        if memory.fault:
+            raise memory.fault
+        if batch.writer_id is not None:
+            key = (batch.job_id, batch.writer_id)
+            if memory.positions.get(key, batch.first_n - 1) >= batch.first_n:
+                return AlreadyAt(memory.positions[key])
+            memory.positions[key] = batch.last_n
+        now = memory.now()
+        known = memory.jobs.get(batch.job_id)
+        job = _new_job(batch, now) if known is None else _changed_job(known, batch, now)
+        memory.jobs[batch.job_id] = job
+        self._add_lines(batch, job, now)
+        self._add_tasks(batch, job.last_seq - len(batch.lines))
+        return Appended(job.last_seq, now, job.execution_id, job.status)
+
+    def _add_lines(self, batch: JobBatch, job: Job, now: datetime) -> None:
+        stored = self._memory.lines[batch.job_id]
+        for line in batch.lines:
+            stored.append(
+                TaskLog(
+                    job_id=batch.job_id,
+                    seq=len(stored) + 1,
+                    execution_id=job.execution_id,
+                    stage=line.stage,
+                    task_id=line.task_id,
+                    timestamp=line.at,
+                    recorded_at=now,
+                    level=line.level,
+                    message=line.message,
+                    metadata=line.metadata,
+                ),
+            )
+
+    def _add_tasks(self, batch: JobBatch, seq_before: int) -> None:
+        tasks = self._memory.tasks
+        for (stage, task_id), delta in batch.tasks.items():
+            key = (batch.job_id, stage, task_id)
+            tasks[key] = _changed_task(tasks[key], delta) if key in tasks else _new_task(key, delta, seq_before)
+
+    async def pages(self, requests: Sequence[LogPageRequest]) -> Sequence[Page[TaskLog]]:
+        return await self._memory.asked(requests, lambda: [self._page(request) for request in requests])
+
+    def _page(self, request: LogPageRequest) -> Page[TaskLog]:
+        return paged(self._matching(request.scope, request.filter), lambda row: row.seq, request.window)
+
+    def _matching(self, scope: LogScope, log_filter: LogFilter) -> list[TaskLog]:
+        return [
+            row
+            for row in self._memory.lines.get(scope.job_id, [])
+            if scope.stage in {None, row.stage}
+            and scope.task_id in {None, row.task_id or row.stage}
+            and log_filter.matches(row)
+        ]
+
+    async def count(self, scope: LogScope, log_filter: LogFilter) -> int:
+        return await self._memory.asked(scope, lambda: len(self._matching(scope, log_filter)))
+
+
+class MemoryJobStore:
+    """Satisfies `domain.ports.JobStore`."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    async def get(self, job_ids: Sequence[str]) -> Mapping[str, Job]:
+        jobs = self._memory.jobs
+        return await self._memory.asked(job_ids, lambda: {job_id: jobs[job_id] for job_id in job_ids if job_id in jobs})
+
+    async def pages(self, requests: Sequence[JobPageRequest]) -> Sequence[Page[Job]]:
+        return await self._memory.asked(requests, lambda: [self._page(request) for request in requests])
+
+    def _page(self, request: JobPageRequest) -> Page[Job]:
+        jobs = [job for job in self._memory.jobs.values() if job_matches(job, request.filter)]
+        return paged(jobs, lambda job: (job.created_at, job.job_id), request.window, descending=True)
+
+    async def matching(self, job_ids: Sequence[str], job_filter: JobFilter) -> Sequence[Job]:
+        def found() -> list[Job]:
+            jobs = [job for job in self._memory.jobs.values() if job.job_id in job_ids and job_matches(job, job_filter)]
+            return sorted(jobs, key=lambda job: (job.created_at, job.job_id))
+
+        return await self._memory.asked(job_ids, found)
+
+    async def count(self, job_filter: JobFilter) -> int:
+        jobs = self._memory.jobs.values()
+        return await self._memory.asked(job_filter, lambda: sum(job_matches(job, job_filter) for job in jobs))
+
+    async def positions(self, job_ids: Sequence[str], *, active_since: datetime | None) -> Mapping[str, JobPosition]:
+        def is_active(job: Job) -> bool:
+            if active_since is None:
+                return False
+            return not job.status.is_final or (job.finished_at is not None and job.finished_at >= active_since)
+
+        def found() -> dict[str, JobPosition]:
+            jobs = self._memory.jobs.values()
+            wanted = [job for job in jobs if job.job_id in job_ids or is_active(job)]
+            return {job.job_id: JobPosition(job.last_seq, job.status) for job in wanted}
+
+        return await self._memory.asked(job_ids, found)
+
+
+class MemoryTaskStore:
+    """Satisfies `domain.ports.TaskStore`."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    async def stages(self, job_ids: Sequence[str]) -> Mapping[str, Sequence[StageRecord]]:
+        def found() -> dict[str, list[StageRecord]]:
+            names = {(task.job_id, task.stage) for task in self._memory.tasks.values() if task.job_id in job_ids}
+            stages: dict[str, list[StageRecord]] = {}
+            for job_id, name in names:
+                stages.setdefault(job_id, []).append(_stage(job_id, name, self._of(job_id, name)))
+            for found in stages.values():
+                found.sort(key=lambda stage: (stage.first_seq, stage.started_at, stage.name))
+            return stages
+
+        return await self._memory.asked(job_ids, found)
+
+    def _of(self, job_id: str, stage: str) -> list[TaskRecord]:
+        return [task for task in self._memory.tasks.values() if (task.job_id, task.stage) == (job_id, stage)]
+
+    async def pages(self, requests: Sequence[TaskPageRequest]) -> Sequence[Page[TaskRecord]]:
+        return await self._memory.asked(requests, lambda: [self._page(request) for request in requests])
+
+    def _page(self, request: TaskPageRequest) -> Page[TaskRecord]:
+        tasks = self._of(request.job_id, request.stage)
+        return paged(tasks, lambda task: (task.first_seq, task.started_at, task.task_id), request.window)
+
+    async def get(self, job_id: str, stage: str, task_id: str) -> TaskRecord | None:
+        return await self._memory.asked(task_id, lambda: self._memory.tasks.get((job_id, stage, task_id)))
+
+
+class MemoryChannel:
+    """Satisfies `domain.ports.LogChannel`. What is announced is kept in `announced` and sent to who listens."""
+
+    def __init__(self) -> None:
+        self.is_healthy = True
+        self.announced: list[Announcement] = []
+        self._signals: asyncio.Queue[Announcement | Resync] = asyncio.Queue()
+
+    def publish(self, announcement: Announcement) -> None:
+        self.announced.append(announcement)
+        self._signals.put_nowait(announcement)
+
+    def send(self, signal: Announcement | Resync) -> None:
+        """Let listeners hear what nobody published."""
+        self._signals.put_nowait(signal)
+
+    async def signals(self) -> AsyncIterator[Announcement | Resync]:
+        while True:
+            yield await self._signals.get()
+
+
+def batch_of(*events: Event, writer_id: UUID | None = None, first_n: int = 1) -> JobBatch:
+    """Fold events of one job, numbered from `first_n` on."""
+    numbered = [NumberedEvent(n, event) for n, event in enumerate(events, first_n)]
+    return fold(events[0].job_id, writer_id, numbered, datetime.now(UTC))
+
+
+async def store(logs: LogStore, *events: Event, writer_id: UUID | None = None, first_n: int = 1) -> Appended:
+    """Append events of one job that were not stored before."""
+    outcome = await logs.append(batch_of(*events, writer_id=writer_id, first_n=first_n))
+    assert isinstance(outcome, Appended)
+    return outcome
+
+
+def paged(
+    items: Iterable[Item], key: Callable[[Item], Any], window: Window[Any], *, descending: bool = False
+) -> Page[Item]:
+    def is_behind(one: Any, other: Any) -> bool:
+        return bool(one < other if descending else one > other)
+
+    after, before = window.after, window.before
+    inside = [
+        item
+        for item in sorted(items, key=key, reverse=descending)
+        if (after is None or is_behind(key(item), after)) and (before is None or is_behind(before, key(item)))
+    ]
+    return page_of(inside[::-1] if window.backward else inside, window)
+
+
+def job_matches(job: Job, job_filter: JobFilter) -> bool:
+    """Say in Python what a JobFilter means; domain/ has no need to."""
+    wanted = job_filter
+    texts = [text for text in (job.job_id, job.handler_name, job.source, job.error) if text is not None]
+    return (
+        (wanted.statuses is None or job.status in wanted.statuses)
+        and (wanted.handler_names is None or job.handler_name in wanted.handler_names)
+        and wanted.execution_id in {None, job.execution_id}
+        and wanted.parent_job_id in {None, job.parent_job_id}
+        and (wanted.created_since is None or job.created_at >= wanted.created_since)
+        and (wanted.created_until is None or job.created_at < wanted.created_until)
+        and (wanted.search is None or any(fold_case(wanted.search) in fold_case(text) for text in texts))
+        and wanted.has_errors in {None, job.log_counts.failures > 0}
+    )
+
+
+def sum_of(counts: Iterable[LogCounts]) -> LogCounts:
+    every = list(counts)
+    return LogCounts(**{name: sum(getattr(each, name) for each in every) for name in LogCounts.NAMES.values()})
+
+
+def _counts(delta: TaskDelta) -> LogCounts:
+    return LogCounts(**{LogCounts.NAMES[level]: delta.counts[level] for level in LogLevel})
+
+
+def _new_job(batch: JobBatch, now: datetime) -> Job:
+    delta = batch.job
+    return Job(
+        job_id=batch.job_id,
+        handler_name=UNKNOWN_HANDLER if delta.handler_name is None else delta.handler_name,
+        source=delta.source,
+        status=delta.status or JobStatus.RUNNING,
+        progress=_progress(delta.progress_current, delta.progress_total),
+        error=delta.error,
+        result=delta.result,
+        parent_job_id=delta.parent_job_id,
+        execution_id=delta.execution_id,
+        metadata=delta.metadata,
+        created_at=now,
+        started_at=_start(batch),
+        finished_at=delta.finished_at,
+        last_seq=len(batch.lines),
+        first_recorded_at=now,
+        last_recorded_at=now,
+        log_counts=batch.log_counts,
+    )
+
+
+def _changed_job(job: Job, batch: JobBatch, now: datetime) -> Job:
+    delta = batch.job
+    status = JobStatus.RUNNING if job.status is JobStatus.QUEUED else job.status
+    changed = replace(
+        job,
+        handler_name=job.handler_name if delta.handler_name is None else delta.handler_name,
+        source=job.source if delta.source is None else delta.source,
+        execution_id=job.execution_id if delta.execution_id is None else delta.execution_id,
+        parent_job_id=job.parent_job_id if delta.parent_job_id is None else delta.parent_job_id,
+        metadata=job.metadata if delta.metadata is None else delta.metadata,
+        status=status,
+        started_at=_changed_start(job, batch),
+        progress=_changed_progress(job, delta),
+        last_seq=job.last_seq + len(batch.lines),
+        last_recorded_at=now,
+        log_counts=sum_of([job.log_counts, batch.log_counts]),
+    )
+    if delta.status is None:
+        return changed
+    return replace(changed, status=delta.status, finished_at=delta.finished_at, error=delta.error, result=delta.result)
+
+
+def _start(batch: JobBatch) -> datetime | None:
+    times = [task.first_at for task in batch.tasks.values()]
+    return batch.job.started_at or min(times, default=batch.job.finished_at)
+
+
+def _changed_start(job: Job, batch: JobBatch) -> datetime | None:
+    start = _start(batch)
+    if not batch.job.is_restarted or start is None:
+        return job.started_at or start
+    if job.finished_at is not None or job.started_at is None:
+        return start
+    return min(job.started_at, start)
+
+
+def _progress(current: int | None, total: int | None) -> Progress | None:
+    return None if current is None and total is None else Progress(current or 0, total)
+
+
+def _changed_progress(job: Job, delta: JobDelta) -> Progress | None:
+    begins_anew = delta.is_restarted and job.finished_at is not None
+    known = job.progress
+    current = delta.progress_current
+    if current is None and known is not None and not begins_anew:
+        current = known.current
+    total = delta.progress_total if delta.progress_total is not None else known.total if known else None
+    return _progress(current, total)
+
+
+def _new_task(key: tuple[str, str, str], delta: TaskDelta, seq_before: int) -> TaskRecord:
+    job_id, stage, task_id = key
+    return TaskRecord(
+        job_id=job_id,
+        stage=stage,
+        task_id=task_id,
+        name=delta.name,
+        stated=delta.status,
+        result=delta.result,
+        first_seq=seq_before + delta.first_line + 1,
+        started_at=delta.first_at,
+        last_at=delta.last_at,
+        finished_at=delta.finished_at,
+        log_counts=_counts(delta),
+    )
+
+
+def _changed_task(task: TaskRecord, delta: TaskDelta) -> TaskRecord:
+    return replace(
+        task,
+        name=task.name if delta.name is None else delta.name,
+        stated=delta.status or task.stated,
+        result=task.result if delta.result is None else delta.result,
+        started_at=min(task.started_at, delta.first_at),
+        last_at=max(task.last_at, delta.last_at),
+        finished_at=delta.finished_at if delta.status else task.finished_at,
+        log_counts=sum_of([task.log_counts, _counts(delta)]),
+    )
+
+
+def _stage(job_id: str, name: str, tasks: Sequence[TaskRecord]) -> StageRecord:
+    own = next((task for task in tasks if task.is_stage_itself), None)
+    return StageRecord(
+        job_id=job_id,
+        name=name,
+        first_seq=min(task.first_seq for task in tasks),
+        started_at=min(task.started_at for task in tasks),
+        last_at=max(task.last_at for task in tasks),
+        task_count=len(tasks),
+        log_counts=sum_of(task.log_counts for task in tasks),
+        own_failures=own.log_counts.failures if own else 0,
+        stated=own.stated if own else None,
+    )
