@@ -74,6 +74,8 @@ class Task:
 
 def stages_of(job: Job, records: Sequence[StageRecord]) -> list[Stage]:
     """Give every stage its status and end. `records` are all stages of the job, in order of first occurrence."""
+    if not records:
+        return []
     ends: list[datetime | None] = [record.started_at for record in records[1:]]
     ends.append(job.finished_at)
     return [
