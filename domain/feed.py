@@ -52,9 +52,9 @@ class JobFeed:
     async def watch(self, job_filter: JobFilter) -> AsyncGenerator[Job, None]:
         """Send every matching job that is new or changes from now on."""
         with self._watching():
+            seen = self._number
             if self.watchers == 1:
                 self._positions = dict(await self._present())
-            seen = self._number
             while True:
                 changed = self._changed
                 changes, seen_now = self._since(seen), self._number

@@ -198,9 +198,10 @@ class JobTail:
 
     async def newest(self, count: int, log_filter: LogFilter) -> int:
         """Find the cursor before the newest `count` rows that match."""
-        window = Window(limit=count, before=self.last_seq + 1, backward=True)
+        standing = self.last_seq
+        window = Window(limit=count, before=standing + 1, backward=True)
         rows = await self._page(window, log_filter)
-        return rows[0].seq - 1 if rows else self.last_seq
+        return rows[0].seq - 1 if rows else standing
 
     async def _page(self, window: Window[int], log_filter: LogFilter) -> Sequence[TaskLog]:
         scope = LogScope(job_id=self.job_id)
