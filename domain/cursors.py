@@ -35,10 +35,10 @@ def decode(cursor: str, *, what: str = "cursor") -> tuple[str, list[Any]]:
 
 
 def _is_key(part: Any) -> bool:
-    """Tell whether `encode` may have been given it: a text that can be stored, or a number of the database's size."""
+    """Tell whether `encode` may have been given it: a text that can be stored, or a number that a line may have."""
     if isinstance(part, str):
         return UNSTORABLE.search(part) is None
-    return type(part) is int and -(2**63) <= part < 2**63
+    return type(part) is int and abs(part) < 2**53
 
 
 def log_cursor(job_id: str, seq: int) -> str:
