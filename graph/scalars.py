@@ -24,8 +24,8 @@ def _write_time(value: datetime) -> str:
 
 
 def _read_time(value: Any) -> datetime:
-    with suppress(TypeError, ValueError, OverflowError):
-        time = datetime.fromisoformat(value)
+    with suppress(AttributeError, TypeError, ValueError, OverflowError):
+        time = datetime.fromisoformat(value.upper())  # RFC 3339 has t and z in either case
         if time.tzinfo is not None and (time := time.astimezone(UTC)) not in _INFINITIES:
             return time
     raise StrawberryInputCoercionError(f"{value!r} is no RFC 3339 time such as 2025-01-15T10:30:00.123456Z")
