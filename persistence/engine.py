@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from domain.errors import InvalidInput
@@ -25,11 +26,11 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
         raise InvalidInput("the database URL cannot be read; it looks like postgresql://user@host/database") from None
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
         raise InvalidInput(f"Jobtail needs PostgreSQL, and the database URL is of {parsed.get_backend_name()!r}")
-    return create_async_engine(
+    engine = create_async_engine(
         parsed.set(drivername="postgresql+asyncpg"),
         pool_size=pool_size,
         max_overflow=0,
@@ -48,6 +49,17 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
             },
         },
     )
+    event.listen(engine.sync_engine, "checkout", _replace_dead)
+    return engine
+
+
+def _replace_dead(connection: Any, _record: Any, _fairy: Any) -> None:
+    """Have the pool connect anew where the driver knows that the server has hung up, as after a restart.
+
+    This asks nobody, so it costs nothing. A connection that died unnoticed fails at its first use still.
+    """
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 def _dump(value: Any) -> str:
