@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from pydantic import AliasChoices, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from domain.errors import InvalidInput
 
@@ -70,6 +70,11 @@ def read_settings() -> Settings:
     """
     try:
         return Settings()
+    except SettingsError as error:
+        name = str(error).split('"')[1].upper()
+        raise InvalidInput(
+            f'JOBTAIL_{name} cannot be used: it must be written as JSON, such as ["https://ops.example.com"]'
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper()
