@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -49,23 +50,38 @@ async def revision_of(engine: AsyncEngine) -> str | None:
 
 
 async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
-    """Migrate forward. Several processes may do so at once: one works, the others wait for it."""
+    """Migrate forward. Several processes may do so at once: one works, the others wait for it.
+
+    Raises:
+        InvalidInput: if Jobtail cannot use this database, or a newer version has migrated it.
+    """
     from alembic import command  # noqa: PLC0415 - costs memory that a migrated service does not need
 
-    def run(connection: Connection) -> None:
-        command.upgrade(_config(connection), revision)
-
-    with translated():
-        async with engine.connect() as connection:
-            await connection.run_sync(run)
+    await _migrate(engine, lambda config: command.upgrade(config, revision))
 
 
 async def downgrade(engine: AsyncEngine, revision: str = "base") -> None:
-    """Migrate back. Whatever the later tables held is lost."""
+    """Migrate back. Whatever the later tables held is lost.
+
+    Raises:
+        InvalidInput: as `upgrade`.
+    """
     from alembic import command  # noqa: PLC0415 - as above
 
+    await _migrate(engine, lambda config: command.downgrade(config, revision))
+
+
+async def _migrate(engine: AsyncEngine, command: Callable[[Config], None]) -> None:
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - as above
+
+    found = await revision_of(engine)
+
     def run(connection: Connection) -> None:
-        command.downgrade(_config(connection), revision)
+        config = _config(connection)
+        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+        if found is not None and found not in known:
+            raise InvalidInput(f"the database is at revision {found!r}, made by a newer version: update Jobtail")
+        command(config)
 
     with translated():
         async with engine.connect() as connection:
