@@ -57,16 +57,25 @@ def storable_label(text: str) -> str:
     return f"{label[: MAX_LABEL_LENGTH - 17]}~{digest}"
 
 
-def storable_json(value: Any) -> Any:
-    """Apply `storable` to every string and key of a JSON value. A number that no JSON reader takes becomes a text."""
+MAX_JSON_DEPTH = 200
+"""Containers in containers. JSON writers give up soon beyond."""
+
+
+def storable_json(value: Any, depth: int = 0) -> Any:
+    """Apply `storable` to every string and key of a JSON value.
+
+    A number that no JSON reader takes becomes a text, and so does what lies too deep.
+    """
     match value:
         case int() if not -(2**63) <= value < 2**64:
             return str(value)
         case str():
             return storable(value)
+        case Mapping() | list() | tuple() if depth >= MAX_JSON_DEPTH:
+            return f"<deeper than {MAX_JSON_DEPTH}>"
         case Mapping():
-            return {storable(str(key)): storable_json(item) for key, item in value.items()}
+            return {storable(str(key)): storable_json(item, depth + 1) for key, item in value.items()}
         case list() | tuple():
-            return [storable_json(item) for item in value]
+            return [storable_json(item, depth + 1) for item in value]
         case _:
             return value

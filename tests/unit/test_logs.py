@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.logs import MAX_LABEL_LENGTH, storable, storable_json, storable_label
+from domain.logs import MAX_JSON_DEPTH, MAX_LABEL_LENGTH, storable, storable_json, storable_label
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
@@ -62,3 +62,14 @@ def test_a_label_of_just_the_length_is_left_alone() -> None:
 )
 def test_json_is_made_storable_in_depth(value: Any, stored: Any) -> None:
     assert storable_json(value) == stored
+
+
+def test_json_that_is_too_deep_ends_where_it_can_still_be_written() -> None:
+    deep: list[Any] = []
+    for _ in range(MAX_JSON_DEPTH - 1):
+        deep = [deep]
+    assert storable_json(deep) == deep
+    stored = storable_json([deep])
+    for _ in range(MAX_JSON_DEPTH):
+        (stored,) = stored
+    assert stored == "<deeper than 200>"
