@@ -16,11 +16,36 @@ from domain.errors import InvalidInput
 from graph.settings import Settings
 
 GRACE_S = 3
-"""How long open requests and streams have to end."""
+"""How long open requests have to end."""
+CUT_EVERY_S = 0.05
 
 
 class _Server(uvicorn.Server):
-    """Ends at a signal and returns, where uvicorn's own would raise the signal again amid the cleaning up."""
+    """Ends at a signal and returns, where uvicorn's own would raise the signal again amid the cleaning up.
+
+    Streams that are open then are cut, as websockets are: their readers go on elsewhere, behind their cursors.
+    """
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            _say_where(*listener.getsockname()[:2])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        cutting = asyncio.create_task(self._cut_streams())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            cutting.cancel()
+
+    async def _cut_streams(self) -> None:
+        """Close every connection whose response has begun: whole answers begin and end in one go."""
+        while True:
+            for connection in list(self.server_state.connections):
+                cycle = getattr(connection, "cycle", None)
+                if cycle is not None and cycle.response_started and not cycle.response_complete:
+                    cycle.transport.close()
+            await asyncio.sleep(CUT_EVERY_S)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -39,7 +64,6 @@ async def serve(app: Starlette, settings: Settings) -> None:
     """
     with _listening(settings) as listener:
         async with app.router.lifespan_context(app):
-            host, port = listener.getsockname()[:2]
             config = uvicorn.Config(
                 app,
                 lifespan="off",
@@ -48,7 +72,6 @@ async def serve(app: Starlette, settings: Settings) -> None:
                 timeout_graceful_shutdown=GRACE_S,
                 ws="websockets-sansio",
             )
-            _say_where(host, port)
             await _Server(config).serve(sockets=[listener])
 
 
