@@ -99,7 +99,8 @@ CREATE TABLE task_logs_default PARTITION OF task_logs DEFAULT;
 """
 
 # What is attached is a table that was made beside the partitioned one: that locks readers and writers out for an
-# instant only, and lines that the default partition has caught already move over.
+# instant only, and lines that the default partition has caught already move over. Writers wait at the partitioned table:
+# one that had already chosen the default partition would find its line refused there once the week has its own.
 ENSURE_WEEK = """
 CREATE FUNCTION task_logs_ensure_week(day date) RETURNS boolean
 LANGUAGE plpgsql AS $$
@@ -114,6 +115,7 @@ BEGIN
         RETURN false;
     END IF;
     EXECUTE format('CREATE TABLE %I (LIKE task_logs INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', partition);
+    LOCK TABLE ONLY task_logs IN SHARE ROW EXCLUSIVE MODE;
     LOCK TABLE task_logs_default IN ACCESS EXCLUSIVE MODE;
     EXECUTE format(
         'WITH moved AS (
