@@ -69,7 +69,6 @@ SECOND = timedelta(seconds=1)
         (LogFilter(metadata={"attempt": 2}), False, False),
         (LogFilter(search="skill", stages=frozenset({"score"}), execution_id="run-2"), False, False),
     ],
-    ids=repr,
 )
 def test_a_filter_matches_what_satisfies_all_that_is_set(log_filter: LogFilter, row: bool, own: bool) -> None:
     assert (log_filter.matches(ROW), log_filter.matches(OWN)) == (row, own)

@@ -36,9 +36,11 @@ class Setting:
         self.hub = TailHub(MemoryLogStore(self.memory), MemoryJobStore(self.memory))
 
     async def happen(self, count: int = 1, *, level: LogLevel = LogLevel.INFO, size: int = 1) -> Announcement:
-        """Store lines in one batch, unheard."""
-        await self.recorder.record_job("job", [Line(job_id="job", message="x" * size, level=level)] * count)
-        return self.channel.announced[-1]
+        """Store lines in one batch, unheard. They are announced whole, however large."""
+        said = Line(job_id="job", message="x" * size, level=level)
+        numbers = await self.recorder.record_job("job", [said] * count)
+        rows = self.memory.lines["job"][numbers.first - 1 : numbers.last]
+        return replace(self.channel.announced[-1], rows=tuple(rows))
 
     async def say(self, count: int = 1, *, level: LogLevel = LogLevel.INFO) -> None:
         self.hub.hear(await self.happen(count, level=level))

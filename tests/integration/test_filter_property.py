@@ -1,0 +1,177 @@
+"""One filter, one meaning: what a LogFilter finds in Postgres is what it matches in Python."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.filters import EVERYTHING, JobFilter, LogFilter, fold_case
+from domain.logs import storable
+from domain.pages import Window
+from domain.ports import JobPageRequest, LogPageRequest, LogScope
+from jobtail.events import Event, JobFinished, JobStarted, JobStatus, Line, LogLevel
+from persistence.database import Database
+from persistence.job_store import PostgresJobStore
+from persistence.log_store import PostgresLogStore
+from tests.conftest import connect
+from tests.fakes import job_matches, store
+
+AT = datetime(2026, 11, 22, 20, 33, 58, 123456, tzinfo=UTC)
+LETTERS = (
+    "aAbB%_\\'\" \u00df\u00e4\u00c4\u0130\u0131\u03a3\u03c2\u03c3\u01c5\u1e9e\u212a\U00010400\U00010428\ud83d\u0000"
+)
+TEXTS = st.text(st.sampled_from(LETTERS), max_size=8) | st.text(
+    st.characters(exclude_categories=["Cs", "Cn"]), max_size=8
+)
+LABELS = st.sampled_from(["read", "Read", "score", "%", "main"])
+MOMENTS = st.integers(-3, 3).map(lambda n: AT + timedelta(microseconds=n))
+NUMBERS = st.sampled_from([0, 1, -1, 1.0, 0.5, -0.0, 1e-7, 2**53, 2**63]) | st.integers(-2, 2)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.sampled_from(["", "a", "A", "%"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=2),
+    max_leaves=5,
+)
+OBJECTS = st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3)
+
+LINES = st.builds(
+    Line,
+    job_id=st.just("job"),
+    message=TEXTS,
+    level=st.sampled_from(LogLevel),
+    stage=st.none() | LABELS,
+    task_id=st.none() | LABELS,
+    at=MOMENTS,
+    metadata=st.none() | OBJECTS,
+)
+
+
+def part_of(value: Any) -> st.SearchStrategy[Any]:
+    """Draw something that a value may contain, or nearly so."""
+    match value:
+        case dict():
+            return st.fixed_dictionaries({}, optional={key: part_of(item) for key, item in value.items()})
+        case [*items] if items:
+            return st.lists(st.one_of([part_of(item) for item in items]), max_size=3)
+        case _:
+            return st.just(value) | VALUES
+
+
+@st.composite
+def filters(draw: st.DrawFn, lines: list[Line]) -> LogFilter:
+    """Draw a filter that has to do with the lines."""
+    message = storable(draw(st.sampled_from([line.message for line in lines])))
+    begin = draw(st.integers(0, len(message)))
+    part = message[begin : begin + draw(st.integers(0, 4))]
+    objects = [part_of(line.metadata) for line in lines if line.metadata is not None]
+    return LogFilter(
+        levels=draw(st.none() | st.none() | st.frozensets(st.sampled_from(LogLevel))),
+        min_level=draw(st.none() | st.none() | st.sampled_from(LogLevel)),
+        stages=draw(st.none() | st.none() | st.frozensets(LABELS, min_size=1)),
+        task_ids=draw(st.none() | st.none() | st.frozensets(LABELS, min_size=1)),
+        execution_id=draw(st.none() | st.none() | st.sampled_from(["run-1", "run-2"])),
+        since=draw(st.none() | st.none() | MOMENTS),
+        until=draw(st.none() | st.none() | MOMENTS),
+        search=draw(st.none() | st.sampled_from([part, part.upper(), part.lower()]) | TEXTS.map(storable)),
+        metadata=draw(st.none() | st.one_of([*objects, OBJECTS])),
+    )
+
+
+async def asked_both_ways(database: Database, lines: list[Line], wanted: list[LogFilter]) -> None:
+    logs, job_id = PostgresLogStore(database), str(uuid4())
+    half = len(lines) // 2
+    started = JobStarted(job_id=job_id, handler_name="h", execution_id="run-1")
+    events: list[Event] = [replace(line, job_id=job_id) for line in lines]
+    await store(logs, *(events[:half] or [started]))
+    await store(logs, started, *events[half:])
+    scope = LogScope(job_id=job_id)
+    whole: Window[int] = Window(limit=100)
+    requests = [LogPageRequest(scope=scope, window=whole, filter=each) for each in (EVERYTHING, *wanted)]
+    every, *found = await logs.pages(requests)
+    assert len(every.items) == len(lines)
+    for log_filter, page in zip(wanted, found, strict=True):
+        matching = [row.seq for row in every.items if log_filter.matches(row)]
+        assert [row.seq for row in page.items] == matching, log_filter
+        assert await logs.count(scope, log_filter) == len(matching), log_filter
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), lines=st.lists(LINES, min_size=1, max_size=12))
+async def test_a_filter_means_the_same_in_sql_and_in_python(
+    database: Database, data: st.DataObject, lines: list[Line]
+) -> None:
+    await asked_both_ways(database, lines, data.draw(st.lists(filters(lines), min_size=4, max_size=8)))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), lines=st.lists(LINES, min_size=1, max_size=12))
+async def test_each_condition_alone_means_the_same_in_sql_and_in_python(
+    database: Database, data: st.DataObject, lines: list[Line]
+) -> None:
+    """Many conditions at once match little, and so would hide a wrong one."""
+    whole = data.draw(filters(lines))
+    names = [name for name in LogFilter.__slots__ if getattr(whole, name) is not None]
+    await asked_both_ways(database, lines, [LogFilter(**{name: getattr(whole, name)}) for name in names])
+
+
+async def test_postgres_lowers_every_character_as_python_does(database_url: str) -> None:
+    assigned = [code for code in range(1, 0x110000) if unicodedata.category(chr(code)) not in {"Cn", "Cs", "Co"}]
+    connection = await connect(database_url)
+    try:
+        rows = await connection.fetch(
+            "SELECT code, lower(chr(code) COLLATE search_fold) AS lowered FROM unnest($1::int[]) AS code", assigned
+        )
+    finally:
+        await connection.close()
+    assert len(rows) == len(assigned)
+    differing = [hex(row["code"]) for row in rows if row["lowered"] != fold_case(chr(row["code"]))]
+    assert differing == []
+
+
+SEARCHED = st.sampled_from(["job", "JOB", "%", "_", "\\", "\u00c4", "fehlt", "", "queue"])
+JOB_FILTERS = st.builds(
+    JobFilter,
+    statuses=st.none() | st.frozensets(st.sampled_from(JobStatus)),
+    handler_names=st.none() | st.frozensets(TEXTS.map(storable), max_size=2),
+    execution_id=st.none() | st.sampled_from(["run-1", "run-2"]),
+    parent_job_id=st.none() | st.just("parent"),
+    search=st.none() | SEARCHED | TEXTS.map(storable),
+    has_errors=st.none() | st.booleans(),
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=TEXTS,
+    source=st.none() | TEXTS,
+    run=st.sampled_from([None, "run-1"]),
+    parent=st.sampled_from([None, "parent"]),
+    error=st.none() | TEXTS,
+    level=st.sampled_from(LogLevel),
+    wanted=st.lists(JOB_FILTERS, min_size=1, max_size=5),
+)
+async def test_a_filter_of_jobs_means_what_the_model_says(
+    database: Database,
+    name: str,
+    source: str | None,
+    run: str | None,
+    parent: str | None,
+    error: str | None,
+    level: LogLevel,
+    wanted: list[JobFilter],
+) -> None:
+    jobs, job_id = PostgresJobStore(database), str(uuid4())
+    start = JobStarted(job_id=job_id, handler_name=name, source=source, execution_id=run, parent_job_id=parent)
+    ends = [JobFinished(job_id=job_id, status=JobStatus.FAILED, error=error)] if error is not None else []
+    await store(PostgresLogStore(database), start, Line(job_id=job_id, message="", level=level), *ends)
+    job = (await jobs.get([job_id]))[job_id]
+    window: Window[tuple[datetime, str]] = Window(limit=1)
+    pages = await jobs.pages([JobPageRequest(window=window, filter=each) for each in wanted])
+    for job_filter, page in zip(wanted, pages, strict=True):
+        assert bool(await jobs.matching([job_id], job_filter)) is job_matches(job, job_filter), job_filter
+        assert (job in page.items) is job_matches(job, job_filter), job_filter

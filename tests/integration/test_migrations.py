@@ -1,0 +1,187 @@
+"""The migrations make what tables.py says, forward and back, whoever else migrates at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import make_url
+
+from domain.errors import InvalidInput
+from jobtail.events import Line
+from persistence.database import Database
+from persistence.log_store import PostgresLogStore
+from persistence.maintenance import ensure_partitions
+from persistence.migration import HEAD, downgrade, revision_of, upgrade
+from persistence.tables import metadata
+from tests.conftest import ROOT, CloneDatabase, connect
+from tests.fakes import store
+
+COLUMNS = """
+SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid)
+FROM pg_class c
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE c.relname = ANY($1)
+ORDER BY c.relname, a.attnum
+"""
+CONSTRAINTS = """
+SELECT c.relname, k.conname, pg_get_constraintdef(k.oid)
+FROM pg_class c JOIN pg_constraint k ON k.conrelid = c.oid
+WHERE c.relname = ANY($1)
+ORDER BY c.relname, k.conname
+"""
+INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ANY($1) ORDER BY indexname"
+STORAGE = """
+SELECT relname, relkind, reloptions, pg_get_partkeydef(oid)
+FROM pg_class
+WHERE relname = ANY($1)
+ORDER BY relname
+"""
+LEFT_OVER = """
+SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace
+UNION ALL
+SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+UNION ALL
+SELECT collname FROM pg_collation WHERE collnamespace = 'public'::regnamespace
+"""
+TABLES = sorted(metadata.tables)
+
+
+async def catalog_of(url: str) -> dict[str, list[Any]]:
+    """Describe the tables as Postgres knows them."""
+    queries = {"columns": COLUMNS, "constraints": CONSTRAINTS, "indexes": INDEXES, "storage": STORAGE}
+    connection = await connect(url)
+    try:
+        return {name: [tuple(row) for row in await connection.fetch(query, TABLES)] for name, query in queries.items()}
+    finally:
+        await connection.close()
+
+
+async def test_upgrade_downgrade_upgrade(postgres_url: str) -> None:
+    async with Database(postgres_url) as database:
+        assert await revision_of(database.engine) is None
+        await upgrade(database.engine)
+        assert await revision_of(database.engine) == HEAD
+        there = await catalog_of(postgres_url)
+        await ensure_partitions(database)
+        await store(PostgresLogStore(database), Line(job_id="job", message="x"))
+        await downgrade(database.engine)
+        assert await revision_of(database.engine) is None
+        connection = await connect(postgres_url)
+        left = [row["name"] for row in await connection.fetch(LEFT_OVER)]
+        await connection.close()
+        assert sorted(left) == ["alembic_version", "alembic_version_pkc"]
+        await upgrade(database.engine)
+        assert await catalog_of(postgres_url) == there
+        assert await ensure_partitions(database) > 0
+        assert (await store(PostgresLogStore(database), Line(job_id="job", message="x"))).last_seq == 1
+
+
+async def test_an_upgrade_of_what_is_up_to_date_changes_nothing(database: Database, database_url: str) -> None:
+    before = await catalog_of(database_url)
+    await store(PostgresLogStore(database), Line(job_id="job", message="x"))
+    await upgrade(database.engine)
+    assert await catalog_of(database_url) == before
+    assert (await store(PostgresLogStore(database), Line(job_id="job", message="x"))).last_seq == 2
+
+
+def test_head_is_the_newest_revision_of_all() -> None:
+    scripts = ScriptDirectory(str(ROOT / "migrations"))
+    assert scripts.get_heads() == [HEAD]
+
+
+async def test_the_migrated_tables_are_those_of_tables_py(database_url: str, postgres_url: str) -> None:
+    async with Database(postgres_url) as database, database.engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    described, migrated = await catalog_of(postgres_url), await catalog_of(database_url)
+    for name, rows in described.items():
+        assert len(rows) >= len(TABLES)
+        assert migrated[name] == rows
+
+
+async def test_alembic_finds_nothing_to_migrate(database: Database) -> None:
+    def differences(connection: Connection) -> Any:
+        def is_ours(_: Any, name: str | None, kind: str, *more: Any) -> bool:
+            return kind != "table" or name in TABLES
+
+        options = {"include_object": is_ours, "compare_server_default": True}
+        return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+MIGRATE = """
+import asyncio, sys
+from persistence.database import Database
+from persistence.migration import upgrade
+
+async def main():
+    async with Database(sys.argv[1]) as database:
+        await database.ping()
+        print("ready", flush=True)
+        sys.stdin.readline()
+        await upgrade(database.engine)
+
+asyncio.run(main())
+"""
+
+
+async def test_processes_that_migrate_at_once_wait_for_each_other(postgres_url: str) -> None:
+    pipe = asyncio.subprocess.PIPE
+    processes = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", MIGRATE, postgres_url, cwd=Path(ROOT), stdin=pipe, stdout=pipe, stderr=pipe
+        )
+        for _ in range(2)
+    ]
+    async with asyncio.timeout(60):
+        for process in processes:
+            assert process.stdout
+            assert await process.stdout.readline() == b"ready\n"
+        said = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
+    assert [process.returncode for process in processes] == [0, 0], said
+    async with Database(postgres_url) as database:
+        assert await revision_of(database.engine) == HEAD
+
+
+async def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
+    async with database.engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for migrate in (upgrade, downgrade):
+        with pytest.raises(InvalidInput, match=r"'9999', made by a newer version"):
+            await migrate(database.engine)
+    assert await revision_of(database.engine) == "9999"
+
+
+@pytest.fixture
+def ascii_url(postgres_server: str, new_database: CloneDatabase) -> str:
+    name = make_url(new_database(None)).database
+    assert name is not None
+
+    async def make() -> None:
+        connection = await connect(postgres_server)
+        try:
+            await connection.execute(
+                f"CREATE DATABASE {name}_ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'"
+            )
+        finally:
+            await connection.close()
+
+    asyncio.run(make())
+    return make_url(postgres_server).set(database=f"{name}_ascii").render_as_string(hide_password=False)
+
+
+async def test_a_database_in_another_encoding_is_refused(ascii_url: str) -> None:
+    async with Database(ascii_url) as database:
+        for use in (revision_of, upgrade):
+            with pytest.raises(InvalidInput, match="UTF8; this one is in SQL_ASCII"):
+                await use(database.engine)

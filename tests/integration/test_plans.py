@@ -1,0 +1,279 @@
+"""How Postgres answers the hot questions on tables that were just loaded and never analysed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+
+from domain.filters import ANY_JOB, EVERYTHING, LogFilter
+from domain.pages import Window
+from domain.ports import JobPageRequest, LogPageRequest, LogScope, TaskPageRequest
+from jobtail.events import LogLevel
+from persistence.database import Database
+from persistence.job_store import PostgresJobStore
+from persistence.log_store import PostgresLogStore
+from persistence.task_store import PostgresTaskStore
+from tests.conftest import CloneDatabase, connect
+
+LOAD = [
+    "SELECT task_logs_ensure_week('2030-07-01'::date + 7 * week) FROM generate_series(0, 4) AS week",
+    # One job of 20,000 lines goes through all weeks, 30 jobs of 1,000 lines take a day each.
+    """
+    INSERT INTO task_logs (job_id, seq, stage, task_id, timestamp, recorded_at, level, message, metadata)
+    SELECT 'long', n, 'stage-' || n % 5, 'task-' || n % 50, at, at, 20, 'line ' || n, '{"attempt": 1}'
+    FROM generate_series(1, 20000) AS n, LATERAL (SELECT '2030-07-01'::timestamptz + n * interval '2.5 minutes') AS t(at)
+    """,
+    """
+    INSERT INTO task_logs (job_id, seq, stage, task_id, timestamp, recorded_at, level, message, metadata)
+    SELECT 'job-' || job, n, 'stage-' || n % 5, 'task-' || n % 50, at, at, 20, 'line ' || n, '{"attempt": 1}'
+    FROM generate_series(1, 30) AS job, generate_series(1, 1000) AS n,
+        LATERAL (SELECT '2030-07-01'::timestamptz + job * interval '1 day' + n * interval '1 minute') AS t(at)
+    """,
+    """
+    INSERT INTO jobs (job_id, handler_name, status, last_seq, first_recorded_at, last_recorded_at, count_info, created_at)
+    SELECT job_id, 'h', 'COMPLETED', max(seq), min(recorded_at), max(recorded_at), count(*), min(recorded_at)
+    FROM task_logs GROUP BY job_id
+    """,
+    """
+    INSERT INTO jobs (job_id, handler_name, status, finished_at, created_at)
+    SELECT 'silent-' || n, 'h', 'COMPLETED', at, at
+    FROM generate_series(1, 5000) AS n, LATERAL (SELECT '2029-07-01'::timestamptz + n * interval '1 minute') AS t(at)
+    """,
+    """
+    INSERT INTO job_tasks (job_id, stage, task_id, first_seq, first_at, last_at, count_info)
+    SELECT job_id, stage, task_id, min(seq), min(timestamp), max(timestamp), count(*)
+    FROM task_logs GROUP BY job_id, stage, task_id
+    """,
+]
+UNANALYSED = """
+SELECT format('ALTER TABLE %s SET (autovacuum_enabled = off)', c.oid::regclass)
+FROM pg_class c
+WHERE relkind = 'r' AND (relname IN ('jobs', 'job_tasks', 'capture_positions') OR relname LIKE 'task_logs%')
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded_template(new_database: CloneDatabase, migrated_template: str) -> str:
+    url = new_database(migrated_template)
+
+    async def load() -> None:
+        connection = await connect(url)
+        try:
+            await connection.execute(LOAD[0])
+            for (alter,) in await connection.fetch(UNANALYSED):
+                await connection.execute(alter)
+            for load in LOAD[1:]:
+                await connection.execute(load)
+        finally:
+            await connection.close()
+
+    asyncio.run(load())
+    return str(make_url(url).database)
+
+
+@pytest.fixture
+def loaded_url(new_database: CloneDatabase, loaded_template: str) -> str:
+    return new_database(loaded_template)
+
+
+@pytest.fixture
+async def loaded(loaded_url: str) -> AsyncIterator[Database]:
+    async with Database(loaded_url) as database:
+        yield database
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A part of a plan that was run."""
+
+    kind: str
+    table: str | None
+    index: str | None
+    rows: float
+    """All that it gave."""
+    dropped: float
+    """All that it read in vain."""
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[Node]:
+    if plan["Actual Loops"]:
+        loops = plan["Actual Loops"]
+        yield Node(
+            plan["Node Type"],
+            plan.get("Relation Name"),
+            plan.get("Index Name"),
+            plan["Actual Rows"] * loops,
+            plan.get("Rows Removed by Filter", 0) * loops,
+        )
+    for part in plan.get("Plans", []):
+        yield from nodes(part)
+
+
+async def run(database: Database, asked: Awaitable[Any]) -> tuple[Any, list[Node]]:
+    """Ask a store, and have the statements that it sends explained."""
+    sent: list[tuple[str, Any]] = []
+
+    def listen(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        sent.append((statement, parameters))
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", listen)
+    answer = await asked
+    event.remove(database.engine.sync_engine, "before_cursor_execute", listen)
+    found: list[Node] = []
+    async with database.engine.connect() as connection:
+        for statement, parameters in sent:
+            explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
+            plan = (await connection.exec_driver_sql(explain, parameters)).scalar_one()
+            (told,) = json.loads(plan) if isinstance(plan, str) else plan
+            found += nodes(told["Plan"])
+    assert sent
+    return answer, found
+
+
+def of_table(plan: Sequence[Node], table: str) -> list[Node]:
+    return [node for node in plan if node.table is not None and node.table.startswith(table)]
+
+
+def week(number: int) -> str:
+    return [
+        "task_logs_20300701",
+        "task_logs_20300708",
+        "task_logs_20300715",
+        "task_logs_20300722",
+        "task_logs_20300729",
+    ][number]
+
+
+ALL_WEEKS = {week(number) for number in range(5)}
+
+
+def assert_reads_by_key(plan: Sequence[Node], most_rows: int) -> set[str]:
+    """Check that lines were read by the primary key only, and few of them; tell from which partitions."""
+    scans = of_table(plan, "task_logs")
+    assert scans
+    assert {node.kind for node in scans} == {"Index Scan"}
+    assert all(node.index and node.index.endswith("_pkey") for node in scans), scans
+    assert not [node for node in plan if "Sort" in node.kind], plan
+    assert sum(node.rows + node.dropped for node in scans) <= most_rows
+    return {node.table for node in scans if node.table}
+
+
+def pages_of(
+    database: Database, job_id: str, window: Window[int], log_filter: LogFilter = EVERYTHING
+) -> Awaitable[Any]:
+    request = LogPageRequest(scope=LogScope(job_id=job_id), window=window, filter=log_filter)
+    return PostgresLogStore(database).pages([request])
+
+
+async def test_the_tables_were_loaded_and_never_analysed(loaded_url: str) -> None:
+    connection = await connect(loaded_url)
+    try:
+        assert await connection.fetchval("SELECT count(*) FROM task_logs") == 50_000
+        known = await connection.fetch(
+            "SELECT tablename FROM pg_stats WHERE tablename LIKE 'task_logs%' OR tablename IN ('jobs', 'job_tasks')"
+        )
+        assert known == []
+    finally:
+        await connection.close()
+
+
+WINDOWS: list[tuple[Window[int], range]] = [
+    (Window(limit=100), range(1, 101)),
+    (Window(limit=100, backward=True), range(19_901, 20_001)),
+    (Window(limit=100, after=10_000), range(10_001, 10_101)),
+    (Window(limit=100, before=10_000, backward=True), range(9_900, 10_000)),
+    (Window(limit=100, after=19_950), range(19_951, 20_001)),
+    (Window(limit=100, after=500, before=520), range(501, 520)),
+]
+
+
+@pytest.mark.parametrize(("window", "expected"), WINDOWS, ids=str)
+async def test_a_page_anywhere_in_a_long_log_is_read_by_the_primary_key(
+    loaded: Database, window: Window[int], expected: range
+) -> None:
+    (page,), plan = await run(loaded, pages_of(loaded, "long", window))
+    assert [row.seq for row in page.items] == list(expected)
+    assert assert_reads_by_key(plan, most_rows=101 + 2 * len(ALL_WEEKS)) <= ALL_WEEKS
+
+
+BOTH_ENDS: list[Window[int]] = [Window(limit=100), Window(limit=100, after=400, backward=True)]
+
+
+@pytest.mark.parametrize("window", BOTH_ENDS, ids=str)
+async def test_partitions_outside_the_times_of_a_job_are_left_out(loaded: Database, window: Window[int]) -> None:
+    (page,), plan = await run(loaded, pages_of(loaded, "job-10", window))
+    assert len(page.items) == 100
+    assert assert_reads_by_key(plan, most_rows=101) == {week(1)}
+
+
+@pytest.mark.parametrize(
+    "log_filter",
+    [
+        LogFilter(min_level=LogLevel.INFO, search="LINE 1"),
+        LogFilter(stages=frozenset({"stage-1", "stage-2"}), metadata={"attempt": 1}),
+        LogFilter(task_ids=frozenset({"task-1"})),
+    ],
+    ids=["search", "metadata", "task"],
+)
+async def test_a_filter_is_applied_along_the_primary_key(loaded: Database, log_filter: LogFilter) -> None:
+    window: Window[int] = Window(limit=10, after=100)
+    (page,), plan = await run(loaded, pages_of(loaded, "job-20", window, log_filter))
+    assert len(page.items) == 10
+    assert assert_reads_by_key(plan, most_rows=600) == {week(2)}
+
+
+async def test_pages_of_many_jobs_are_each_read_by_the_primary_key(loaded: Database) -> None:
+    requests = [
+        LogPageRequest(scope=LogScope(job_id=f"job-{n}"), window=Window(limit=5), filter=EVERYTHING)
+        for n in (1, 10, 20)
+    ]
+    pages, plan = await run(loaded, PostgresLogStore(loaded).pages(requests))
+    assert [len(page.items) for page in pages] == [5, 5, 5]
+    assert assert_reads_by_key(plan, most_rows=18) == {week(0), week(1), week(2)}
+
+
+async def test_a_count_that_is_kept_reads_no_line(loaded: Database) -> None:
+    logs, scope = PostgresLogStore(loaded), LogScope(job_id="long")
+    total, plan = await run(loaded, logs.count(scope, LogFilter(min_level=LogLevel.INFO)))
+    assert (total, of_table(plan, "task_logs")) == (20_000, [])
+    assert [node.index for node in of_table(plan, "jobs")] == ["jobs_pkey"]
+    total, plan = await run(loaded, logs.count(scope, LogFilter(stages=frozenset({"stage-3"}))))
+    assert (total, of_table(plan, "task_logs")) == (4_000, [])
+    assert {node.kind for node in of_table(plan, "job_tasks")} <= {"Index Scan", "Bitmap Heap Scan"}
+
+
+async def test_the_newest_jobs_are_read_by_their_index(loaded: Database) -> None:
+    jobs = PostgresJobStore(loaded)
+    window: Window[tuple[datetime, str]] = Window(limit=20)
+    deep: Window[tuple[datetime, str]] = Window(limit=20, after=(datetime(2029, 7, 2, tzinfo=UTC), "silent-1440"))
+    for asked in (window, deep):
+        (page,), plan = await run(loaded, jobs.pages([JobPageRequest(window=asked, filter=ANY_JOB)]))
+        assert len(page.items) == 20
+        (scan,) = of_table(plan, "jobs")
+        assert (scan.kind, scan.index, scan.rows) == ("Index Scan", "jobs_newest", 21)
+
+
+async def test_the_tasks_of_a_stage_are_read_in_their_order(loaded: Database) -> None:
+    tasks = PostgresTaskStore(loaded)
+    window: Window[tuple[int, datetime, str]] = Window(limit=5)
+    (page,), plan = await run(loaded, tasks.pages([TaskPageRequest(job_id="long", stage="stage-3", window=window)]))
+    assert len(page.items) == 5
+    (scan,) = of_table(plan, "job_tasks")
+    assert (scan.kind, scan.index, scan.rows) == ("Index Scan", "job_tasks_in_order", 6)
+    assert not [node for node in plan if "Sort" in node.kind]
+
+
+async def test_stages_are_summed_up_from_the_tasks_of_their_job_alone(loaded: Database) -> None:
+    stages, plan = await run(loaded, PostgresTaskStore(loaded).stages(["long", "job-1"]))
+    assert [len(found) for found in stages.values()] == [5, 5]
+    scans = of_table(plan, "job_tasks")
+    assert {node.kind for node in scans} <= {"Index Scan", "Bitmap Heap Scan"}
+    assert sum(node.rows + node.dropped for node in scans) == 100
