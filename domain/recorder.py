@@ -13,6 +13,11 @@ from domain.logs import TaskLog, storable_label
 from domain.ports import Announcement, LogChannel, LogStore
 from jobtail.events import Batch, Event, NumberedEvent
 
+CARRIED_BYTES = 8_000
+"""Rows larger than this in all are not announced with their range: the narrowest channel, NOTIFY, could not carry them."""
+ROW_BYTES = 150
+"""What a row takes beside its message, at least."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -81,11 +86,12 @@ class Recorder:
         return len(events)
 
     def _announce(self, batch: JobBatch, appended: Appended) -> None:
-        rows = tuple(_rows(batch, appended))
+        size = sum(ROW_BYTES + len(line.message) for line in batch.lines)
+        rows = tuple(_rows(batch, appended)) if size <= CARRIED_BYTES else ()
         self._channel.publish(
             Announcement(
                 job_id=batch.job_id,
-                first_seq=appended.last_seq - len(rows) + 1,
+                first_seq=appended.last_seq - len(batch.lines) + 1,
                 last_seq=appended.last_seq,
                 status=appended.status,
                 rows=rows,

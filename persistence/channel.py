@@ -7,6 +7,7 @@ Nothing outside this module and its backends knows broadcaster.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import AsyncIterator
@@ -14,7 +15,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Self, TypeAlias
 from urllib.parse import urlsplit
 
-import structlog
 from broadcaster import Broadcast
 from broadcaster._base import Subscriber
 
@@ -39,7 +39,7 @@ FAREWELL_S = 1.0
 """How long the end waits for what is still to be sent."""
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class BroadcastChannel:
@@ -163,9 +163,7 @@ class BroadcastChannel:
             except Unreadable as error:
                 if not self._has_met_unreadable:
                     self._has_met_unreadable = True
-                    log.warning(
-                        "a message on the channel cannot be read; further ones are passed over", error=str(error)
-                    )
+                    log.warning("a message on the channel cannot be read, further ones are passed over: %s", error)
                 self._inbox.put(Resync())
             await asyncio.sleep(0)  # a flood of messages never suspends the get above
 
@@ -217,14 +215,14 @@ class BroadcastChannel:
         self._is_settled.set()
         if half not in self._away:
             self._away.add(half)
-            log.warning("the channel is away, trying again", half=half, error=str(fault.__cause__ or fault))
+            log.warning("the channel is away for %s, trying again: %s", half, fault.__cause__ or fault)
 
     def _say_back(self, half: str) -> None:
         if self.is_healthy:
             self._is_settled.set()
         if half in self._away:
             self._away.remove(half)
-            log.info("the channel is back", half=half)
+            log.info("the channel is back for %s", half)
 
 
 class _Delays:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -83,15 +84,12 @@ def _arguments(batch: JobBatch) -> list[Any]:
     ]
 
 
-def _line_columns(lines: Sequence[NewLine]) -> list[list[Any]]:
-    return [
-        [line.stage for line in lines],
-        [line.task_id or line.stage for line in lines],
-        [line.at for line in lines],
-        [line.level for line in lines],
-        [line.message for line in lines],
-        [_json(line.metadata) for line in lines],
-    ]
+def _line_columns(lines: Sequence[NewLine]) -> list[Sequence[Any]]:
+    if not lines:
+        return [()] * len(NewLine._fields)
+    stages, task_ids, times, levels, messages, metadata = zip(*lines, strict=True)
+    own = [task_id or stage for stage, task_id in zip(stages, task_ids, strict=True)]
+    return [stages, own, times, levels, messages, [_json(value) for value in metadata]]
 
 
 def _task_columns(tasks: Mapping[tuple[str, str], TaskDelta]) -> list[list[Any]]:
@@ -111,7 +109,12 @@ def _task_columns(tasks: Mapping[tuple[str, str], TaskDelta]) -> list[list[Any]]
 
 
 def _json(value: Mapping[str, Any] | None) -> str | None:
-    return None if value is None else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    if value is None:
+        return None
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    except orjson.JSONEncodeError:  # a whole number beyond 64 bits, which jsonb holds
+        return json.dumps(value, ensure_ascii=False)
 
 
 def _lines(scope: LogScope, log_filter: LogFilter) -> Select[Any]:

@@ -64,7 +64,6 @@ CREATE TABLE job_tasks (
     finished_at timestamptz,
     {COUNTS}
     CONSTRAINT job_tasks_pkey PRIMARY KEY (job_id, stage, task_id),
-    CONSTRAINT job_tasks_job FOREIGN KEY (job_id) REFERENCES jobs (job_id) ON DELETE CASCADE,
     CONSTRAINT job_tasks_status_known CHECK (status IN ('RUNNING', 'COMPLETED', 'FAILED', 'CANCELLED'))
 ) WITH (fillfactor = 70);
 CREATE INDEX job_tasks_in_order ON job_tasks (job_id, stage, first_seq, first_at, task_id);

@@ -1,0 +1,1 @@
+"""Measures Jobtail beside the raw limit of the same machine in the same run, as ratios."""

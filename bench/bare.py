@@ -1,0 +1,92 @@
+"""The raw limit of reading and of live delivery: starlette, asyncpg and orjson, and nothing in between."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import orjson
+import uvicorn
+from sqlalchemy.engine import make_url
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+PAGE = """
+SELECT seq, stage, task_id, timestamp, level, message, metadata
+FROM task_logs
+WHERE job_id = $1 AND seq > $2
+ORDER BY seq
+LIMIT $3
+"""
+CHANNEL = "bench_raw"
+
+
+def connect_arguments(url: str) -> dict[str, Any]:
+    """Take an SQLAlchemy URL apart for asyncpg."""
+    parsed = make_url(url)
+    return {
+        "host": str(parsed.query.get("host", parsed.host)),
+        "port": int(str(parsed.query.get("port", parsed.port or 5432))),
+        "user": parsed.username,
+        "password": parsed.password,
+        "database": parsed.database,
+    }
+
+
+@asynccontextmanager
+async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    arguments = connect_arguments(os.environ["DATABASE_URL"])
+    async with asyncpg.create_pool(min_size=10, max_size=10, init=_decode_json, **arguments) as pool:
+        app.state.pool, app.state.viewers = pool, set()
+        listener = await asyncpg.connect(**arguments)
+        await listener.add_listener(CHANNEL, lambda *event: _ring(app, str(event[-1])))
+        try:
+            yield
+        finally:
+            await listener.close()
+
+
+async def _decode_json(connection: Any) -> None:
+    await connection.set_type_codec("jsonb", encoder=orjson.dumps, decoder=orjson.loads, schema="pg_catalog")
+
+
+def _ring(app: Starlette, payload: str) -> None:
+    for viewer in app.state.viewers:
+        viewer.put_nowait(payload)
+
+
+async def page(request: Request) -> Response:
+    asked = request.query_params
+    rows = await request.app.state.pool.fetch(PAGE, asked["job"], int(asked["after"]), int(asked["first"]))
+    return Response(orjson.dumps([dict(row) for row in rows]), media_type="application/json")
+
+
+async def live(socket: WebSocket) -> None:
+    await socket.accept()
+    queue: asyncio.Queue[str] = asyncio.Queue()
+    socket.app.state.viewers.add(queue)
+    try:
+        while True:
+            await socket.send_text(await queue.get())
+    except WebSocketDisconnect:
+        pass
+    finally:
+        socket.app.state.viewers.discard(queue)
+
+
+async def healthz(_: Request) -> Response:
+    return Response()
+
+
+def main() -> None:
+    routes = [Route("/page", page), WebSocketRoute("/live", live), Route("/healthz", healthz)]
+    app = Starlette(routes=routes, lifespan=lifespan)
+    port = int(os.environ["JOBTAIL_PORT"])
+    uvicorn.run(app, port=port, log_level="warning", access_log=False, ws="websockets-sansio")

@@ -1,0 +1,104 @@
+"""Storing batches: the recorder's whole path beside a plain INSERT of the same rows into the same table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from statistics import median
+from uuid import uuid4
+
+import orjson
+
+from bench.figures import Figure
+from domain.ports import Announcement, Resync
+from domain.recorder import Recorder
+from jobtail.events import Batch, Line, LogLevel, NumberedEvent
+from persistence.database import Database
+from persistence.log_store import PostgresLogStore
+
+BATCHES = 400
+LINES_A_TASK = 20
+
+PLAIN = """
+INSERT INTO task_logs (job_id, seq, execution_id, stage, task_id, timestamp, recorded_at, level, message, metadata)
+SELECT $1::text, $2::bigint + line.ordinality, NULL, line.stage, line.task_id, line.at, now(), line.level, line.message,
+    line.metadata::jsonb
+FROM unnest($3::text[], $4::text[], $5::timestamptz[], $6::smallint[], $7::text[], $8::text[])
+    WITH ORDINALITY AS line (stage, task_id, at, level, message, metadata, ordinality)
+"""
+
+
+class Silent:
+    """A channel that tells nobody: what is measured here is storing."""
+
+    is_healthy = True
+
+    def publish(self, announcement: Announcement) -> None:
+        del announcement
+
+    async def signals(self) -> AsyncIterator[Announcement | Resync]:
+        return
+        yield
+
+
+def lines(job_id: str, count: int) -> list[Line]:
+    """Make lines as working code writes them: 20 a task, some 90 characters each, every tenth with metadata."""
+    at = datetime.now(UTC)
+    return [
+        Line(
+            job_id=job_id,
+            message=f"Scored candidate for requirement {number % LINES_A_TASK}: 0.{number % 97:02} of 1, evidence found in the resume",
+            level=LogLevel.WARNING if number % 50 == 0 else LogLevel.INFO,
+            stage="score_candidates",
+            task_id=f"CNT_{number // LINES_A_TASK:05}",
+            at=at,
+            metadata={"score": number % 97, "requirement": number} if number % 10 == 0 else None,
+        )
+        for number in range(count)
+    ]
+
+
+async def measure(database: Database) -> list[Figure]:
+    return [await _batches_of(database, size) for size in (10, 100, 500)]
+
+
+async def _batches_of(database: Database, size: int) -> Figure:
+    """Store batch after batch by turns, so that both ways meet the same machine, and compare the medians."""
+    ways = (_record(database, size), _insert(database, size))
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(BATCHES):
+        for way, spent in zip(ways, times, strict=True):
+            start = time.perf_counter()
+            await anext(way)
+            spent.append(time.perf_counter() - start)
+    ours, plain = (size / median(spent) for spent in times)
+    return Figure(what=f"storing, {size} lines a batch", ours=ours, raw=plain, unit="rows/s")
+
+
+async def _record(database: Database, size: int) -> AsyncIterator[None]:
+    """Store a batch at every step, by the recorder."""
+    recorder = Recorder(PostgresLogStore(database), Silent())
+    events = [NumberedEvent(n, line) for n, line in enumerate(lines(f"JB_{uuid4()}", BATCHES * size), 1)]
+    writer_id = uuid4()
+    for start in range(0, len(events), size):
+        await recorder.record(Batch(writer_id, tuple(events[start : start + size])))
+        yield
+
+
+async def _insert(database: Database, size: int) -> AsyncIterator[None]:
+    """Make arrays of the same lines at every step, as any program must that has lines, and insert them."""
+    job_id = f"JB_{uuid4()}"
+    said = lines(job_id, BATCHES * size)
+    for start in range(0, len(said), size):
+        part = said[start : start + size]
+        columns = (
+            [line.stage for line in part],
+            [line.task_id for line in part],
+            [line.at for line in part],
+            [line.level for line in part],
+            [line.message for line in part],
+            [None if line.metadata is None else orjson.dumps(line.metadata).decode() for line in part],
+        )
+        await database.write(PLAIN, job_id, start, *columns)
+        yield
