@@ -10,7 +10,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
+from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 
 from graph.context import Context
 from graph.ide import GRAPHIQL_CSP, graphiql_page
@@ -19,8 +21,18 @@ from graph.schema import schema
 PROTOCOLS = (GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL)
 
 
+class _TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
+    """Takes a client that hangs up in the middle of a message for what it is: no error."""
+
+    async def handle_task_exception(self, error: Exception) -> None:
+        if not isinstance(error, WebSocketDisconnected):
+            await super().handle_task_exception(error)
+
+
 class GraphQLView(GraphQL[Context, None]):
     """The endpoint. Its application keeps the services in `state.services`."""
+
+    graphql_transport_ws_handler_class = _TransportWSHandler
 
     def __init__(self, *, allowed_origins: list[str]) -> None:
         super().__init__(schema, subscription_protocols=PROTOCOLS, allowed_origins=allowed_origins)
