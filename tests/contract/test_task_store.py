@@ -76,6 +76,7 @@ async def test_the_status_that_a_job_states_is_kept_with_name_and_result(stores:
 async def test_stages_come_in_the_order_of_their_first_lines_and_sum_up_their_tasks(stores: Stores) -> None:
     await store(stores.logs, line("a", "read_jd"), line("b", "score", "c-1", n=1, level=40))
     await store(stores.logs, line("c", "score", n=2, level=50), line("d", "read_jd", n=9), line("e", None, n=4))
+    await store(stores.logs, line("f", "score", "c-1", n=3, level=50))
     await store(
         stores.logs,
         TaskChanged(job_id="job", stage="read_jd", task_id="read_jd", status=TaskStatus.CANCELLED, at=AT),
@@ -85,7 +86,7 @@ async def test_stages_come_in_the_order_of_their_first_lines_and_sum_up_their_ta
     assert [stage.name for stage in (read_jd, score, main)] == ["read_jd", "score", "main"]
     assert [stage.first_seq for stage in (read_jd, score, main)] == [1, 2, 5]
     assert (read_jd.started_at, read_jd.last_at) == (AT, AT + timedelta(seconds=9))
-    assert (score.task_count, score.log_counts, score.own_failures) == (2, LogCounts(error=1, critical=1), 1)
+    assert (score.task_count, score.log_counts, score.own_failures) == (2, LogCounts(error=1, critical=2), 1)
     assert (read_jd.stated, score.stated, main.stated) == (TaskStatus.CANCELLED, None, None)
     assert (read_jd.own_failures, main.own_failures, main.task_count) == (0, 0, 1)
 
