@@ -221,10 +221,12 @@ async def test_the_end_of_the_job_is_the_last_batch() -> None:
         reader = Reader(batches)
         await reader.next()
         await setting.say()
+        await reader.until(2)
         await setting.end()
         await reader.to_the_end()
     assert reader.seqs == [1, 2]
     assert reader.last is not None
+    assert list(reader.last.rows) == []
     assert (reader.last.job_status, reader.last.cursor, reader.last.caught_up) == (JobStatus.COMPLETED, 2, True)
     assert not setting.hub.tails
 
