@@ -129,6 +129,12 @@ async def test_each_condition_means_the_same_in_sql_and_in_python(
     await asked_both_ways(database, lines, wanted)
 
 
+async def test_letters_that_python_lowers_by_their_context_are_found(database: Database) -> None:
+    words = ["\u0391\u03a3", "\u0391\u03a3\u0391", "\u03b1\u03c2", "\u0130zmir", "\u0131", "\u1e9e", "\u00df", "SS"]
+    lines = [Line(job_id="job", message=word, at=AT) for word in words]
+    await asked_both_ways(database, lines, [LogFilter(search=word) for word in [*words, *map(str.lower, words)]])
+
+
 async def test_postgres_lowers_every_character_as_python_does(database_url: str) -> None:
     assigned = [code for code in range(1, 0x110000) if unicodedata.category(chr(code)) not in {"Cn", "Cs", "Co"}]
     connection = await connect(database_url)
