@@ -42,8 +42,7 @@ def _process(module: list[str], database_url: str) -> Iterator[int]:
             _wait_until_ready(f"http://127.0.0.1:{port}/healthz", process)
             yield port
         finally:
-            process.terminate()
-            process.wait(START_S)
+            process.kill()
 
 
 def _free_port() -> int:

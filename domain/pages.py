@@ -10,6 +10,8 @@ from domain.errors import InvalidInput
 
 MAX_PAGE_SIZE = 1000
 DEFAULT_PAGE_SIZE = 100
+MAX_PAGE_BYTES = 16 * 1024 * 1024
+"""A page of lines ends early where they are larger than this together; it holds one line at least."""
 
 Item = TypeVar("Item")
 Key = TypeVar("Key")
@@ -57,14 +59,15 @@ def window(
     return Window(limit=limit, after=after, before=before, backward=last is not None)
 
 
-def page_of(rows: Sequence[Item], asked: Window[Key]) -> Page[Item]:
+def page_of(rows: Sequence[Item], asked: Window[Key], *, found: int | None = None) -> Page[Item]:
     """Make a page of up to `limit + 1` rows that were read in the direction of the window.
 
-    On the side that was read from, whether there is more is known by that one row too many. On the other side there
-    is something if the window had a bound there, since a cursor names an item that exists.
+    On the side that was read from, whether there is more is known by that one row too many, or by how many rows were
+    `found` before they were cut by size. On the other side there is something if the window had a bound there, since a
+    cursor names an item that exists.
     """
     items = list(rows[: asked.limit])
-    more = len(rows) > asked.limit
+    more = (len(rows) if found is None else found) > len(items)
     if asked.backward:
         return Page(items[::-1], has_next=asked.before is not None, has_previous=more)
     return Page(items, has_next=more, has_previous=asked.after is not None)

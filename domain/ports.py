@@ -12,7 +12,7 @@ from domain.filters import JobFilter, LogFilter
 from domain.hierarchy import StageRecord, TaskRecord
 from domain.jobs import Job
 from domain.logs import TaskLog
-from domain.pages import Page, Window
+from domain.pages import MAX_PAGE_BYTES, Page, Window
 from jobtail.events import JobStatus
 
 
@@ -117,6 +117,8 @@ class LogPageRequest:
     scope: LogScope
     window: Window[int]
     filter: LogFilter
+    max_bytes: int = MAX_PAGE_BYTES
+    """Where the lines are larger together, the page ends early and says that there is more."""
 
 
 class LogStore(Protocol):

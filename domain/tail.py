@@ -13,10 +13,10 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 from domain.errors import InvalidInput, Unavailable
-from domain.filters import LogFilter
+from domain.filters import EVERYTHING, LogFilter
 from domain.jobs import Job
 from domain.logs import TaskLog
-from domain.pages import MAX_PAGE_SIZE, Window
+from domain.pages import MAX_PAGE_SIZE, Page, Window
 from domain.ports import Announcement, JobPosition, JobStore, LogPageRequest, LogScope, LogStore
 from jobtail.events import JobStatus
 
@@ -187,26 +187,27 @@ class JobTail:
             if self.last_seq - self._ring.end > RING_ROWS:
                 self._ring.skip_to(self.last_seq - BATCH_ROWS)
             if self._ring.end < self.last_seq:
-                window = Window(limit=BATCH_ROWS, after=self._ring.end)
-                rows = await self._page(window, LogFilter())
-                self._ring.extend(rows)
+                page = await self._page(Window(limit=BATCH_ROWS, after=self._ring.end), EVERYTHING)
+                self._ring.extend(page.items)
 
     async def _read(self, cursor: int, log_filter: LogFilter, end: int) -> tuple[Sequence[TaskLog], int]:
-        window = Window(limit=BATCH_ROWS, after=cursor, before=end + 1)
-        rows = await self._page(window, log_filter)
-        return rows, rows[-1].seq if len(rows) == window.limit else end
+        page = await self._page(Window(limit=BATCH_ROWS, after=cursor, before=end + 1), log_filter)
+        return page.items, page.items[-1].seq if page.has_next else end
 
     async def newest(self, count: int, log_filter: LogFilter) -> int:
         """Find the cursor before the newest `count` rows that match."""
-        standing = self.last_seq
-        window = Window(limit=count, before=standing + 1, backward=True)
-        rows = await self._page(window, log_filter)
-        return rows[0].seq - 1 if rows else standing
+        before, missing, has_more = self.last_seq + 1, count, True
+        while missing and has_more:
+            page = await self._page(Window(limit=missing, before=before, backward=True), log_filter)
+            before = page.items[0].seq if page.items else before
+            missing, has_more = missing - len(page.items), page.has_previous
+        return before - 1
 
-    async def _page(self, window: Window[int], log_filter: LogFilter) -> Sequence[TaskLog]:
+    async def _page(self, window: Window[int], log_filter: LogFilter) -> Page[TaskLog]:
         scope = LogScope(job_id=self.job_id)
-        (page,) = await self._logs.pages([LogPageRequest(scope=scope, window=window, filter=log_filter)])
-        return page.items
+        request = LogPageRequest(scope=scope, window=window, filter=log_filter, max_bytes=BATCH_BYTES)
+        (page,) = await self._logs.pages([request])
+        return page
 
 
 class TailHub:

@@ -119,7 +119,7 @@ async def _logs(
     before: Before = UNSET,
     filter: LogFilterArgument = UNSET,  # noqa: A002 - the contract's name
 ) -> Connection[TaskLog]:
-    """Resolve the lines of whatever has a scope."""
+    """Resolve the lines of whatever has a scope. A page of very large lines ends early, and says that there is more."""
     scope, context, chosen = root.scope, info.context, log_filter(filter)
     asked = window(
         first=given(first),

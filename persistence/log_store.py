@@ -42,9 +42,7 @@ class PostgresLogStore:
         return AlreadyAt(position["last_n"])
 
     async def pages(self, requests: Sequence[LogPageRequest]) -> Sequence[Page[TaskLog]]:
-        queries = [
-            windowed(_lines(request.scope, request.filter), [task_logs.c.seq], request.window) for request in requests
-        ]
+        queries = [_page(request) for request in requests]
         return await fetch_pages(self._database, queries, [request.window for request in requests], _log)
 
     async def count(self, scope: LogScope, log_filter: LogFilter) -> int:
@@ -117,8 +115,23 @@ def _json(value: Mapping[str, Any] | None) -> str | None:
         return json.dumps(value, ensure_ascii=False)
 
 
-def _lines(scope: LogScope, log_filter: LogFilter) -> Select[Any]:
-    return select(task_logs).where(*_where(scope, log_filter))
+def _page(request: LogPageRequest) -> Select[Any]:
+    """Select the lines of a page, cut where they are larger together than asked for, though not before the first.
+
+    The sizes are known without reading large values, so a message behind the cut costs nothing.
+    """
+    lines = select(task_logs).where(*_where(request.scope, request.filter))
+    rows = windowed(lines, [task_logs.c.seq], request.window).subquery()
+    order = rows.c.seq.desc() if request.window.backward else rows.c.seq.asc()
+    size = func.octet_length(rows.c.message) + func.coalesce(func.pg_column_size(rows.c.metadata), 0)
+    sized = select(
+        rows,
+        (func.sum(size).over(order_by=order, rows=(None, 0)) - size).label("bytes_before"),
+        func.count().over().label("found"),
+    ).subquery()
+    columns = [column for column in sized.c if column.name != "bytes_before"]
+    order = sized.c.seq.desc() if request.window.backward else sized.c.seq.asc()
+    return select(*columns).where(sized.c.bytes_before < request.max_bytes).order_by(order)
 
 
 def _where(scope: LogScope, log_filter: LogFilter) -> list[ColumnElement[bool]]:

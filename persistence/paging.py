@@ -62,12 +62,18 @@ async def _fetch(
     convert: Callable[[Row[Any]], Item],
 ) -> list[Page[Item]]:
     if len(queries) == 1:
-        return [page_of([convert(row) for row in await database.read(queries[0])], windows[0])]
+        return [_page(await database.read(queries[0]), windows[0], convert)]
     marked = [
         query.add_columns(literal(index, Integer).label("page")).subquery().select()
         for index, query in enumerate(queries)
     ]
-    rows_by_page: list[list[Item]] = [[] for _ in queries]
+    rows_by_page: list[list[Row[Any]]] = [[] for _ in queries]
     for row in await database.read(union_all(*marked)):
-        rows_by_page[row.page].append(convert(row))
-    return [page_of(rows, window) for rows, window in zip(rows_by_page, windows, strict=True)]
+        rows_by_page[row.page].append(row)
+    return [_page(rows, window, convert) for rows, window in zip(rows_by_page, windows, strict=True)]
+
+
+def _page(rows: Sequence[Row[Any]], window: Window[Any], convert: Callable[[Row[Any]], Item]) -> Page[Item]:
+    """Make a page. A query that cuts its rows by size gives the number of those before the cut as `found`."""
+    found = getattr(rows[0], "found", None) if rows else None
+    return page_of([convert(row) for row in rows], window, found=found)

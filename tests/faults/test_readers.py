@@ -132,7 +132,6 @@ async def test_a_job_that_ends_while_a_reader_is_far_behind_says_so_after_its_la
     assert statuses == [*[None] * (len(statuses) - 1), "FAILED"]
 
 
-@pytest.mark.xfail(reason="a page is bounded by its rows, not by their bytes", strict=True)
 async def test_lines_of_a_megabyte_each_arrive_whole_and_memory_stays_bounded(
     service: Service, recorder: Recorder
 ) -> None:
