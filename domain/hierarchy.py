@@ -63,6 +63,8 @@ class Stage:
     record: StageRecord
     status: TaskStatus
     finished_at: datetime | None
+    job_end: TaskStatus | None = None
+    """How the job ended, None while it goes on. What is stated to run runs no longer than its job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +87,27 @@ def stages_of(job: Job, records: Sequence[StageRecord]) -> list[Stage]:
 
 
 def _stage(job: Job, record: StageRecord, next_at: datetime | None, *, is_latest: bool) -> Stage:
-    status = record.stated or _stage_status(job, record, is_latest=is_latest)
-    if status is TaskStatus.RUNNING:
-        return Stage(record, status, None)
-    return Stage(record, status, max(record.last_at, next_at or record.last_at))
+    job_end = _ENDS.get(job.status)
+    stated = None if record.stated is TaskStatus.RUNNING and job_end else record.stated
+    status = stated or _stage_status(record, job_end, is_latest=is_latest)
+    finished_at = None if status is TaskStatus.RUNNING else max(record.last_at, next_at or record.last_at)
+    return Stage(record, status, finished_at, job_end)
 
 
-def _stage_status(job: Job, record: StageRecord, *, is_latest: bool) -> TaskStatus:
+def _stage_status(record: StageRecord, job_end: TaskStatus | None, *, is_latest: bool) -> TaskStatus:
     if record.own_failures:
         return TaskStatus.FAILED
     if not is_latest:
         return TaskStatus.COMPLETED
-    return _ENDS.get(job.status, TaskStatus.RUNNING)
+    return job_end or TaskStatus.RUNNING
 
 
 def task_of(stage: Stage, record: TaskRecord) -> Task:
     """Give a task its status and end: what the job stated, else what its lines and its stage tell."""
     if record.is_stage_itself:
         return Task(record, stage.status, stage.finished_at)
+    if record.stated is TaskStatus.RUNNING and stage.job_end:
+        return Task(record, stage.job_end, record.last_at)
     if record.stated is not None:
         return Task(record, record.stated, record.finished_at)
     if record.log_counts.failures:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -107,12 +106,7 @@ def _task_columns(tasks: Mapping[tuple[str, str], TaskDelta]) -> list[list[Any]]
 
 
 def _json(value: Mapping[str, Any] | None) -> str | None:
-    if value is None:
-        return None
-    try:
-        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
-    except orjson.JSONEncodeError:  # a whole number beyond 64 bits, which jsonb holds
-        return json.dumps(value, ensure_ascii=False)
+    return None if value is None else orjson.dumps(value).decode()
 
 
 def _page(request: LogPageRequest) -> Select[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -99,8 +100,10 @@ def test_a_stage_with_an_error_of_its_own_has_failed_wherever_it_stands() -> Non
 
 def test_what_a_job_states_of_a_stage_stands() -> None:
     records = [stage("read", 0, 2, stated=RUNNING), stage("score", 3, 5, failures=1, stated=COMPLETED)]
+    found = stages_of(job(JobStatus.RUNNING), records)
+    assert [(one.status, one.finished_at) for one in found] == [(RUNNING, None), (COMPLETED, at(5))]
     found = stages_of(job(JobStatus.FAILED, at(9)), records)
-    assert [(one.status, one.finished_at) for one in found] == [(RUNNING, None), (COMPLETED, at(9))]
+    assert [(one.status, one.finished_at) for one in found] == [(COMPLETED, at(3)), (COMPLETED, at(9))]
 
 
 def test_a_stage_ends_no_earlier_than_its_last_line() -> None:
@@ -143,3 +146,11 @@ def test_a_task_follows_from_its_lines_and_its_stage(
 def test_what_a_job_states_of_a_task_stands() -> None:
     found = task_of(of(RUNNING), task("c-1", errors=3, stated=COMPLETED, ended=2))
     assert (found.status, found.finished_at) == (COMPLETED, at(2))
+
+
+@pytest.mark.parametrize("end", [COMPLETED, FAILED, CANCELLED])
+def test_a_task_that_was_stated_to_run_ends_as_its_job(end: TaskStatus) -> None:
+    running = task("c-1", stated=RUNNING)
+    assert task_of(of(RUNNING), running).status is RUNNING
+    found = task_of(replace(of(end), job_end=end), running)
+    assert (found.status, found.finished_at) == (end, at(4))
