@@ -1,9 +1,13 @@
-"""Storing batches: the recorder's whole path beside a plain INSERT of the same rows into the same table."""
+"""Storing batches beside a plain INSERT of the same rows into the same table.
+
+`storing` is the store alone: its statement, which keeps numbers, counters and positions too, and the making of its
+arrays. `recording` is the recorder's whole path from a writer's batch: folding and announcing come on top.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from statistics import median
 from uuid import uuid4
@@ -11,6 +15,7 @@ from uuid import uuid4
 import orjson
 
 from bench.figures import Figure
+from domain.batches import fold
 from domain.ports import Announcement, Resync
 from domain.recorder import Recorder
 from jobtail.events import Batch, Line, LogLevel, NumberedEvent
@@ -27,6 +32,9 @@ SELECT $1::text, $2::bigint + line.ordinality, NULL, line.stage, line.task_id, l
 FROM unnest($3::text[], $4::text[], $5::timestamptz[], $6::smallint[], $7::text[], $8::text[])
     WITH ORDINALITY AS line (stage, task_id, at, level, message, metadata, ordinality)
 """
+
+
+Way = Callable[[Database, int], AsyncIterator[None]]
 
 
 class Silent:
@@ -60,24 +68,36 @@ def lines(job_id: str, count: int) -> list[Line]:
 
 
 async def measure(database: Database) -> list[Figure]:
-    return [await _batches_of(database, size) for size in (10, 100, 500)]
+    stored = [await _compare(database, _store, "storing", size) for size in (10, 100, 500)]
+    return [*stored, await _compare(database, _record, "recording", 100)]
 
 
-async def _batches_of(database: Database, size: int) -> Figure:
+async def _compare(database: Database, way: Way, what: str, size: int) -> Figure:
     """Store batch after batch by turns, so that both ways meet the same machine, and compare the medians."""
-    ways = (_record(database, size), _insert(database, size))
     times: tuple[list[float], list[float]] = ([], [])
+    ways = (way(database, size), _insert(database, size))
     for _ in range(BATCHES):
-        for way, spent in zip(ways, times, strict=True):
+        for steps, spent in zip(ways, times, strict=True):
             start = time.perf_counter()
-            await anext(way)
+            await anext(steps)
             spent.append(time.perf_counter() - start)
     ours, plain = (size / median(spent) for spent in times)
-    return Figure(what=f"storing, {size} lines a batch", ours=ours, raw=plain, unit="rows/s")
+    return Figure(what=f"{what}, {size} lines a batch", ours=ours, raw=plain, unit="rows/s")
+
+
+async def _store(database: Database, size: int) -> AsyncIterator[None]:
+    """Store a folded batch at every step."""
+    store, writer_id, now = PostgresLogStore(database), uuid4(), datetime.now(UTC)
+    job_id = f"JB_{uuid4()}"
+    events = [NumberedEvent(n, line) for n, line in enumerate(lines(job_id, BATCHES * size), 1)]
+    folded = [fold(job_id, writer_id, events[n : n + size], now) for n in range(0, len(events), size)]
+    for batch in folded:
+        await store.append(batch)
+        yield
 
 
 async def _record(database: Database, size: int) -> AsyncIterator[None]:
-    """Store a batch at every step, by the recorder."""
+    """Record a writer's batch at every step."""
     recorder = Recorder(PostgresLogStore(database), Silent())
     events = [NumberedEvent(n, line) for n, line in enumerate(lines(f"JB_{uuid4()}", BATCHES * size), 1)]
     writer_id = uuid4()

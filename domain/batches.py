@@ -158,17 +158,19 @@ class _Folding:
                 self._finished(event)
 
     def _line(self, event: Line) -> None:
-        at = event.at or self.now
-        named = (event.stage, event.task_id)
-        place = self._places.get(named) or self._place(*named, at)
+        stage, task_id, at, message, metadata = event.stage, event.task_id, event.at, event.message, event.metadata
+        if at is None:
+            at = self.now
+        place = self._places.get((stage, task_id)) or self._place(stage, task_id, at)
         task = place.task
         task.counts[event.level] += 1
         if at > task.last_at:
             task.last_at = at
         elif at < task.first_at:
             task.first_at = at
-        metadata = None if event.metadata is None else storable_json(event.metadata)
-        self.lines.append(NewLine(place.stage, place.task_id, at, event.level, storable(event.message), metadata))
+        if metadata is not None:
+            metadata = storable_json(metadata)
+        self.lines.append(NewLine(place.stage, place.task_id, at, event.level, storable(message), metadata))
 
     def _place(self, stage: str | None, task_id: str | None, at: datetime) -> _Place:
         """Work out once a batch where the lines of a stage and task belong."""

@@ -86,8 +86,7 @@ class Recorder:
         return len(events)
 
     def _announce(self, batch: JobBatch, appended: Appended) -> None:
-        size = sum(ROW_BYTES + len(line.message) for line in batch.lines)
-        rows = tuple(_rows(batch, appended)) if size <= CARRIED_BYTES else ()
+        rows = tuple(_rows(batch, appended)) if _is_carried(batch) else ()
         self._channel.publish(
             Announcement(
                 job_id=batch.job_id,
@@ -97,6 +96,11 @@ class Recorder:
                 rows=rows,
             ),
         )
+
+
+def _is_carried(batch: JobBatch) -> bool:
+    count = len(batch.lines)
+    return count * ROW_BYTES <= CARRIED_BYTES and sum(len(line.message) for line in batch.lines) <= CARRIED_BYTES
 
 
 def _key(job_id: str) -> str:
