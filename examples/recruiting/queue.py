@@ -120,7 +120,7 @@ async def run_job(
         hooks.on_finished(spec, Outcome.CANCELLED, None)
         raise
     except Exception as error:
-        logger.info("job %s failed", spec.job_id, exc_info=True)
+        logger.info("job %s failed: %s", spec.job_id, error)
         hooks.on_finished(spec, Outcome.FAILED, str(error) or type(error).__name__)
         return Outcome.FAILED
     hooks.on_finished(spec, Outcome.COMPLETED, None)
