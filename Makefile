@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test check format bench web schema clean
+.PHONY: run test lint check format bench web schema clean
 
 run: .venv/.installed graph/static/graphiql/index.html
 	@exec $(BIN)/python -m examples.recruiting
@@ -12,7 +12,9 @@ run: .venv/.installed graph/static/graphiql/index.html
 test: .venv/.installed graph/static/graphiql/index.html
 	$(BIN)/pytest -n 2 $(ARGS)
 
-check: .venv/.installed web/node_modules/.installed
+check: lint test
+
+lint: .venv/.installed web/node_modules/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

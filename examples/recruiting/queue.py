@@ -119,7 +119,7 @@ async def run_job(
     except asyncio.CancelledError:
         hooks.on_finished(spec, Outcome.CANCELLED, None)
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a handler may fail in any way
         logger.info("job %s failed: %s", spec.job_id, error)
         hooks.on_finished(spec, Outcome.FAILED, str(error) or type(error).__name__)
         return Outcome.FAILED
