@@ -1,0 +1,163 @@
+"""The documentation is true: its operations run, its answers have their shape, its settings are those of the service."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from graph.settings import Settings
+from tests.client import PATIENCE_S, Api, by_sse, by_websocket
+from tests.conftest import ROOT, Service
+
+PAGES = sorted(
+    page.relative_to(ROOT).as_posix()
+    for page in (*ROOT.glob("*.md"), ROOT / "sdk/README.md", *(ROOT / "docs").rglob("*.md"))
+)
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page."""
+
+    language: str
+    text: str
+
+
+def blocks(page: str) -> list[Block]:
+    return [Block(*found) for found in FENCE.findall((ROOT / page).read_text("utf-8"))]
+
+
+def operations(page: str) -> Iterator[tuple[str, Any]]:
+    """List the GraphQL operations of a page, each with the answer that is printed right behind it, if any."""
+    found = blocks(page)
+    for block, following in zip(found, [*found, Block("", "")][1:], strict=True):
+        if block.language == "graphql":
+            yield block.text, json.loads(following.text) if following.language == "json" else None
+
+
+def shows(printed: Any, real: Any) -> bool:
+    """Tell whether a real answer, of another job, has all that is printed in its place. Lists may differ in length."""
+    if isinstance(printed, dict):
+        return isinstance(real, dict) and all(name in real and shows(printed[name], real[name]) for name in printed)
+    if isinstance(printed, list):
+        return isinstance(real, list) and bool(real) and all(shows(item, real[0]) for item in printed)
+    return printed is None or type(printed) is type(real)
+
+
+def test_an_answer_that_lacks_a_printed_field_is_noticed() -> None:
+    assert shows({"a": [{"b": 1}, {"b": 2}]}, {"a": [{"b": 3, "c": None}]})
+    assert not shows({"a": [{"b": 1}]}, {"a": [{"c": 1}]})
+    assert not shows({"a": [{"b": 1}]}, {"a": []})
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if any(operations(page))])
+async def test_the_operations_of_a_page_run_as_they_stand_and_in_their_order(page: str, service: Service) -> None:
+    with Api(service) as api:
+        api.capture("JB_DOCS", "Reading job description")
+        api.start("JB_DOCS", "ingest_jd")
+        for query, printed in operations(page):
+            if query.startswith("subscription"):
+                real = await first_event(api, query)
+            else:
+                real = api.answer(query)
+                expected_errors = printed.get("errors") if printed else None
+                assert real.get("errors") == expected_errors, query
+            is_shown = shows(printed, real) if page == "README.md" else printed == real
+            assert printed is None or is_shown, (query, real)
+
+
+async def first_event(api: Api, query: str) -> Any:
+    """Read the first event by both protocols. Some come only when something happens, so something does."""
+    events = []
+    for subscribe in (by_websocket, by_sse):
+        async with subscribe(api.service, query) as subscription, asyncio.timeout(PATIENCE_S):
+            waiting = asyncio.create_task(subscription.next())
+            while not waiting.done():
+                await asyncio.to_thread(api.capture, "JB_DOCS", "312 words")
+                await asyncio.wait({waiting}, timeout=0.3)
+            events.append(await waiting)
+    return events[0]
+
+
+def table(page: str, heading: str) -> list[list[str]]:
+    """Read the cells of the first table below a heading, without its head."""
+    rows: list[str] = []
+    for line in (ROOT / page).read_text("utf-8").split(f"\n{heading}\n")[1].splitlines():
+        if line.startswith("|"):
+            rows.append(line)
+        elif rows:
+            break
+    return [[cell.strip() for cell in row[1:-1].split(" |")] for row in rows[2:]]
+
+
+def test_the_table_of_settings_names_exactly_the_settings_and_their_defaults() -> None:
+    named = {row[0]: row[1] for row in table("docs/operating.md", "## Settings")}
+    assert list(named) == [f"`JOBTAIL_{name.upper()}`" for name in Settings.model_fields]
+    for name, field in Settings.model_fields.items():
+        if field.default is not None:
+            assert named[f"`JOBTAIL_{name.upper()}`"] == f"`{field.default}`"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_python_of_a_page_compiles(page: str) -> None:
+    for block in blocks(page):
+        if block.language == "python":
+            compile(block.text, page, "exec")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_links_of_a_page_lead_somewhere(page: str) -> None:
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / page).read_text("utf-8"))
+    assert [target for target in targets if not (ROOT / page).parent.joinpath(target).exists()] == []
+
+
+def test_the_program_that_captures_leaves_the_lines_that_its_page_shows(service: Service, database_url: str) -> None:
+    (program,) = [block.text for block in blocks("docs/capture.md") if "asyncio.run" in block.text]
+    run_program(program, database_url)
+    with Api(service) as api:
+        job = api.ask(
+            '{ job(jobId: "JB_CAPTURE_1") { status logs { nodes { seq stage taskId level message metadata } } } }'
+        )["job"]
+    assert job["status"] == "COMPLETED"
+    lines = [[shown(value) for value in line.values()] for line in job["logs"]["nodes"]]
+    assert lines == table("docs/capture.md", "It leaves seven lines:")
+
+
+def shown(value: Any) -> str:
+    """Write a value as a cell of a table."""
+    return "" if value is None else f"`{json.dumps(value)}`" if isinstance(value, dict) else str(value)
+
+
+async def test_the_python_client_follows_a_job_to_its_end(service: Service) -> None:
+    (program,) = [block.text for block in blocks("docs/graphql.md") if block.language == "python"]
+    with Api(service) as api:
+        api.start("JB_DEMO_1")
+        api.capture("JB_DEMO_1", "Reading job description", "312 words")
+        api.finish("JB_DEMO_1")
+    said = run_program(program.replace("ws://127.0.0.1:8820/graphql", service.websocket_url))
+    assert said == "1 INFO Reading job description\n2 INFO 312 words\n"
+
+
+def run_program(program: str, database_url: str = "") -> str:
+    """Run a program of a page in an interpreter of its own, and tell what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": database_url},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
