@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -24,14 +24,9 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
     Raises:
         InvalidInput: if the URL is not one of PostgreSQL.
     """
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):  # the latter for a port that is no number
-        raise InvalidInput("the database URL cannot be read; it looks like postgresql://user@host/database") from None
-    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
-        raise InvalidInput(f"Jobtail needs PostgreSQL, and the database URL is of {parsed.get_backend_name()!r}")
+    parsed = postgres_url(url)
     engine = create_async_engine(
-        parsed.set(drivername="postgresql+asyncpg"),
+        parsed,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
@@ -51,6 +46,22 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
     )
     event.listen(engine.sync_engine, "checkout", _replace_dead)
     return engine
+
+
+def postgres_url(url: str) -> URL:
+    """Read a URL for asyncpg. libpq's `sslmode`, which hosted databases put into theirs, is `ssl` to asyncpg.
+
+    Raises:
+        InvalidInput: if it is not one of PostgreSQL.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
+        raise InvalidInput("the database URL cannot be read; it looks like postgresql://user@host/database") from None
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise InvalidInput(f"Jobtail needs PostgreSQL, and the database URL is of {parsed.get_backend_name()!r}")
+    query = {"ssl" if name == "sslmode" else name: value for name, value in parsed.query.items()}
+    return parsed.set(drivername="postgresql+asyncpg", query=query)
 
 
 def _replace_dead(connection: Any, _record: Any, _fairy: Any) -> None:

@@ -9,10 +9,9 @@ from typing import Any
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 from broadcaster import BroadcastBackend, Event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from domain.errors import InvalidInput, Unavailable
+from persistence.engine import postgres_url
 
 MESSAGE_LIMIT = 7_999
 """Bytes. NOTIFY takes fewer than 8,000."""
@@ -142,10 +141,7 @@ async def _hang_up(connection: asyncpg.Connection | None) -> None:
 
 def _connect_arguments(url: str) -> dict[str, Any]:
     """Read a URL as SQLAlchemy does, so that whatever the database's URL may hold this one may hold too."""
-    try:
-        parsed = make_url(url).set(drivername="postgresql+asyncpg")
-    except (ArgumentError, ValueError):  # the latter for a port that is no number
-        raise InvalidInput("the channel's URL cannot be read; it looks like postgresql://user@host/database") from None
+    parsed = postgres_url(url)
     _positional, arguments = parsed.get_dialect()().create_connect_args(parsed)
     ours = {"timeout", "statement_cache_size", "prepared_statement_cache_size", "prepared_statement_name_func"}
     return {name: value for name, value in arguments.items() if name not in ours}
