@@ -18,6 +18,9 @@ from graph.settings import Settings
 GRACE_S = 3
 """How long open requests have to end."""
 CUT_EVERY_S = 0.05
+PING_EVERY_S = 30
+SILENCE_S = 300
+"""How long a websocket may leave a ping unanswered: a reader that pauses is no dead one, and costs a cursor only."""
 
 
 class _Server(uvicorn.Server):
@@ -71,6 +74,8 @@ async def serve(app: Starlette, settings: Settings) -> None:
                 access_log=False,
                 timeout_graceful_shutdown=GRACE_S,
                 ws="websockets-sansio",
+                ws_ping_interval=PING_EVERY_S,
+                ws_ping_timeout=SILENCE_S,
             )
             await _Server(config).serve(sockets=[listener])
 

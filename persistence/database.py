@@ -53,11 +53,7 @@ class Database:
         async def run(connection: AsyncConnection) -> asyncpg.Record | None:
             driver = (await connection.get_raw_connection()).driver_connection
             assert driver is not None
-            try:
-                row: asyncpg.Record | None = await driver.fetchrow(statement, *arguments)
-            except BaseException:
-                await self._discard_dead(connection, driver)
-                raise
+            row: asyncpg.Record | None = await driver.fetchrow(statement, *arguments)
             return row
 
         return await self._connected(run)
@@ -81,9 +77,3 @@ class Database:
         with translated():
             async with self.engine.connect() as connection:
                 return await run(connection)
-
-    @staticmethod
-    async def _discard_dead(connection: AsyncConnection, driver: Any) -> None:
-        """Keep a connection that the server has closed out of the pool: SQLAlchemy did not see the driver's error."""
-        if driver.is_closed():
-            await connection.invalidate()
