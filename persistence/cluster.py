@@ -42,11 +42,9 @@ class Cluster:
             raise OtherMajorVersion(self.path.parent, found, major_version)
 
     def new_directory(self) -> Path:
-        """Make a directory to make the cluster in. Those that were left half made are removed."""
-        pattern = f"{self.path.name}.new-"
-        for half_made in self.path.parent.glob(f"{pattern}*"):
-            shutil.rmtree(half_made, ignore_errors=True)
-        return Path(tempfile.mkdtemp(prefix=pattern, dir=self.path.parent))
+        """Make a directory to make the cluster in."""
+        self._remove_half_made()
+        return Path(tempfile.mkdtemp(prefix=self._new_prefix, dir=self.path.parent))
 
     def adopt(self, new: Path) -> None:
         """Put the cluster that was made in `new` in its place, for good."""
@@ -56,6 +54,16 @@ class Cluster:
             os.fsync(parent)
         finally:
             os.close(parent)
+        # An initdb whose owner was killed a moment ago may still have written while we removed its files before.
+        self._remove_half_made()
+
+    @property
+    def _new_prefix(self) -> str:
+        return f"{self.path.name}.new-"
+
+    def _remove_half_made(self) -> None:
+        for half_made in self.path.parent.glob(f"{self._new_prefix}*"):
+            shutil.rmtree(half_made, ignore_errors=True)
 
 
 def initdb_options(major_version: str) -> Sequence[str]:
