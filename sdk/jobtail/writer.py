@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import random
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,14 +14,12 @@ from typing import Self
 from uuid import UUID, uuid4
 
 from jobtail.buffer import Buffer, estimated_bytes
-from jobtail.events import Batch, Event, Line, LogLevel, NumberedEvent
+from jobtail.events import Event, Line, LogLevel, NumberedEvent
 from jobtail.jsonable import shown
-from jobtail.sink import BatchRejected, Sink, SinkUnavailable
+from jobtail.sender import Attempt, Sender
+from jobtail.sink import BatchRejected, Sink
 
 log = logging.getLogger("jobtail")
-
-MAX_RETRY_AFTER_S = 60.0
-"""A sink that asks for a longer pause is asked again after this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +81,6 @@ class Writer:
         self.writer_id: UUID = uuid4()
         self._sink = sink
         self._max_age_s = max_age_s
-        self._first_pause_s = first_pause_s
-        self._max_pause_s = max_pause_s
         self._close_timeout_s = close_timeout_s
         self._buffer = Buffer(
             max_batch_events=max_batch_events,
@@ -96,6 +91,7 @@ class Writer:
         lock = RLock()
         self._wake = Condition(lock)
         self._settled = Condition(lock)
+        self._sender = Sender(sink, self._wake, first_pause_s=first_pause_s, max_pause_s=max_pause_s)
         self._thread: Thread | None = None
         self._sleep = _Sleep.NOTHING
         self._left_at = -math.inf
@@ -103,10 +99,8 @@ class Writer:
         self._sent = 0
         self._dropped = 0
         self._faults = 0
-        self._flushes = 0
         self._flushing = 0
         self._is_closed = False
-        self._is_stopped = False
         self._is_failing = False
         self._has_warned_of_overflow = False
         self._last_error: str | None = None
@@ -160,8 +154,7 @@ class Writer:
             ):
                 if self._settled_n == self._buffer.last_n and not self._buffer:
                     break
-            self._is_stopped = True
-            self._wake.notify_all()
+            self._sender.stop()
             self._settled.notify_all()
             thread = self._thread
         if thread is not None:
@@ -204,25 +197,26 @@ class Writer:
         self._thread = thread
 
     def _wait_until_settled(self, n: int, timeout_s: float) -> bool:
-        self._flushes += 1
         self._flushing += 1
-        self._wake.notify_all()
+        self._sender.hurry()
         try:
-            self._settled.wait_for(lambda: self._settled_n >= n or self._is_stopped, max(timeout_s, 0))
+            self._settled.wait_for(lambda: self._settled_n >= n or self._sender.is_stopped, max(timeout_s, 0))
         finally:
             self._flushing -= 1
         return self._settled_n >= n
 
     def _run(self) -> None:
         while events := self._next_batch():
-            if not self._deliver(events):
-                break
+            for attempt in self._sender.deliver(self.writer_id, events):
+                self._note(attempt)
+            with self._wake:
+                self._buffer.free()
         self._end()
 
     def _next_batch(self) -> tuple[NumberedEvent, ...]:
         """Wait for a batch that is due. Empty when the writer ends."""
         with self._wake:
-            while not self._is_stopped:
+            while not self._sender.is_stopped:
                 if not self._buffer:
                     self._buffer.close_gaps()
                     self._has_warned_of_overflow = False
@@ -241,66 +235,16 @@ class Writer:
         self._wake.wait(timeout_s)
         self._sleep = _Sleep.NOTHING
 
-    def _deliver(self, events: tuple[NumberedEvent, ...]) -> bool:
-        """Send a batch; where it is refused, its halves. Says whether to go on."""
-        parts = [events]
-        while parts:
-            part = parts.pop()
-            try:
-                if not self._send(Batch(self.writer_id, part)):
-                    return False
-            except BatchRejected as error:
-                if len(part) == 1:
-                    self._drop_refused(part[0], error)
-                else:
-                    middle = len(part) // 2
-                    parts += [part[middle:], part[:middle]]
-            else:
-                self._settle(part)
-        with self._wake:
-            self._buffer.free()
-        return True
-
-    def _send(self, batch: Batch) -> bool:
-        """Send a batch until the sink takes it. Says False when the writer ends before.
-
-        Raises:
-            BatchRejected: if the sink never will.
-        """
-        failures = 0
-        while not self._is_stopped:
-            flushes = self._flushes
-            try:
-                self._sink.send(batch)
-            except BatchRejected:
+    def _note(self, attempt: Attempt) -> None:
+        match attempt.error:
+            case None:
                 self._note_recovery()
-                raise
-            except BaseException as error:  # noqa: BLE001 - a writer whose thread dies loses every further line
+                self._settle(attempt.events)
+            case BatchRejected() as error:
+                self._note_recovery()
+                self._drop_refused(attempt.events[0], error)
+            case error:
                 self._note_failure(error)
-                failures += 1
-                self._pause(self._pause_s(failures, error), flushes, error)
-                if flushes != self._flushes:
-                    failures = 0
-            else:
-                self._note_recovery()
-                return True
-        return False
-
-    def _pause_s(self, failures: int, error: BaseException) -> float:
-        if isinstance(error, SinkUnavailable) and error.retry_after_s is not None:
-            return min(max(error.retry_after_s, 0), MAX_RETRY_AFTER_S)
-        longest = min(self._first_pause_s * 2.0 ** min(failures - 1, 30), self._max_pause_s)
-        return longest * random.uniform(0.5, 1)  # noqa: S311 - spreads writers, guards nothing
-
-    def _pause(self, pause_s: float, flushes: int, error: BaseException) -> None:
-        """Wait before the next try; somebody who begins to wait for us ends it, unless the sink named the pause."""
-        is_named = isinstance(error, SinkUnavailable) and error.retry_after_s is not None
-        deadline = time.monotonic() + pause_s
-        with self._wake:
-            while not self._is_stopped and (left_s := deadline - time.monotonic()) > 0:
-                if not is_named and flushes != self._flushes:
-                    break
-                self._wake.wait(left_s)
 
     def _settle(self, part: tuple[NumberedEvent, ...]) -> None:
         with self._wake:
