@@ -10,6 +10,7 @@ from strawberry.types import ExecutionContext
 
 from graph.documents import DocumentCache
 from graph.errors import CodedErrors, log_internal
+from graph.executor import ColumnExecutor
 from graph.mutation import Mutation
 from graph.query import Query
 from graph.scalars import SCALARS
@@ -32,5 +33,6 @@ schema = Schema(
     subscription=Subscription,
     types=[Stage, Task, TaskLog],
     extensions=[CodedErrors, DocumentCache, ValidationCache],
+    execution_context_class=ColumnExecutor,
     config=StrawberryConfig(scalar_map=SCALARS),
 )

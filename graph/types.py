@@ -64,8 +64,14 @@ class LogCounts:
     critical: BigInt = strawberry.field(description="Lines at CRITICAL.")
 
 
+def _log_id(self: TaskLog) -> strawberry.ID:
+    """Make a line's id only when it is asked for: most readers want none, and there are many lines."""
+    return strawberry.ID(cursors.encode("TaskLog", self.job_id, self.seq))
+
+
 @strawberry.type(description="One captured line.")
 class TaskLog(Node):
+    id: strawberry.ID = strawberry.field(resolver=_log_id, description="Unique over all types; opaque.")
     seq: BigInt = strawberry.field(
         description="1, 2, 3 ... within its job, without gaps: order, permalink and proof that nothing is missing.",
     )
@@ -81,7 +87,6 @@ class TaskLog(Node):
     @classmethod
     def from_domain(cls, row: logs.TaskLog) -> Self:
         return cls(
-            id=strawberry.ID(cursors.encode("TaskLog", row.job_id, row.seq)),
             seq=BigInt(row.seq),
             job_id=row.job_id,
             execution_id=row.execution_id,
