@@ -14,8 +14,9 @@ from jobtail.events import (
     TaskChanged,
     TaskStatus,
 )
+from jobtail.ledger import WriterStats
 from jobtail.sink import BatchRejected, Sink, SinkUnavailable
-from jobtail.writer import Writer, WriterStats
+from jobtail.writer import Writer
 
 __all__ = [
     "Batch",

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import Enum, auto
 from threading import Condition, RLock, Thread
 from types import TracebackType
@@ -14,26 +12,12 @@ from typing import Self
 from uuid import UUID, uuid4
 
 from jobtail.buffer import Buffer, estimated_bytes
-from jobtail.events import Event, Line, LogLevel, NumberedEvent
-from jobtail.jsonable import shown
-from jobtail.sender import Attempt, Sender
-from jobtail.sink import BatchRejected, Sink
+from jobtail.events import Event, NumberedEvent
+from jobtail.ledger import Ledger, WriterStats, named
+from jobtail.sender import Sender
+from jobtail.sink import Sink
 
 log = logging.getLogger("jobtail")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriterStats:
-    """Counts of events; `captured` is the sum of sent, dropped and waiting. The writer's own notices count too."""
-
-    captured: int
-    sent: int
-    dropped: int
-    """Given up over the bound, refused by the sink, left unsent by a close, or captured after it."""
-    waiting: int
-    faults: int
-    """Emissions that could not be captured for a defect of ours or of the job's objects."""
-    last_error: str | None
 
 
 class _Sleep(Enum):
@@ -91,20 +75,14 @@ class Writer:
         lock = RLock()
         self._wake = Condition(lock)
         self._settled = Condition(lock)
+        self._ledger = Ledger(self._buffer, self._settled)
         self._sender = Sender(sink, self._wake, first_pause_s=first_pause_s, max_pause_s=max_pause_s)
         self._thread: Thread | None = None
         self._sleep = _Sleep.NOTHING
         self._left_at = -math.inf
-        self._settled_n = 0
-        self._sent = 0
-        self._dropped = 0
-        self._faults = 0
         self._flushing = 0
         self._is_closed = False
-        self._is_failing = False
         self._has_warned_of_overflow = False
-        self._last_error: str | None = None
-        self._notices: set[int] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -128,12 +106,7 @@ class Writer:
 
     def report_fault(self, error: Exception) -> None:
         """Count an emission that could not be captured. The first one is logged."""
-        with self._wake:
-            self._faults += 1
-            is_first = self._faults == 1
-            self._last_error = _named(error)
-        if is_first:
-            log.error("an emission could not be captured; further ones are only counted", exc_info=error)
+        self._ledger.note_fault(error)
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until what was captured before has left. Says whether it did so within `timeout_s`."""
@@ -152,7 +125,7 @@ class Writer:
                 self._buffer.last_n + len(self._buffer),
                 deadline - time.monotonic(),
             ):
-                if self._settled_n == self._buffer.last_n and not self._buffer:
+                if self._ledger.settled_n == self._buffer.last_n and not self._buffer:
                     break
             self._sender.stop()
             self._settled.notify_all()
@@ -164,22 +137,12 @@ class Writer:
         return has_sent_all
 
     def stats(self) -> WriterStats:
-        with self._wake:
-            captured, dropped = self._buffer.captured, self._dropped + self._buffer.given_up
-            return WriterStats(
-                captured=captured,
-                sent=self._sent,
-                dropped=dropped,
-                waiting=captured - self._sent - dropped,
-                faults=self._faults,
-                last_error=self._last_error,
-            )
+        return self._ledger.stats()
 
     def _accept(self, event: Event, size: int) -> bool:
         """Put an event into the buffer. Says whether it is the first one that had to be given up."""
         if self._is_closed:
-            self._buffer.captured += 1
-            self._dropped += 1
+            self._ledger.note_late()
             return False
         if not self._buffer.offer(event, size):
             was_warned, self._has_warned_of_overflow = self._has_warned_of_overflow, True
@@ -200,15 +163,15 @@ class Writer:
         self._flushing += 1
         self._sender.hurry()
         try:
-            self._settled.wait_for(lambda: self._settled_n >= n or self._sender.is_stopped, max(timeout_s, 0))
+            self._settled.wait_for(lambda: self._ledger.settled_n >= n or self._sender.is_stopped, max(timeout_s, 0))
         finally:
             self._flushing -= 1
-        return self._settled_n >= n
+        return self._ledger.settled_n >= n
 
     def _run(self) -> None:
         while events := self._next_batch():
             for attempt in self._sender.deliver(self.writer_id, events):
-                self._note(attempt)
+                self._ledger.note(attempt)
             with self._wake:
                 self._buffer.free()
         self._end()
@@ -235,69 +198,9 @@ class Writer:
         self._wake.wait(timeout_s)
         self._sleep = _Sleep.NOTHING
 
-    def _note(self, attempt: Attempt) -> None:
-        match attempt.error:
-            case None:
-                self._note_recovery()
-                self._settle(attempt.events)
-            case BatchRejected() as error:
-                self._note_recovery()
-                self._drop_refused(attempt.events[0], error)
-            case error:
-                self._note_failure(error)
-
-    def _settle(self, part: tuple[NumberedEvent, ...]) -> None:
-        with self._wake:
-            self._sent += len(part)
-            self._settled_n = part[-1].n
-            self._notices = {n for n in self._notices if n > self._settled_n}
-            self._settled.notify_all()
-
-    def _drop_refused(self, refused: NumberedEvent, error: BatchRejected) -> None:
-        with self._wake:
-            self._dropped += 1
-            self._last_error = _named(error)
-            if refused.n not in self._notices:
-                self._notices.add(self._buffer.add(_refusal(refused, error)))
-            self._settled_n = refused.n
-            self._settled.notify_all()
-        log.warning("an event of job %r was refused and is dropped: %s", refused.event.job_id, shown(error))
-
-    def _note_failure(self, error: BaseException) -> None:
-        with self._wake:
-            was_failing, self._is_failing = self._is_failing, True
-            self._last_error = _named(error)
-        if not was_failing:
-            log.warning("capture can't send and tries again; jobs go on: %s", _named(error))
-
-    def _note_recovery(self) -> None:
-        if self._is_failing:
-            self._is_failing = False
-            log.warning("capture can send again; %d events wait", self.stats().waiting)
-
     def _end(self) -> None:
-        with self._wake:
-            unsent = self._buffer.captured - self._buffer.given_up - self._dropped - self._sent
-            self._dropped += unsent
-        if unsent:
-            log.warning("capture was closed before it could send: %d events are dropped", unsent)
+        self._ledger.close()
         try:
             self._sink.close()
         except Exception as error:  # noqa: BLE001 - nobody is left to be told
-            log.warning("the sink of capture did not close: %s", _named(error))
-
-
-def _named(error: BaseException) -> str:
-    return f"{type(error).__qualname__}: {shown(error)}"
-
-
-def _refusal(refused: NumberedEvent, error: BatchRejected) -> Line:
-    kind = type(refused.event).__name__
-    return Line(
-        job_id=refused.event.job_id,
-        message=f"an event of kind {kind} could not be stored and was dropped: {shown(error)}",
-        level=LogLevel.WARNING,
-        stage=getattr(refused.event, "stage", None),
-        at=datetime.now(UTC),
-        metadata={"refused": kind, "n": refused.n, "reason": shown(error)},
-    )
+            log.warning("the sink of capture did not close: %s", named(error))

@@ -278,6 +278,22 @@ def test_the_pauses_double_up_to_their_bound() -> None:
     assert writer._sender._pause_s(1, SinkUnavailable(retry_after_s=1e9)) == 60
 
 
+def test_each_failure_in_a_row_makes_the_pause_longer() -> None:
+    tries: list[float] = []
+
+    def fail_five_times(batch: Batch) -> None:
+        del batch
+        tries.append(time.monotonic())
+        if len(tries) <= 5:
+            raise SinkUnavailable
+
+    sink = ListSink(fail_five_times)
+    with Writer(sink, first_pause_s=0.01) as writer:
+        writer.capture(line("one"))
+        sink.wait_for(lambda sink: sink.messages == ["one"])
+    assert tries[5] - tries[4] >= 0.01 * 2**4 / 2
+
+
 def test_who_waits_for_the_writer_ends_its_pause() -> None:
     failed = Flag()
 
