@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from graphql import GraphQLError
 from strawberry.extensions import MaskErrors
@@ -26,6 +27,11 @@ log = logging.getLogger(__name__)
 
 class CodedErrors(MaskErrors):
     """Gives every error of an operation its code."""
+
+    def _process_result(self, result: Any) -> None:
+        """Look at the errors of a result: Strawberry checks a protocol first, which costs every event of a stream."""
+        if errors := getattr(result, "errors", None):
+            result.errors = self._process_errors(errors)
 
     def anonymise_error(self, error: GraphQLError) -> GraphQLError:
         code = _code(error)

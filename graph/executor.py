@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from operator import attrgetter
 from types import NoneType
 from typing import Any, TypeAlias
@@ -95,6 +95,7 @@ def _complete_rows(keys: tuple[str, ...], columns: tuple[Column, ...], rows: Val
     return [dict(zip(keys, values, strict=False)) for values in zip(*completed, strict=False)]
 
 
+@cache
 def _leaf(kind: GraphQLLeafType, *, is_nullable: bool) -> Completion:
     if isinstance(kind, GraphQLEnumType):
         enum = kind.wrapped_cls  # type: ignore[attr-defined]  # Strawberry's enum types have it

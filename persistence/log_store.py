@@ -195,16 +195,22 @@ def _kept_count(scope: LogScope, log_filter: LogFilter) -> Select[Any]:
     return select(func.sum(total)).where(and_(table.c.job_id == scope.job_id, *conditions))
 
 
+_LEVELS = {int(level): level for level in LogLevel}
+_COLUMNS = len(task_logs.c)
+
+
 def _log(row: Row[Any]) -> TaskLog:
+    """Make a line of a row that begins with the columns of the table, by position: pages have hundreds of them."""
+    job_id, seq, execution_id, stage, task_id, timestamp, recorded_at, level, message, metadata = row[:_COLUMNS]
     return TaskLog(
-        job_id=row.job_id,
-        seq=row.seq,
-        execution_id=row.execution_id,
-        stage=row.stage,
-        task_id=None if row.task_id == row.stage else row.task_id,
-        timestamp=row.timestamp,
-        recorded_at=row.recorded_at,
-        level=LogLevel(row.level),
-        message=row.message,
-        metadata=row.metadata,
+        job_id=job_id,
+        seq=seq,
+        execution_id=execution_id,
+        stage=stage,
+        task_id=None if task_id == stage else task_id,
+        timestamp=timestamp,
+        recorded_at=recorded_at,
+        level=_LEVELS[level],
+        message=message,
+        metadata=metadata,
     )
