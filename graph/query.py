@@ -11,7 +11,8 @@ from domain.logs import storable_label
 from graph.connections import Connection
 from graph.context import Info
 from graph.inputs import After, Before, First, JobFilterArgument, Last, job_filter
-from graph.types import Job, Node, job_connection, job_window, load_node
+from graph.nodes import load_node
+from graph.types import Job, Node, job_connection, job_window
 
 
 @strawberry.type(description="What can be read.")
