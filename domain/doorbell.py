@@ -76,6 +76,8 @@ class Doorbell:
                 await self._feed.look()
             except JobtailError as error:
                 log.warning("the look at the database failed, trying again in %g s: %s", self._look_every_s, error)
+            except Exception:
+                log.exception("the look at the database failed, trying again in %g s", self._look_every_s)
 
     async def _look_at_tails(self) -> None:
         tails = self._hub.tails
