@@ -1,4 +1,4 @@
-"""Relay's connections over pages of the domain. What is not asked for is not loaded."""
+"""Relay's nodes, and connections over pages of the domain. What is not asked for is not loaded."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from domain.pages import Page
 from graph.scalars import BigInt
 
 NodeType = TypeVar("NodeType")
+
+
+@strawberry.interface(description="Anything that can be asked for by its id alone.")
+class Node:
+    id: strawberry.ID = strawberry.field(description="Unique over all types; opaque.")
 
 
 @strawberry.type(description="Where a page lies in its list.")

@@ -6,8 +6,10 @@ from domain import cursors, filters, hierarchy
 from domain.errors import InvalidInput
 from domain.pages import Window
 from domain.ports import LogPageRequest, LogScope
+from graph.connections import Node
 from graph.context import Context
-from graph.types import Job, Node, Stage, Task, TaskLog
+from graph.lines import TaskLog
+from graph.types import Job, Stage, Task
 
 
 async def load_node(context: Context, node_id: str) -> Node | None:

@@ -8,11 +8,11 @@ import strawberry
 from strawberry import UNSET
 
 from domain.logs import storable_label
-from graph.connections import Connection
+from graph.connections import Connection, Node
 from graph.context import Info
 from graph.inputs import After, Before, First, JobFilterArgument, Last, job_filter
 from graph.nodes import load_node
-from graph.types import Job, Node, job_connection, job_window
+from graph.types import Job, job_connection, job_window
 
 
 @strawberry.type(description="What can be read.")

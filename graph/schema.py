@@ -11,11 +11,12 @@ from strawberry.types import ExecutionContext
 from graph.documents import DocumentCache
 from graph.errors import CodedErrors, log_internal
 from graph.executor import ColumnExecutor
+from graph.lines import TaskLog
 from graph.mutation import Mutation
 from graph.query import Query
 from graph.scalars import SCALARS
 from graph.subscription import Subscription
-from graph.types import Stage, Task, TaskLog
+from graph.types import Stage, Task
 
 
 class Schema(strawberry.Schema):

@@ -1,4 +1,4 @@
-"""The types of the API: thin views of the domain's values."""
+"""Jobs, their stages and their tasks: thin views of the domain's values."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import strawberry
 from strawberry import UNSET
 from strawberry.scalars import JSON
 
-from domain import cursors, filters, hierarchy, jobs, logs
+from domain import cursors, filters, hierarchy, jobs
 from domain.errors import InvalidInput
 from domain.logs import storable_label
 from domain.pages import Window, window
-from domain.ports import JobPageRequest, LogPageRequest, LogScope, TaskPageRequest
-from graph.connections import Connection
+from domain.ports import JobPageRequest, LogScope, TaskPageRequest
+from graph.connections import Connection, Node
 from graph.context import Context, Info
-from graph.inputs import After, Before, First, Last, LogFilterArgument, given, log_filter
+from graph.inputs import After, First, given
+from graph.lines import TaskLog, resolve_logs
 from graph.scalars import BigInt
-from jobtail.events import JobStatus, LogLevel, TaskStatus
+from jobtail.events import JobStatus, TaskStatus
 
 strawberry.enum(TaskStatus, description="How a task stands.")
 
@@ -31,11 +32,6 @@ class StageStatus(Enum):
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
-
-
-@strawberry.interface(description="Anything that can be asked for by its id alone.")
-class Node:
-    id: strawberry.ID = strawberry.field(description="Unique over all types; opaque.")
 
 
 @strawberry.type(description="How much of a job's work is done.")
@@ -62,87 +58,6 @@ class LogCounts:
     warning: BigInt = strawberry.field(description="Lines at WARNING.")
     error: BigInt = strawberry.field(description="Lines at ERROR.")
     critical: BigInt = strawberry.field(description="Lines at CRITICAL.")
-
-
-def _log_id(self: TaskLog) -> strawberry.ID:
-    """Make a line's id only when it is asked for: most readers want none, and there are many lines."""
-    return strawberry.ID(cursors.encode("TaskLog", self.job_id, self.seq))
-
-
-@strawberry.type(description="One captured line.")
-class TaskLog(Node):
-    id: strawberry.ID = strawberry.field(resolver=_log_id, description="Unique over all types; opaque.")
-    seq: BigInt = strawberry.field(
-        description="1, 2, 3 ... within its job, without gaps: order, permalink and proof that nothing is missing.",
-    )
-    job_id: str = strawberry.field(description="The job that said it.")
-    execution_id: str | None = strawberry.field(description="The execution that the job is part of.")
-    stage: str = strawberry.field(description="`main` for a line that came before any stage.")
-    task_id: str | None = strawberry.field(description="Null for a line of the stage itself.")
-    timestamp: datetime = strawberry.field(description="When the job said it, by the worker's clock.")
-    level: LogLevel = strawberry.field(description="How grave it is.")
-    metadata: JSON | None = strawberry.field(description="What the job said along with it.")
-    whole_message: strawberry.Private[str]
-
-    @classmethod
-    def from_domain(cls, row: logs.TaskLog) -> Self:
-        return cls(
-            seq=BigInt(row.seq),
-            job_id=row.job_id,
-            execution_id=row.execution_id,
-            stage=row.stage,
-            task_id=row.task_id,
-            timestamp=row.timestamp,
-            level=row.level,
-            metadata=cast("JSON | None", row.metadata),
-            whole_message=row.message,
-        )
-
-    @strawberry.field(description="The whole message, however long, unless maxLength asks for less (in characters).")
-    def message(
-        self,
-        max_length: Annotated[int | None, strawberry.argument(description="At most this many characters.")] = UNSET,
-    ) -> str:
-        length = given(max_length)
-        if length is None:
-            return self.whole_message
-        if length < 0:
-            raise InvalidInput(f"maxLength must not be negative, and is {length}")
-        return self.whole_message[:length]
-
-    @strawberry.field(description="How many characters the whole message has.")
-    def message_length(self) -> BigInt:
-        return BigInt(len(self.whole_message))
-
-
-async def _logs(
-    root: strawberry.Parent[Any],
-    info: Info,
-    first: First = UNSET,
-    after: After = UNSET,
-    last: Last = UNSET,
-    before: Before = UNSET,
-    filter: LogFilterArgument = UNSET,  # noqa: A002 - the contract's name
-) -> Connection[TaskLog]:
-    """Resolve the lines of whatever has a scope. A page of very large lines ends early, and says that there is more."""
-    scope, context, chosen = root.scope, info.context, log_filter(filter)
-    asked = window(
-        first=given(first),
-        after=_seq(given(after), scope.job_id),
-        last=given(last),
-        before=_seq(given(before), scope.job_id),
-    )
-    request = LogPageRequest(scope=scope, window=asked, filter=chosen)
-    return Connection(
-        load=lambda: context.loaders.log_pages.load(request),
-        count=lambda: context.services.logs.count(scope, chosen),
-        to_node=TaskLog.from_domain,
-        to_cursor=lambda row: cursors.log_cursor(row.job_id, row.seq),
-    )
-
-
-def _seq(cursor: str | None, job_id: str) -> int | None:
-    return None if cursor is None else cursors.log_seq(cursor, job_id)
 
 
 @strawberry.type(description="A unit of work within a stage, or the stage's own lines.")
@@ -173,7 +88,7 @@ class Task(Node):
             scope=LogScope(job_id=record.job_id, stage=record.stage, task_id=record.task_id),
         )
 
-    logs: Connection[TaskLog] = strawberry.field(resolver=_logs, description="Its lines, in order.")
+    logs: Connection[TaskLog] = strawberry.field(resolver=resolve_logs, description="Its lines, in order.")
 
 
 @strawberry.type(description="A phase of a job.")
@@ -227,7 +142,7 @@ class Stage(Node):
         )
 
     logs: Connection[TaskLog] = strawberry.field(
-        resolver=_logs, description="Its lines, those of its tasks included, in order."
+        resolver=resolve_logs, description="Its lines, those of its tasks included, in order."
     )
 
 
@@ -297,7 +212,7 @@ class Job(Node):
         found = (stage for stage in hierarchy.stages_of(self.job, records) if stage.record.name == name)
         return next(map(Stage.from_domain, found), None)
 
-    logs: Connection[TaskLog] = strawberry.field(resolver=_logs, description="Its lines, in order.")
+    logs: Connection[TaskLog] = strawberry.field(resolver=resolve_logs, description="Its lines, in order.")
 
 
 def job_connection(
