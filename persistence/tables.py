@@ -89,7 +89,7 @@ job_tasks = Table(
 )
 """A stage's own lines are those of the task that bears its name. `status` is null until the job states one.
 
-No foreign key: append.sql is the only writer and writes both tables, and a check a new task costs 5 % of a batch.
+No foreign key: append.sql is the only writer and writes both tables, so a check of every new task would find nothing.
 """
 
 capture_positions = Table(
