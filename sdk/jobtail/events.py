@@ -56,6 +56,8 @@ class JobStarted:
     handler_name: str
     source: str | None = None
     execution_id: str | None = None
+    schedule_id: str | None = None
+    """What started this execution; the jobs that it starts in turn have its execution id alone."""
     parent_job_id: str | None = None
     metadata: Mapping[str, Any] | None = None
     total: int | None = None
