@@ -20,7 +20,7 @@ from websockets.typing import Subprotocol
 from bench.bare import CHANNEL, connect_arguments
 from bench.figures import Figure
 from domain.recorder import Recorder
-from graph.capture import RecorderSink
+from graph.recorder_sink import RecorderSink
 from jobtail import LogCapturingEmitter, Writer
 from jobtail.events import Batch, Line, NumberedEvent
 from persistence.channel import BroadcastChannel

@@ -17,7 +17,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 
 from domain.recorder import Recorder
-from graph.capture import RecorderSink
+from graph.recorder_sink import RecorderSink
 from jobtail import Writer
 from jobtail.events import Line
 from persistence.channel import BroadcastChannel

@@ -24,7 +24,7 @@ from domain.filters import LogFilter
 from domain.ports import Announcement, LogChannel, Resync
 from domain.recorder import Recorder
 from domain.tail import TailBatch, TailHub
-from graph.capture import RecorderSink
+from graph.recorder_sink import RecorderSink
 from jobtail import Writer
 from jobtail.events import JobFinished, JobStatus, Line
 from persistence.channel import BroadcastChannel

@@ -22,8 +22,8 @@ from domain.pages import Window
 from domain.ports import LogPageRequest, LogScope
 from domain.recorder import Recorded, Recorder
 from graph.app import create_app
-from graph.capture import RecorderSink
 from graph.context import Services
+from graph.recorder_sink import RecorderSink
 from graph.settings import Settings
 from jobtail import LogCapturingEmitter, Writer
 from jobtail.events import Batch, JobFinished, JobStatus, Line, NumberedEvent

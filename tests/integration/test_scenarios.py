@@ -17,8 +17,8 @@ from domain.filters import EVERYTHING
 from domain.logs import TaskLog
 from domain.pages import Window
 from domain.ports import LogPageRequest, LogScope
-from graph.capture import RecorderSink
 from graph.context import Context, Services
+from graph.recorder_sink import RecorderSink
 from graph.schema import schema
 from jobtail import LogCapturingEmitter, LogLevel, Writer
 from persistence.database import Database
