@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from domain.jobs import LogCounts
+from domain.jobs import UNKNOWN_HANDLER, LogCounts
 from domain.logs import storable, storable_json, storable_label
 from jobtail.events import (
     MAIN_STAGE,
@@ -61,6 +61,7 @@ class JobDelta:
     handler_name: str | None = None
     source: str | None = None
     execution_id: str | None = None
+    schedule_id: str | None = None
     parent_job_id: str | None = None
     metadata: Mapping[str, Any] | None = None
     status: JobStatus | None = None
@@ -72,6 +73,9 @@ class JobDelta:
     result: str | None = None
     progress_current: int | None = None
     progress_total: int | None = None
+    assumed_handler_name: str = UNKNOWN_HANDLER
+    assumed_execution_id: str | None = None
+    """What is assumed holds where the job was told nothing else, now or before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +115,22 @@ class AlreadyAt:
     last_n: int
 
 
-def fold(job_id: str, writer_id: UUID | None, events: Sequence[NumberedEvent], now: datetime) -> JobBatch:
-    """Fold events of one job, in the order of their numbers. `now` dates what carries no time of its own."""
+def fold(
+    job_id: str,
+    writer_id: UUID | None,
+    events: Sequence[NumberedEvent],
+    now: datetime,
+    *,
+    execution_id: str | None = None,
+    handler_name: str | None = None,
+) -> JobBatch:
+    """Fold events of one job, in the order of their numbers. `now` dates what carries no time of its own.
+
+    The execution and the handler are for a job that was never told its own: no event that merely has lines names them.
+    """
     folding = _Folding(now)
+    folding.job.assumed_execution_id = _label(execution_id)
+    folding.job.assumed_handler_name = _text(handler_name) or UNKNOWN_HANDLER
     for numbered in events:
         folding.add(numbered.event)
     return JobBatch(
@@ -205,6 +222,7 @@ class _Folding:
         job.handler_name = storable(event.handler_name)
         job.source = _text(event.source) or job.source
         job.execution_id = _label(event.execution_id) or job.execution_id
+        job.schedule_id = _label(event.schedule_id) or job.schedule_id
         job.parent_job_id = _label(event.parent_job_id) or job.parent_job_id
         job.metadata = storable_json(event.metadata) if event.metadata is not None else job.metadata
         job.progress_total = event.total if event.total is not None else job.progress_total

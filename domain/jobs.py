@@ -63,6 +63,7 @@ class Job:
     result: str | None
     parent_job_id: str | None
     execution_id: str | None
+    schedule_id: str | None
     metadata: Mapping[str, Any] | None
     created_at: datetime
     started_at: datetime | None

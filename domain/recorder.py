@@ -61,14 +61,24 @@ class Recorder:
             stored += await self._store_once(job_id, batch.writer_id, events)
         return Recorded(stored, len(batch.events) - stored)
 
-    async def record_job(self, job_id: str, events: Sequence[Event]) -> SeqRange:
+    async def record_job(
+        self,
+        job_id: str,
+        events: Sequence[Event],
+        *,
+        execution_id: str | None = None,
+        handler_name: str | None = None,
+    ) -> SeqRange:
         """Store events that no writer has numbered, as often as this is called, and tell the numbers of their lines.
+
+        The execution and the handler become the job's where it has none yet, from whatever source; it does not start anew.
 
         Raises:
             Unavailable: if they are not known to be stored.
         """
         numbered = [NumberedEvent(n, event) for n, event in enumerate(events, 1)]
-        batch = fold(_key(job_id), None, numbered, self._clock())
+        now = self._clock()
+        batch = fold(_key(job_id), None, numbered, now, execution_id=execution_id, handler_name=handler_name)
         outcome = await self._logs.append(batch)
         assert isinstance(outcome, Appended), "without a writer nothing can have been stored before"
         self._announce(batch, outcome)

@@ -104,6 +104,7 @@ def _job(row: Row[Any]) -> Job:
         result=row.result,
         parent_job_id=row.parent_job_id,
         execution_id=row.execution_id,
+        schedule_id=row.schedule_id,
         metadata=row.metadata,
         created_at=row.created_at,
         started_at=row.started_at,

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from domain.batches import AlreadyAt, Appended, JobBatch, NewLine, TaskDelta
 from domain.filters import LogFilter, fold_case
-from domain.jobs import UNKNOWN_HANDLER, LogCounts
+from domain.jobs import LogCounts
 from domain.logs import TaskLog
 from domain.pages import Page
 from domain.ports import LogPageRequest, LogScope
@@ -60,7 +60,7 @@ def _arguments(batch: JobBatch) -> list[Any]:
         batch.first_n,
         batch.last_n,
         job.handler_name,
-        UNKNOWN_HANDLER,
+        job.assumed_handler_name,
         job.source,
         job.execution_id,
         job.parent_job_id,
@@ -78,6 +78,8 @@ def _arguments(batch: JobBatch) -> list[Any]:
         *(getattr(counts, LogCounts.NAMES[level]) for level in LogLevel),
         *_line_columns(batch.lines),
         *_task_columns(batch.tasks),
+        job.assumed_execution_id,
+        job.schedule_id,
     ]
 
 

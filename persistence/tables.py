@@ -56,6 +56,7 @@ jobs = Table(
     Column("first_recorded_at", DateTime(timezone=True)),
     Column("last_recorded_at", DateTime(timezone=True)),
     *_counts(),
+    Column("schedule_id", Text),
     PrimaryKeyConstraint("job_id", name="jobs_pkey"),
     CheckConstraint(_one_of("status", JobStatus), name="jobs_status_known"),
     CheckConstraint("last_seq >= 0", name="jobs_last_seq_counts"),
@@ -64,6 +65,27 @@ jobs = Table(
     Index("jobs_active", "created_at", postgresql_where=text(ACTIVE)),
     Index("jobs_children", "parent_job_id", "created_at", postgresql_where=text("parent_job_id IS NOT NULL")),
     Index("jobs_of_execution", "execution_id", "created_at", postgresql_where=text("execution_id IS NOT NULL")),
+    Index(
+        "jobs_root_of_execution",
+        "execution_id",
+        text("(schedule_id IS NULL)"),
+        "created_at",
+        "job_id",
+        postgresql_where=text("execution_id IS NOT NULL"),
+    ),
+    Index(
+        "jobs_newest_of_executions",
+        text("created_at DESC"),
+        text("job_id DESC"),
+        postgresql_where=text("execution_id IS NOT NULL"),
+    ),
+    Index(
+        "jobs_newest_of_schedule",
+        "schedule_id",
+        text("created_at DESC"),
+        text("job_id DESC"),
+        postgresql_where=text("schedule_id IS NOT NULL"),
+    ),
     postgresql_with={"fillfactor": 70},
 )
 """Room is left in the pages since every batch updates its job's row: the new version then needs no index entry."""

@@ -289,14 +289,15 @@ def _new_job(batch: JobBatch, now: datetime) -> Job:
     delta = batch.job
     return Job(
         job_id=batch.job_id,
-        handler_name=UNKNOWN_HANDLER if delta.handler_name is None else delta.handler_name,
+        handler_name=delta.assumed_handler_name if delta.handler_name is None else delta.handler_name,
         source=delta.source,
         status=delta.status or JobStatus.RUNNING,
         progress=_progress(delta.progress_current, delta.progress_total),
         error=delta.error,
         result=delta.result,
         parent_job_id=delta.parent_job_id,
-        execution_id=delta.execution_id,
+        execution_id=delta.assumed_execution_id if delta.execution_id is None else delta.execution_id,
+        schedule_id=delta.schedule_id,
         metadata=delta.metadata,
         created_at=now,
         started_at=_start(batch),
@@ -313,9 +314,10 @@ def _changed_job(job: Job, batch: JobBatch, now: datetime) -> Job:
     status = JobStatus.RUNNING if job.status is JobStatus.QUEUED else job.status
     changed = replace(
         job,
-        handler_name=job.handler_name if delta.handler_name is None else delta.handler_name,
+        handler_name=_handler(job, delta),
         source=job.source if delta.source is None else delta.source,
-        execution_id=job.execution_id if delta.execution_id is None else delta.execution_id,
+        execution_id=_first_told(delta.execution_id, job.execution_id, delta.assumed_execution_id),
+        schedule_id=_first_told(delta.schedule_id, job.schedule_id),
         parent_job_id=job.parent_job_id if delta.parent_job_id is None else delta.parent_job_id,
         metadata=job.metadata if delta.metadata is None else delta.metadata,
         status=status,
@@ -328,6 +330,16 @@ def _changed_job(job: Job, batch: JobBatch, now: datetime) -> Job:
     if delta.status is None:
         return changed
     return replace(changed, status=delta.status, finished_at=delta.finished_at, error=delta.error, result=delta.result)
+
+
+def _first_told(*values: str | None) -> str | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _handler(job: Job, delta: JobDelta) -> str:
+    if delta.handler_name is not None:
+        return delta.handler_name
+    return delta.assumed_handler_name if job.handler_name == UNKNOWN_HANDLER else job.handler_name
 
 
 def _start(batch: JobBatch) -> datetime | None:

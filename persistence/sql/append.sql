@@ -22,19 +22,23 @@ job AS (
         job_id, handler_name, source, execution_id, parent_job_id, metadata,
         status, started_at, finished_at, error, result, progress_current, progress_total,
         last_seq, first_recorded_at, last_recorded_at,
-        count_trace, count_debug, count_info, count_warning, count_error, count_critical
+        count_trace, count_debug, count_info, count_warning, count_error, count_critical,
+        schedule_id
     )
     SELECT
-        accepted.job_id, COALESCE($5::text, $6::text), $7::text, $8::text, $9::text, $10::jsonb,
+        accepted.job_id, COALESCE($5::text, $6::text), $7::text, COALESCE($8::text, $48::text), $9::text, $10::jsonb,
         COALESCE($11::text, 'RUNNING'), COALESCE($13::timestamptz, $14::timestamptz), $15::timestamptz,
         $16::text, $17::text, $18::bigint, $19::bigint,
         $20::bigint, statement_timestamp(), statement_timestamp(),
-        $21::bigint, $22::bigint, $23::bigint, $24::bigint, $25::bigint, $26::bigint
+        $21::bigint, $22::bigint, $23::bigint, $24::bigint, $25::bigint, $26::bigint,
+        $49::text
     FROM accepted
     ON CONFLICT (job_id) DO UPDATE
-    SET handler_name = COALESCE($5::text, known.handler_name),
+    -- What is assumed of a job ($6, $48) holds where it was told nothing else, now or before.
+    SET handler_name = COALESCE($5::text, NULLIF(known.handler_name, 'unknown'), $6::text),
         source = COALESCE(EXCLUDED.source, known.source),
-        execution_id = COALESCE(EXCLUDED.execution_id, known.execution_id),
+        execution_id = COALESCE($8::text, known.execution_id, $48::text),
+        schedule_id = COALESCE($49::text, known.schedule_id),
         parent_job_id = COALESCE(EXCLUDED.parent_job_id, known.parent_job_id),
         metadata = COALESCE(EXCLUDED.metadata, known.metadata),
         status = CASE

@@ -11,9 +11,10 @@ from domain.filters import ANY_JOB, JobFilter
 from domain.jobs import UNKNOWN_HANDLER, Job, LogCounts, Progress
 from domain.pages import Page, Window
 from domain.ports import JobPageRequest, JobPosition
+from domain.recorder import Recorder
 from jobtail.events import JobFinished, JobProgressed, JobStarted, JobStatus, Line, LogLevel
 from tests.contract.conftest import Stores
-from tests.fakes import job_matches, store
+from tests.fakes import MemoryChannel, job_matches, store
 
 AT = datetime(2026, 11, 22, 20, 33, 58, 123456, tzinfo=UTC)
 Key = tuple[datetime, str]
@@ -135,6 +136,7 @@ async def test_an_unknown_job_is_registered_by_its_first_line(stores: Stores) ->
         result=None,
         parent_job_id=None,
         execution_id=None,
+        schedule_id=None,
         metadata=None,
         created_at=job.created_at,
         started_at=AT,
@@ -180,6 +182,48 @@ async def test_what_a_later_batch_does_not_tell_stays(stores: Stores) -> None:
         before.started_at,
         before.created_at,
     )
+
+
+async def test_a_schedule_is_kept_as_it_was_told(stores: Stores) -> None:
+    started = JobStarted(job_id="job", handler_name="ingest", execution_id="run-1", schedule_id="hourly")
+    await store(stores.logs, started)
+    await store(stores.logs, JobStarted(job_id="job", handler_name="ingest"), Line(job_id="job", message="x"))
+    job = await job_of(stores)
+    assert (job.execution_id, job.schedule_id) == ("run-1", "hourly")
+    await store(stores.logs, JobStarted(job_id="job", handler_name="ingest", schedule_id="daily"))
+    assert (await job_of(stores)).schedule_id == "daily"
+
+
+async def test_what_is_assumed_of_a_job_holds_until_it_is_told(stores: Stores) -> None:
+    line, recorder = Line(job_id="job", message="x"), Recorder(stores.logs, MemoryChannel())
+    await recorder.record_job("job", [line])
+    await recorder.record_job("job", [line], execution_id="trace-1", handler_name="shop")
+    await recorder.record_job("job", [line], execution_id="trace-2", handler_name="other")
+    await store(stores.logs, JobFinished(job_id="job", status=JobStatus.COMPLETED, at=AT))
+    await recorder.record_job("job", [line], execution_id="trace-3")
+    job = await job_of(stores)
+    assert (job.execution_id, job.handler_name, job.status, job.last_seq) == (
+        "trace-1",
+        "shop",
+        JobStatus.COMPLETED,
+        4,
+    )
+    await store(stores.logs, JobStarted(job_id="job", handler_name="ingest", execution_id="run-1"))
+    await recorder.record_job("job", [line], execution_id="trace-4", handler_name="late")
+    job = await job_of(stores)
+    assert (job.execution_id, job.handler_name) == ("run-1", "ingest")
+
+
+async def test_a_job_is_registered_with_what_is_assumed_of_it(stores: Stores) -> None:
+    recorder = Recorder(stores.logs, channel := MemoryChannel())
+    await recorder.record_job("job", [Line(job_id="job", message="x")], execution_id="trace-1", handler_name="shop")
+    job = await job_of(stores)
+    assert (job.execution_id, job.handler_name) == ("trace-1", "shop")
+    assert [row.execution_id for row in channel.announced[0].rows] == ["trace-1"]
+    started = JobStarted(job_id="told", handler_name="ingest", execution_id="run-1")
+    await recorder.record_job("told", [started], execution_id="trace-1", handler_name="shop")
+    told = (await stores.jobs.get(["told"]))["told"]
+    assert (told.execution_id, told.handler_name) == ("run-1", "ingest")
 
 
 async def test_a_line_after_the_end_does_not_reopen_the_job(stores: Stores) -> None:

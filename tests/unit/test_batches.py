@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from domain.batches import JobBatch, NewLine, fold
-from domain.jobs import LogCounts
+from domain.jobs import UNKNOWN_HANDLER, LogCounts
 from domain.logs import MAX_LABEL_LENGTH
 from jobtail.events import (
     Event,
@@ -142,6 +142,7 @@ def test_what_cannot_be_stored_is_replaced_everywhere() -> None:
             handler_name=bad,
             source=bad,
             execution_id=bad,
+            schedule_id=bad,
             parent_job_id=bad,
             metadata={bad: [{bad: bad}]},
         ),
@@ -149,13 +150,22 @@ def test_what_cannot_be_stored_is_replaced_everywhere() -> None:
         TaskChanged(job_id="job", stage=bad, task_id=bad, name=bad, result=bad, status=TaskStatus.FAILED),
     )
     job, task = batch.job, batch.tasks[good, good]
-    assert (job.handler_name, job.source, job.execution_id, job.parent_job_id) == (good,) * 4
+    assert (job.handler_name, job.source, job.execution_id, job.schedule_id, job.parent_job_id) == (good,) * 5
     assert job.metadata == {good: [{good: good}]}
     assert (task.name, task.result) == (good, good)
     (said,) = batch.lines
     assert (said.message, said.stage, said.task_id, said.metadata) == (good, good, "c" + good, {good: good})
     ended = folded(JobFinished(job_id="job", status=JobStatus.FAILED, error=bad, result=bad)).job
     assert (ended.error, ended.result) == (good, good)
+
+
+def test_what_is_assumed_of_the_job_is_told_apart_from_what_it_was_told() -> None:
+    numbered = [NumberedEvent(1, line())]
+    job = fold("job", None, numbered, NOW, execution_id="a\x00b", handler_name="shop").job
+    assert (job.execution_id, job.handler_name) == (None, None)
+    assert (job.assumed_execution_id, job.assumed_handler_name) == ("a\u2400b", "shop")
+    job = fold("job", None, numbered, NOW).job
+    assert (job.assumed_execution_id, job.assumed_handler_name) == (None, UNKNOWN_HANDLER)
 
 
 def test_labels_that_are_too_long_are_shortened_and_stay_apart() -> None:

@@ -55,6 +55,7 @@ JOB = Job(
     result=None,
     parent_job_id=None,
     execution_id=None,
+    schedule_id=None,
     metadata=None,
     created_at=AT,
     started_at=None,

@@ -30,6 +30,7 @@ def job(status: JobStatus, finished_at: datetime | None = None) -> Job:
         result=None,
         parent_job_id=None,
         execution_id=None,
+        schedule_id=None,
         metadata=None,
         created_at=AT,
         started_at=AT,
