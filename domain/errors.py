@@ -5,6 +5,7 @@ JobtailError
 ├── NotFound              no such thing
 ├── Unavailable           Postgres or the channel is away; the same call may succeed later
 └── StorageFault          Postgres refused what should have been fine: a defect of ours
+    └── UnstorableContent     ... for what a value of it is: another batch may be fine
 """
 
 
@@ -31,3 +32,7 @@ class Unavailable(JobtailError):
 
 class StorageFault(JobtailError):
     """Postgres refused a statement for a reason that sending it again does not cure."""
+
+
+class UnstorableContent(StorageFault):
+    """The database cannot hold this content. Without the event that is to blame, the rest can be stored."""

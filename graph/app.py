@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from domain.doorbell import Doorbell
-from domain.errors import InvalidInput
+from domain.errors import InvalidInput, JobtailError
 from domain.feed import JobFeed
 from domain.recorder import Recorder
 from domain.tail import TailHub
+from graph.admission import Admission
+from graph.body import BodyLimits
+from graph.capture import CaptureEndpoint
 from graph.context import Services
+from graph.errors import http_answer
 from graph.health import healthz, readyz
 from graph.settings import Settings
 from graph.view import GraphQLView
@@ -45,6 +51,12 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
     While it runs, `state` holds `services` (the use cases), `database`, `database_url` and `channel`.
     """
     view = GraphQLView(allowed_origins=settings.allowed_origins)
+    limits = BodyLimits(
+        max_request_bytes=settings.max_request_bytes,
+        max_expanded_bytes=settings.max_expanded_bytes,
+    )
+    admission = Admission(settings.max_concurrent_captures, 2 * settings.max_expanded_bytes)
+    capture = CaptureEndpoint(limits, admission)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -59,12 +71,14 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
             Route("/", RedirectResponse("/graphql")),
             Route("/graphql", view, methods=["GET", "POST", "OPTIONS"]),
             WebSocketRoute("/graphql", view),
+            Route("/api/capture", capture.post, methods=["POST"], max_body_size=sys.maxsize),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Mount("/static", StaticFiles(directory=STATIC, check_dir=False)),
         ],
         lifespan=lifespan,
         max_body_size=settings.max_request_bytes,
+        exception_handlers={HTTPException: http_answer, JobtailError: http_answer},
     )
 
 

@@ -1,4 +1,4 @@
-"""One table from the domain's errors to the codes that clients see; nothing internal leaks."""
+"""One table from the domain's errors to the codes that clients see, by GraphQL and by HTTP; nothing internal leaks."""
 
 from __future__ import annotations
 
@@ -6,16 +6,31 @@ import logging
 from typing import Any
 
 from graphql import GraphQLError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 from strawberry.extensions import MaskErrors
 
-from domain.errors import InvalidInput, JobtailError, NotFound, StorageFault, Unavailable
+from domain.errors import InvalidInput, JobtailError, NotFound, StorageFault, Unavailable, UnstorableContent
+from graph.ndjson import BadLine
 
 CODES: dict[type[JobtailError], str] = {
     InvalidInput: "BAD_INPUT",
     NotFound: "NOT_FOUND",
     Unavailable: "UNAVAILABLE",
+    UnstorableContent: "BAD_INPUT",
     StorageFault: "INTERNAL",
 }
+STATUSES: dict[type[JobtailError], int] = {
+    InvalidInput: 400,
+    NotFound: 404,
+    Unavailable: 503,
+    UnstorableContent: 422,
+    StorageFault: 500,
+}
+CODES_OF_STATUSES = {401: "UNAUTHENTICATED", 403: "FORBIDDEN", 404: "NOT_FOUND", 429: "UNAVAILABLE"}
+"""For what HTTP itself refuses. Below 500 all others are bad input."""
+RETRY_AFTER_S = 1
 MESSAGES = {
     "UNAVAILABLE": "the database is away; try again in a moment",
     "INTERNAL": "something went wrong on our side; the service's log tells what",
@@ -50,7 +65,11 @@ def _code(error: GraphQLError) -> str:
     cause = error.original_error
     if cause is None or isinstance(cause, GraphQLError):
         return "BAD_INPUT"
-    return next((code for kind, code in CODES.items() if isinstance(cause, kind)), "INTERNAL")
+    return code_of(cause)
+
+
+def code_of(error: BaseException) -> str:
+    return next((code for kind, code in CODES.items() if isinstance(error, kind)), "INTERNAL")
 
 
 def log_internal(errors: list[GraphQLError]) -> None:
@@ -61,3 +80,27 @@ def log_internal(errors: list[GraphQLError]) -> None:
             log.error("an operation failed: %s", error, exc_info=error.original_error)
         elif code == "UNAVAILABLE":
             log.warning("an operation failed: %s", error.original_error)
+
+
+def http_answer(_: Request, error: Exception) -> JSONResponse:
+    """Answer a request that failed: `{"error": {"code", "message"}}` with the fitting status."""
+    if isinstance(error, HTTPException):
+        body = {"code": CODES_OF_STATUSES.get(error.status_code, "BAD_INPUT"), "message": error.detail}
+        return JSONResponse({"error": body}, error.status_code, error.headers)
+    status, message = told(error)
+    code = code_of(error)
+    body = {"code": code, "message": message}
+    if isinstance(error, BadLine):
+        return JSONResponse({"error": {**body, "line": error.line}}, status)
+    return JSONResponse({"error": body}, status, {"Retry-After": str(RETRY_AFTER_S)} if code == "UNAVAILABLE" else None)
+
+
+def told(error: Exception) -> tuple[int, str]:
+    """Give the status of an error and what clients are told of it; the operator is told the rest."""
+    status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 500)
+    code = code_of(error)
+    if code == "INTERNAL":
+        log.error("a request failed: %s", error, exc_info=error)
+    elif code == "UNAVAILABLE":
+        log.warning("a request failed: %s", error)
+    return status, MESSAGES.get(code, str(error))

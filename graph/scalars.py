@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NewType
 
@@ -11,12 +10,12 @@ from strawberry.exceptions import StrawberryInputCoercionError
 from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
 
+from graph.times import read_time
+
 BigInt = NewType("BigInt", int)
 
 LARGEST = 2**53 - 1
 """The largest whole number that a JSON number carries exactly to every client."""
-_INFINITIES = {datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)}
-"""What asyncpg stores as infinite, and reads back without a zone."""
 
 
 def _write_time(value: datetime) -> str:
@@ -24,10 +23,8 @@ def _write_time(value: datetime) -> str:
 
 
 def _read_time(value: Any) -> datetime:
-    with suppress(AttributeError, TypeError, ValueError, OverflowError):
-        time = datetime.fromisoformat(value.upper())  # RFC 3339 has t and z in either case
-        if time.tzinfo is not None and (time := time.astimezone(UTC)) not in _INFINITIES:
-            return time
+    if (time := read_time(value)) is not None:
+        return time
     raise StrawberryInputCoercionError(f"{value!r} is no RFC 3339 time such as 2025-01-15T10:30:00.123456Z")
 
 

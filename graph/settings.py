@@ -52,6 +52,18 @@ class Settings(BaseSettings):
         ge=1024,
         description="The largest request body, in bytes.",
     )
+    max_expanded_bytes: int = Field(
+        default=256 * 1024 * 1024,
+        ge=1024,
+        description="The largest body of captured events after gunzip, in bytes. All that are read at one time may hold "
+        "twice as much together.",
+    )
+    max_concurrent_captures: int = Field(
+        default=16,
+        ge=1,
+        le=10_000,
+        description="How many batches of captured events are parsed and stored at one time; more are answered 429.",
+    )
     allowed_origins: list[str] = Field(
         default=[],
         description='Other sites whose pages may open websockets here, as a JSON list: ["https://ops.example.com"].',

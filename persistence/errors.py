@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import asyncpg
+from asyncpg.exceptions import _base as asyncpg_base
 from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from domain.errors import StorageFault, Unavailable
+from domain.errors import StorageFault, Unavailable, UnstorableContent
 
 AWAY = (
     OSError,
@@ -28,6 +29,14 @@ AWAY = (
 )
 """What passes: Postgres is down, starting, stopping, too busy, full, or chose our transaction as the victim."""
 
+CONTENT = (
+    asyncpg.DataError,
+    asyncpg_base.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+)
+"""What a value is to blame for. The driver has an error of its own, of the same name, for what it cannot encode."""
+
 
 @contextmanager
 def translated() -> Iterator[None]:
@@ -35,12 +44,15 @@ def translated() -> Iterator[None]:
 
     Raises:
         Unavailable: if the same call may succeed later.
-        StorageFault: if it will not.
+        UnstorableContent: if it will not, for what a value is.
+        StorageFault: if it will not, for any other reason.
     """
     try:
         yield
     except (*AWAY, asyncpg.PostgresError, SQLAlchemyError) as error:
         cause = _cause(error)
+        if isinstance(cause, CONTENT):
+            raise UnstorableContent(f"the database refused a value: {cause}") from error
         if isinstance(cause, AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated):
             raise Unavailable(f"the database is away: {cause}") from error
         raise StorageFault(f"the database refused a statement: {cause}") from error

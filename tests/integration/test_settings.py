@@ -131,6 +131,8 @@ def test_every_setting_is_read_from_its_variable(environment: pytest.MonkeyPatch
         "channel_url": "memory://",
         "pool_size": "3",
         "max_request_bytes": "2048",
+        "max_expanded_bytes": "4096",
+        "max_concurrent_captures": "2",
         "allowed_origins": '["https://ops.example"]',
         "log_level": "warning",
         "log_format": "json",

@@ -1,0 +1,115 @@
+"""The body of a request, piece by piece: inflated, bounded in size and in time."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from dataclasses import dataclass
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+PIECE_BYTES = 256 * 1024
+"""What is inflated and parsed before other requests get their turn."""
+GZIP = 16 + zlib.MAX_WBITS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyLimits:
+    max_request_bytes: int
+    max_expanded_bytes: int
+    silence_s: float = 30
+    """How long a client may send nothing."""
+    whole_s: float = 600
+    """How long a body may take in all."""
+
+
+async def expanded(request: Request, limits: BodyLimits) -> AsyncGenerator[bytes, None]:
+    """Yield the body as it was before its encoding, in pieces that are not empty. Other tasks run between large ones.
+
+    Raises:
+        HTTPException: 400, 408, 413 or 415, with a message that says what to do.
+        ClientDisconnect: if the client cut the connection.
+    """
+    size = turn = 0
+    async for piece in _decoded(request, limits):
+        size += len(piece)
+        if size > limits.max_expanded_bytes:
+            raise _too_large("unpacked", limits.max_expanded_bytes, "JOBTAIL_MAX_EXPANDED_BYTES")
+        yield piece
+        turn += len(piece)
+        if turn >= PIECE_BYTES:
+            turn = 0
+            await asyncio.sleep(0)
+
+
+async def _decoded(request: Request, limits: BodyLimits) -> AsyncIterator[bytes]:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in {"identity", ""}:
+        async for chunk in _received(request, limits):
+            yield chunk
+    elif encoding in {"gzip", "x-gzip"}:
+        inflation = _Inflation()
+        async for chunk in _received(request, limits):
+            for piece in inflation.pieces(chunk):
+                yield piece
+        inflation.finish()
+    else:
+        message = f"Content-Encoding {encoding!r} is not understood: send gzip, or none"
+        raise HTTPException(415, message, {"Accept-Encoding": "gzip"})
+
+
+async def _received(request: Request, limits: BodyLimits) -> AsyncIterator[bytes]:
+    """Yield what arrives, for as long as something does."""
+    announced = request.headers.get("content-length", "")
+    size = int(announced) if announced.isdecimal() else 0
+    if size <= limits.max_request_bytes:
+        size = 0
+        end = asyncio.get_running_loop().time() + limits.whole_s
+        stream = request.stream()
+        while chunk := await _next(stream, limits.silence_s, end):
+            size += len(chunk)
+            if size > limits.max_request_bytes:
+                break
+            yield chunk
+    if size > limits.max_request_bytes:
+        raise _too_large("as sent", limits.max_request_bytes, "JOBTAIL_MAX_REQUEST_BYTES")
+
+
+async def _next(stream: AsyncGenerator[bytes, None], silence_s: float, end: float) -> bytes:
+    """Wait for the next bytes; none are the end."""
+    try:
+        async with asyncio.timeout_at(min(asyncio.get_running_loop().time() + silence_s, end)):
+            return await anext(stream, b"")
+    except TimeoutError:
+        raise HTTPException(408, "the body did not arrive in time", {"Connection": "close"}) from None
+
+
+class _Inflation:
+    """One gzip member."""
+
+    def __init__(self) -> None:
+        self._inflate = zlib.decompressobj(GZIP)
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        while True:
+            if chunk and self._inflate.eof:
+                raise HTTPException(400, "something follows the end of the gzip data: send one gzip member")
+            try:
+                piece = self._inflate.decompress(chunk, PIECE_BYTES)
+            except zlib.error as error:
+                raise HTTPException(400, f"the gzip data is corrupt: {error}") from None
+            chunk = self._inflate.unconsumed_tail or self._inflate.unused_data
+            if piece:
+                yield piece
+            if not chunk and len(piece) < PIECE_BYTES:
+                return
+
+    def finish(self) -> None:
+        if not self._inflate.eof:
+            raise HTTPException(400, "the gzip data ends too early")
+
+
+def _too_large(what: str, limit: int, setting: str) -> HTTPException:
+    return HTTPException(413, f"the body is over {limit} bytes {what}: send less at a time, or raise {setting}")

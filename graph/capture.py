@@ -1,0 +1,52 @@
+"""POST /api/capture: a writer's events as NDJSON, stored job by job, each all or nothing."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from graph.admission import Admission, Place
+from graph.body import BodyLimits, expanded
+from graph.context import Services
+from graph.ndjson import EventReader
+from jobtail.events import Batch, NumberedEvent
+
+WRITER_HEADER = "Jobtail-Writer"
+
+
+class CaptureEndpoint:
+    def __init__(self, limits: BodyLimits, admission: Admission) -> None:
+        self._limits = limits
+        self._admission = admission
+
+    async def post(self, request: Request) -> Response:
+        """Store a batch and tell how many of its events are new. It may be sent again after any fault."""
+        writer_id = _writer(request)
+        services: Services = request.app.state.services
+        with self._admission.place() as place:
+            try:
+                events = await self._events(request, place)
+            except ClientDisconnect:
+                return Response(status_code=400)  # nobody reads it
+            recorded = await services.recorder.record(Batch(writer_id, events))
+        return JSONResponse({"stored": recorded.stored, "skipped": recorded.skipped})
+
+    async def _events(self, request: Request, place: Place) -> tuple[NumberedEvent, ...]:
+        reader = EventReader()
+        async for piece in expanded(request, self._limits):
+            place.hold(len(piece))
+            reader.feed(piece)
+        return reader.finish()
+
+
+def _writer(request: Request) -> UUID:
+    said = request.headers.get(WRITER_HEADER)
+    try:
+        return UUID(said or "")
+    except ValueError:
+        wrong = f"{said!r} is none" if said else "it is missing"
+        message = f"the header {WRITER_HEADER} must be a UUID that the writer made when it started; {wrong}"
+        raise HTTPException(400, message) from None
