@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain.jobs import UNKNOWN_HANDLER, LogCounts
-from domain.logs import storable, storable_json, storable_label
+from domain.logs import EARLIEST, LATEST, storable, storable_json, storable_label, storable_time
 from jobtail.events import (
     MAIN_STAGE,
     Event,
@@ -52,6 +52,7 @@ class TaskDelta:
     result: str | None = None
     finished_at: datetime | None = None
     counts: dict[LogLevel, int] = field(default_factory=_NO_LINES.copy)
+    """In the order of the levels."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -174,10 +175,15 @@ class _Folding:
             case JobFinished():
                 self._finished(event)
 
+    def _time(self, at: datetime | None) -> datetime:
+        return self.now if at is None else storable_time(at)
+
     def _line(self, event: Line) -> None:
         stage, task_id, at, message, metadata = event.stage, event.task_id, event.at, event.message, event.metadata
         if at is None:
             at = self.now
+        elif at.tzinfo is None or not EARLIEST <= at <= LATEST:
+            at = storable_time(at)
         place = self._places.get((stage, task_id)) or self._place(stage, task_id, at)
         task = place.task
         task.counts[event.level] += 1
@@ -202,7 +208,7 @@ class _Folding:
         return place
 
     def _task_changed(self, event: TaskChanged) -> None:
-        at = event.at or self.now
+        at = self._time(event.at)
         task = self._task(storable_label(event.stage or MAIN_STAGE), storable_label(event.task_id), at)
         task.name = _text(event.name) or task.name
         task.status = event.status
@@ -228,12 +234,12 @@ class _Folding:
         job.progress_total = event.total if event.total is not None else job.progress_total
         job.status = JobStatus.RUNNING
         job.is_restarted = True
-        job.started_at = event.at or self.now
+        job.started_at = self._time(event.at)
         job.finished_at = job.error = job.result = None
 
     def _finished(self, event: JobFinished) -> None:
         self.job.status = event.status
-        self.job.finished_at = event.at or self.now
+        self.job.finished_at = self._time(event.at)
         self.job.error = _text(event.error)
         self.job.result = _text(event.result)
 

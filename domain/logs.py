@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from jobtail.events import LogLevel
@@ -39,6 +39,21 @@ def storable(text: str) -> str:
     if text.isascii() and "\x00" not in text:
         return text
     return UNSTORABLE.sub(lambda found: "\u2400" if found[0] == "\x00" else "\ufffd", text)
+
+
+EARLIEST = datetime(1700, 1, 1, tzinfo=UTC)
+LATEST = datetime(2250, 1, 1, tzinfo=UTC)
+"""Between them a double holds every microsecond. A clock that is further off is wrong anyway."""
+
+
+def storable_time(at: datetime) -> datetime:
+    """Bring a time between `EARLIEST` and `LATEST`. One without an offset is local, as Python has it."""
+    if at.tzinfo is None:
+        try:
+            at = at.astimezone(UTC)
+        except (OverflowError, OSError, ValueError):  # the first and last day of the calendar have no local time
+            at = at.replace(tzinfo=UTC)
+    return min(max(at, EARLIEST), LATEST)
 
 
 MAX_LABEL_LENGTH = 200

@@ -9,9 +9,8 @@ import orjson
 from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-from domain.batches import AlreadyAt, Appended, JobBatch, NewLine, TaskDelta
+from domain.batches import AlreadyAt, Appended, JobBatch
 from domain.filters import LogFilter, fold_case
-from domain.jobs import LogCounts
 from domain.logs import TaskLog
 from domain.pages import Page
 from domain.ports import LogPageRequest, LogScope
@@ -52,8 +51,9 @@ class PostgresLogStore:
 
 def _arguments(batch: JobBatch) -> list[Any]:
     """List the parameters of append.sql, in its order."""
-    job, counts = batch.job, batch.log_counts
-    times = [task.first_at for task in batch.tasks.values()]
+    job, deltas = batch.job, batch.tasks.values()
+    counts = list(zip(*(task.counts.values() for task in deltas), strict=True)) or [()] * len(LogLevel)
+    times = [task.first_at for task in deltas]
     return [
         batch.job_id,
         batch.writer_id,
@@ -75,35 +75,38 @@ def _arguments(batch: JobBatch) -> list[Any]:
         job.progress_current,
         job.progress_total,
         len(batch.lines),
-        *(getattr(counts, LogCounts.NAMES[level]) for level in LogLevel),
-        *_line_columns(batch.lines),
-        *_task_columns(batch.tasks),
+        *map(sum, counts),
+        *_line_columns(batch),
+        [stage for stage, _ in batch.tasks],
+        [task_id for _, task_id in batch.tasks],
+        [task.name for task in deltas],
+        [task.status for task in deltas],
+        [task.result for task in deltas],
+        [task.first_line for task in deltas],
+        times,
+        [task.last_at for task in deltas],
+        [task.finished_at for task in deltas],
+        *counts,
         job.assumed_execution_id,
         job.schedule_id,
     ]
 
 
-def _line_columns(lines: Sequence[NewLine]) -> list[Sequence[Any]]:
-    if not lines:
-        return [()] * len(NewLine._fields)
-    stages, task_ids, times, levels, messages, metadata = zip(*lines, strict=True)
-    own = [task_id or stage for stage, task_id in zip(stages, task_ids, strict=True)]
-    return [stages, own, times, levels, messages, [_json(value) for value in metadata]]
+def _line_columns(batch: JobBatch) -> list[Sequence[Any]]:
+    """List the columns of the lines.
 
-
-def _task_columns(tasks: Mapping[tuple[str, str], TaskDelta]) -> list[list[Any]]:
-    deltas = tasks.values()
+    A line names its task by its place in the batch, and its time in seconds: two texts and a datetime take longer to send.
+    """
+    if not batch.lines:
+        return [()] * 5
+    places = {task: place for place, task in enumerate(batch.tasks, 1)}
+    stages, task_ids, times, levels, messages, metadata = zip(*batch.lines, strict=True)
     return [
-        [stage for stage, _ in tasks],
-        [task_id for _, task_id in tasks],
-        [task.name for task in deltas],
-        [task.status for task in deltas],
-        [task.result for task in deltas],
-        [task.first_line for task in deltas],
-        [task.first_at for task in deltas],
-        [task.last_at for task in deltas],
-        [task.finished_at for task in deltas],
-        *([task.counts[level] for task in deltas] for level in LogLevel),
+        [places[stage, task_id or stage] for stage, task_id in zip(stages, task_ids, strict=True)],
+        [at.timestamp() for at in times],
+        levels,
+        messages,
+        [_json(value) for value in metadata],
     ]
 
 

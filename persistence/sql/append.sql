@@ -26,19 +26,19 @@ job AS (
         schedule_id
     )
     SELECT
-        accepted.job_id, COALESCE($5::text, $6::text), $7::text, COALESCE($8::text, $48::text), $9::text, $10::jsonb,
+        accepted.job_id, COALESCE($5::text, $6::text), $7::text, COALESCE($8::text, $47::text), $9::text, $10::jsonb,
         COALESCE($11::text, 'RUNNING'), COALESCE($13::timestamptz, $14::timestamptz), $15::timestamptz,
         $16::text, $17::text, $18::bigint, $19::bigint,
         $20::bigint, statement_timestamp(), statement_timestamp(),
         $21::bigint, $22::bigint, $23::bigint, $24::bigint, $25::bigint, $26::bigint,
-        $49::text
+        $48::text
     FROM accepted
     ON CONFLICT (job_id) DO UPDATE
-    -- What is assumed of a job ($6, $48) holds where it was told nothing else, now or before.
+    -- What is assumed of a job ($6, $47) holds where it was told nothing else, now or before.
     SET handler_name = COALESCE($5::text, NULLIF(known.handler_name, 'unknown'), $6::text),
         source = COALESCE(EXCLUDED.source, known.source),
-        execution_id = COALESCE($8::text, known.execution_id, $48::text),
-        schedule_id = COALESCE($49::text, known.schedule_id),
+        execution_id = COALESCE($8::text, known.execution_id, $47::text),
+        schedule_id = COALESCE($48::text, known.schedule_id),
         parent_job_id = COALESCE(EXCLUDED.parent_job_id, known.parent_job_id),
         metadata = COALESCE(EXCLUDED.metadata, known.metadata),
         status = CASE
@@ -80,10 +80,11 @@ lines AS (
     )
     SELECT
         job.job_id, job.last_seq - $20::bigint + line.ordinality, job.execution_id,
-        line.stage, line.task_id, line.at, statement_timestamp(), line.level, line.message, line.metadata::jsonb
+        ($32::text[])[line.task], ($33::text[])[line.task], to_timestamp(line.at), statement_timestamp(),
+        line.level, line.message, line.metadata::jsonb
     FROM job, unnest(
-        $27::text[], $28::text[], $29::timestamptz[], $30::smallint[], $31::text[], $32::text[]
-    ) WITH ORDINALITY AS line (stage, task_id, at, level, message, metadata, ordinality)
+        $27::int[], $28::float8[], $29::smallint[], $30::text[], $31::text[]
+    ) WITH ORDINALITY AS line (task, at, level, message, metadata, ordinality)
 ),
 tasks AS (
     INSERT INTO job_tasks AS known (
@@ -95,9 +96,9 @@ tasks AS (
         job.last_seq - $20::bigint + task.first_line + 1, task.first_at, task.last_at, task.finished_at,
         task.trace, task.debug, task.info, task.warning, task.error, task.critical
     FROM job, unnest(
-        $33::text[], $34::text[], $35::text[], $36::text[], $37::text[], $38::bigint[],
-        $39::timestamptz[], $40::timestamptz[], $41::timestamptz[],
-        $42::bigint[], $43::bigint[], $44::bigint[], $45::bigint[], $46::bigint[], $47::bigint[]
+        $32::text[], $33::text[], $34::text[], $35::text[], $36::text[], $37::bigint[],
+        $38::timestamptz[], $39::timestamptz[], $40::timestamptz[],
+        $41::bigint[], $42::bigint[], $43::bigint[], $44::bigint[], $45::bigint[], $46::bigint[]
     ) AS task (
         stage, task_id, name, status, result, first_line, first_at, last_at, finished_at,
         trace, debug, info, warning, error, critical

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.logs import MAX_JSON_DEPTH, MAX_LABEL_LENGTH, storable, storable_json, storable_label
+from domain.logs import (
+    EARLIEST,
+    LATEST,
+    MAX_JSON_DEPTH,
+    MAX_LABEL_LENGTH,
+    storable,
+    storable_json,
+    storable_label,
+    storable_time,
+)
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
@@ -76,3 +86,24 @@ def test_json_that_is_too_deep_ends_where_it_can_still_be_written() -> None:
     for _ in range(MAX_JSON_DEPTH):
         (stored,) = stored
     assert stored == "<deeper than 200>"
+
+
+@pytest.mark.parametrize(
+    ("at", "stored"),
+    [
+        (datetime(2025, 1, 15, 10, 30, 0, 123456, tzinfo=UTC), datetime(2025, 1, 15, 10, 30, 0, 123456, tzinfo=UTC)),
+        (datetime.max, LATEST),  # noqa: DTZ901 - that is the case
+        (datetime.max.replace(tzinfo=UTC), LATEST),
+        (datetime.min, EARLIEST),  # noqa: DTZ901
+        (datetime.min.replace(tzinfo=UTC), EARLIEST),
+    ],
+)
+def test_a_time_that_no_clock_should_show_becomes_the_nearest_that_can_be_stored(
+    at: datetime, stored: datetime
+) -> None:
+    assert storable_time(at) == stored
+
+
+def test_a_time_without_an_offset_is_local() -> None:
+    at = datetime(2025, 7, 1, 12)  # noqa: DTZ001 - that is the case
+    assert storable_time(at) == at.astimezone(UTC)
