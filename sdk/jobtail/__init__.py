@@ -1,5 +1,7 @@
 """Jobtail, the worker's side: captures what a job says while it runs, and never gets in its way."""
 
+from jobtail.client import Stats, configure, flush, stats
+from jobtail.context import carry
 from jobtail.emitter import LogCapturingEmitter, ProgressEmitter, TaskTracker
 from jobtail.events import (
     Batch,
@@ -14,13 +16,16 @@ from jobtail.events import (
     TaskChanged,
     TaskStatus,
 )
+from jobtail.handler import CaptureHandler
 from jobtail.ledger import WriterStats
+from jobtail.session import job, stage, task
 from jobtail.sink import BatchRejected, Sink, SinkUnavailable
 from jobtail.writer import Writer
 
 __all__ = [
     "Batch",
     "BatchRejected",
+    "CaptureHandler",
     "Event",
     "JobFinished",
     "JobProgressed",
@@ -33,9 +38,17 @@ __all__ = [
     "ProgressEmitter",
     "Sink",
     "SinkUnavailable",
+    "Stats",
     "TaskChanged",
     "TaskStatus",
     "TaskTracker",
     "Writer",
     "WriterStats",
+    "carry",
+    "configure",
+    "flush",
+    "job",
+    "stage",
+    "stats",
+    "task",
 ]

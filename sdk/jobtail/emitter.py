@@ -51,9 +51,10 @@ class LogCapturingEmitter:
 
     __slots__ = ("__base", "__methods", "__narration")
 
-    def __init__(self, base: Any, writer: EventWriter, job_id: str) -> None:
+    def __init__(self, base: Any, writer: EventWriter, job_id: str, *, narration: Narration | None = None) -> None:
+        """Wrap an emitter. A narration is given by whoever wants to know what was told."""
         object.__setattr__(self, "_LogCapturingEmitter__base", base)
-        object.__setattr__(self, "_LogCapturingEmitter__narration", Narration(writer, job_id))
+        object.__setattr__(self, "_LogCapturingEmitter__narration", narration or Narration(writer, job_id))
         object.__setattr__(self, "_LogCapturingEmitter__methods", {})
 
     if TYPE_CHECKING:

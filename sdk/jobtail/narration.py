@@ -14,6 +14,7 @@ from threading import RLock
 from typing import Any, Protocol
 
 from jobtail.calls import Call
+from jobtail.context import present
 from jobtail.events import (
     MAIN_STAGE,
     Event,
@@ -46,9 +47,19 @@ class EventWriter(Protocol):
 class Narration:
     """One job's story as one emitter tells it: the current stage, the open tasks, and an event for what is said."""
 
-    def __init__(self, writer: EventWriter, job_id: str) -> None:
+    def __init__(self, writer: EventWriter, job_id: str, *, keeps_completion: bool = False) -> None:
+        """Begin a job's story.
+
+        Args:
+            writer: takes the events.
+            job_id: the job's.
+            keeps_completion: emit_complete leaves its result in `result` and the end to whoever leaves the job, who
+                knows whether it came to a good one.
+        """
         self.writer = writer
         self.job_id = job_id
+        self.result: str | None = None
+        self._keeps_completion = keeps_completion
         self._stage: str | None = None
         self._stage_of_task: dict[str, str] = {}
         self._open_tasks: dict[str, str] = {}
@@ -56,6 +67,11 @@ class Narration:
         """Stage and id, where exactly one task is open: several in parallel cannot be told apart."""
         # Reentrant: a signal handler may emit in the middle of an emission.
         self._lock = RLock()
+
+    def here(self) -> tuple[str | None, str | None]:
+        """Tell the stage and the task that a line belongs to which names neither."""
+        stage = self._present_stage()
+        return stage, self._task_in(stage)
 
     def stage(self, call: Call) -> None:
         stage = _label(call.take_in_turn("stage", "stage_name", "name"))
@@ -65,14 +81,14 @@ class Narration:
 
     def info(self, call: Call) -> None:
         message = call.take_in_turn("message", "text")
-        self._say(call, "" if message is None else shown(message), stage=self._stage)
+        self._say(call, "" if message is None else shown(message))
 
     def progress(self, call: Call) -> None:
         count = call.take_in_turn("count", "current", "done")
         call.name_metadata()
         total = _total(call.rest)
         message = f"Progress: {shown(count)}" if total is None else f"Progress: {shown(count)} of {total}"
-        self._say(call, message, stage=self._stage)
+        self._say(call, message)
         if isinstance(count, int) and not isinstance(count, bool):
             self.writer.capture(JobProgressed(job_id=self.job_id, current=int(count), total=total))
 
@@ -82,13 +98,15 @@ class Narration:
         if isinstance(summary, Mapping) or (is_dataclass(summary) and not isinstance(summary, type)):
             facts = jsonable_object(summary)
             result = json.dumps(facts, ensure_ascii=False)
-            self._say(call, "Completed", stage=self._stage, facts=facts)
+            self._say(call, "Completed", facts=facts)
         else:
             result = None if summary is None else shown(summary)
-            self._say(call, result or "Completed", stage=self._stage)
-        self.writer.capture(
-            JobFinished(job_id=self.job_id, status=JobStatus.COMPLETED, result=result, at=datetime.now(UTC)),
-        )
+            self._say(call, result or "Completed")
+        self.result = result
+        if not self._keeps_completion:
+            self.writer.capture(
+                JobFinished(job_id=self.job_id, status=JobStatus.COMPLETED, result=result, at=datetime.now(UTC)),
+            )
 
     def error(self, call: Call) -> None:
         stage = call.take("stage", "stage_name")
@@ -99,12 +117,12 @@ class Narration:
         if isinstance(error, BaseException):
             message = message or type(error).__qualname__
             facts = _exception_facts(error)
-        self._say(call, message, level=LogLevel.ERROR, stage=_label(stage) or self._stage, facts=facts)
+        self._say(call, message, level=LogLevel.ERROR, stage=_label(stage), facts=facts)
 
     def task_added(self, call: Call) -> None:
         task_id = shown(call.take_first("task_id", "id"))
         name = call.take_in_turn("name", "title")
-        stage = self._stage or MAIN_STAGE
+        stage = self._present_stage() or MAIN_STAGE
         with self._lock:
             self._stage_of_task[task_id] = self._open_tasks[task_id] = stage
             self._choose_current_task()
@@ -116,7 +134,7 @@ class Narration:
         result = call.take_in_turn("result")
         status = TaskStatus.COMPLETED if completed else TaskStatus.RUNNING if result is None else TaskStatus.FAILED
         with self._lock:
-            stage = self._stage_of_task.setdefault(task_id, self._stage or MAIN_STAGE)
+            stage = self._stage_of_task.setdefault(task_id, self._present_stage() or MAIN_STAGE)
             if status is TaskStatus.RUNNING:
                 self._open_tasks[task_id] = stage
             else:
@@ -129,14 +147,14 @@ class Narration:
         level = call.take_level() or _level_by_name(name)
         said = dict(call.rest)
         message = call.take_text("message", "text", "summary", "reason")
-        self._say(call, message or _described(name, said), level=level, stage=self._stage)
+        self._say(call, message or _described(name, said), level=level)
 
     def _say(
         self,
         call: Call,
         message: str,
         *,
-        stage: str | None,
+        stage: str | None = None,
         level: LogLevel = LogLevel.INFO,
         facts: dict[str, Any] | None = None,
     ) -> None:
@@ -148,10 +166,10 @@ class Narration:
             metadata = jsonable_object(call.take_metadata())
         if facts is not None:
             metadata = facts if metadata is None else {**metadata, **facts}
+        if stage is None:
+            stage = self._present_stage()
         if task_id is None:
-            current = self._current_task
-            if current is not None and current[0] == (stage or MAIN_STAGE):
-                task_id = current[1]
+            task_id = self._task_in(stage)
         self.writer.capture(
             Line(
                 job_id=self.job_id,
@@ -163,6 +181,20 @@ class Narration:
                 metadata=metadata,
             ),
         )
+
+    def _present_stage(self) -> str | None:
+        """The one that a context manager opened comes before the one that was last emitted."""
+        place = present()
+        if place is None or place.stage is None or place.job_id != self.job_id:
+            return self._stage
+        return place.stage
+
+    def _task_in(self, stage: str | None) -> str | None:
+        place = present()
+        if place is not None and place.task_id is not None and place.stage == stage and place.job_id == self.job_id:
+            return place.task_id
+        current = self._current_task
+        return current[1] if current is not None and current[0] == (stage or MAIN_STAGE) else None
 
     def _choose_current_task(self) -> None:
         tasks = self._open_tasks

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Callable
 from enum import Enum, auto
+from functools import partial
 from threading import Condition, RLock, Thread
 from types import TracebackType
 from typing import Self
@@ -13,9 +15,14 @@ from uuid import UUID, uuid4
 
 from jobtail.buffer import Buffer, estimated_bytes
 from jobtail.events import Event, NumberedEvent
+from jobtail.forks import renew_after_fork
 from jobtail.ledger import Ledger, WriterStats, named
+from jobtail.masked import masked
 from jobtail.sender import Sender
 from jobtail.sink import Sink
+
+SINK_CLOSE_S = 2.0
+"""How long a close waits at least for the sink to keep what it holds: a process that leaves ends its threads."""
 
 log = logging.getLogger("jobtail")
 
@@ -34,7 +41,8 @@ class Writer:
     A line that comes after a quiet `max_age_s` leaves at once. While lines keep coming one batch leaves every
     `max_age_s`, or as soon as one is full. An event waits no longer than that and the send in flight.
 
-    `flush` and `close` block; from asyncio call them by `asyncio.to_thread`.
+    `flush` and `close` block; from asyncio call them by `asyncio.to_thread`. In a forked process it begins anew: what
+    waits in the parent is the parent's to send.
     """
 
     def __init__(
@@ -48,6 +56,7 @@ class Writer:
         first_pause_s: float = 0.1,
         max_pause_s: float = 5.0,
         close_timeout_s: float = 5.0,
+        mask: Callable[[Event], Event] | None = None,
     ) -> None:
         """Make a writer; its thread starts with the first event.
 
@@ -61,27 +70,37 @@ class Writer:
             first_pause_s: the pause after a failure; it doubles with each further one.
             max_pause_s: where the doubling ends.
             close_timeout_s: how long the end of the `with` block waits.
+            mask: makes of each event the one that may leave the process; called in the writer's thread.
         """
-        self.writer_id: UUID = uuid4()
         self._sink = sink
+        self._mask = mask
         self._max_age_s = max_age_s
         self._close_timeout_s = close_timeout_s
-        self._buffer = Buffer(
+        self._new_buffer = partial(
+            Buffer,
             max_batch_events=max_batch_events,
             max_batch_bytes=max_batch_bytes,
             max_bytes=max_buffer_bytes,
         )
+        self._new_sender = partial(Sender, sink, first_pause_s=first_pause_s, max_pause_s=max_pause_s)
+        self._is_closed = False
+        self._begin()
+        renew_after_fork(self)
+
+    def _begin(self) -> None:
+        """Make all that changes, in a new process too: nothing here is read before it is made."""
+        self.writer_id: UUID = uuid4()
+        self._buffer = self._new_buffer()
         # Reentrant: a signal handler or a finalizer may capture while its own thread is inside a capture.
         lock = RLock()
         self._wake = Condition(lock)
         self._settled = Condition(lock)
         self._ledger = Ledger(self._buffer, self._settled)
-        self._sender = Sender(sink, self._wake, first_pause_s=first_pause_s, max_pause_s=max_pause_s)
+        self._sender = self._new_sender(self._wake)
         self._thread: Thread | None = None
         self._sleep = _Sleep.NOTHING
         self._left_at = -math.inf
         self._flushing = 0
-        self._is_closed = False
         self._has_warned_of_overflow = False
 
     def __enter__(self) -> Self:
@@ -109,13 +128,18 @@ class Writer:
         self._ledger.note_fault(error)
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until what was captured before has left. Says whether it did so within `timeout_s`."""
+        """Wait until what was captured before has left, the sink too. Says whether it did so within `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
         with self._wake:
             self._buffer.close_gaps()
-            return self._wait_until_settled(self._buffer.last_n + len(self._buffer), timeout_s)
+            has_left = self._wait_until_settled(self._buffer.last_n + len(self._buffer), timeout_s)
+        return self._flush_sink(deadline - time.monotonic()) and has_left
 
     def close(self, timeout_s: float = 5.0) -> bool:
-        """Send what waits, for at most `timeout_s`, and end. Says whether all of it left; the rest is dropped."""
+        """Send what waits, for at most `timeout_s`, and end. Says whether all of it left; the rest is dropped.
+
+        A sink that keeps lines of its own gets what is left of the time to send them, and keeps the rest.
+        """
         deadline = time.monotonic() + timeout_s
         with self._wake:
             self._buffer.close_gaps()
@@ -127,14 +151,35 @@ class Writer:
             ):
                 if self._ledger.settled_n == self._buffer.last_n and not self._buffer:
                     break
+        if not was_closed:
+            has_sent_all = self._flush_sink(deadline - time.monotonic()) and has_sent_all
+        with self._wake:
             self._sender.stop()
             self._settled.notify_all()
             thread = self._thread
         if thread is not None:
-            thread.join(max(deadline - time.monotonic(), 0))
+            thread.join(max(deadline - time.monotonic(), SINK_CLOSE_S))
         elif not was_closed:
             self._end()
         return has_sent_all
+
+    def hold(self, timeout_s: float) -> bool:
+        """Let nothing change while the process forks."""
+        return self._wake.acquire(timeout=timeout_s)
+
+    def release(self) -> None:
+        """End the hold, in the parent."""
+        self._wake.release()
+
+    def renew(self) -> None:
+        """Begin anew in a forked process, as another writer: the parent's events are the parent's."""
+        self._begin()
+        renew = getattr(self._sink, "renew", None)
+        try:
+            if renew is not None:
+                renew()
+        except Exception as error:  # noqa: BLE001 - the child's work goes on
+            self.report_fault(error)
 
     def stats(self) -> WriterStats:
         return self._ledger.stats()
@@ -168,8 +213,18 @@ class Writer:
             self._flushing -= 1
         return self._ledger.settled_n >= n
 
+    def _flush_sink(self, timeout_s: float) -> bool:
+        flush = getattr(self._sink, "flush", None)
+        try:
+            return flush is None or bool(flush(max(timeout_s, 0)))
+        except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
+            self.report_fault(error)
+            return False
+
     def _run(self) -> None:
         while events := self._next_batch():
+            if self._mask is not None:
+                events = masked(events, self._mask, self.report_fault)
             for attempt in self._sender.deliver(self.writer_id, events):
                 self._ledger.note(attempt)
             with self._wake:

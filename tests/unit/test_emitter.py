@@ -137,6 +137,7 @@ def test_the_public_names_are_these() -> None:
     assert sorted(jobtail.__all__) == [
         "Batch",
         "BatchRejected",
+        "CaptureHandler",
         "Event",
         "JobFinished",
         "JobProgressed",
@@ -149,11 +150,19 @@ def test_the_public_names_are_these() -> None:
         "ProgressEmitter",
         "Sink",
         "SinkUnavailable",
+        "Stats",
         "TaskChanged",
         "TaskStatus",
         "TaskTracker",
         "Writer",
         "WriterStats",
+        "carry",
+        "configure",
+        "flush",
+        "job",
+        "stage",
+        "stats",
+        "task",
     ]
     assert all(hasattr(jobtail, name) for name in jobtail.__all__)
 

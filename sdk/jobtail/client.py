@@ -1,0 +1,275 @@
+"""The process's own capture: one writer for all of its jobs, made by `configure` or from the environment.
+
+Without a configuration all of it is silent.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import RLock
+from typing import Any
+from urllib.parse import urlsplit
+
+from jobtail import context
+from jobtail.departure import on_departure
+from jobtail.events import Event
+from jobtail.forks import renew_after_fork
+from jobtail.jsonable import shown
+from jobtail.ledger import WriterStats
+from jobtail.narration import EventWriter
+from jobtail.sink import Sink
+from jobtail.state import state_directory
+from jobtail.writer import Writer
+
+URL, TOKEN, SPOOL_DIR = "JOBTAIL_URL", "JOBTAIL_TOKEN", "JOBTAIL_SPOOL_DIR"
+SPOOL_BYTES = 256 << 20
+FLUSH_S = 5.0
+
+log = logging.getLogger("jobtail")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """Counts of this process's events; `captured` is the sum of sent, spooled, waiting and dropped."""
+
+    captured: int = 0
+    sent: int = 0
+    """The service has stored them."""
+    spooled: int = 0
+    """On this machine's disk, until the service takes them."""
+    dropped: int = 0
+    masked: int = 0
+    """How many secrets were replaced."""
+    waiting: int = 0
+    faults: int = 0
+    """Emissions that could not be captured for a defect of ours or of the job's objects."""
+    last_error: str | None = None
+
+
+class Client:
+    """A writer and where it sends. `configure` makes one; tests make one around a sink of their own."""
+
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        mask: Callable[[Event], Event] | None = None,
+        masked: Callable[[], int] = lambda: 0,
+        flush_s: float = FLUSH_S,
+    ) -> None:
+        self.writer = Writer(sink, mask=mask, close_timeout_s=flush_s)
+        self.flush_s = flush_s
+        self._sink = sink
+        self._masked = masked
+
+    def flush(self, timeout_s: float) -> bool:
+        with context.outside():
+            return self.writer.flush(timeout_s)
+
+    def close(self) -> bool:
+        with context.outside():
+            return self.writer.close(self.flush_s)
+
+    def stats(self) -> Stats:
+        # The sink's books first: what it has taken by then was captured before.
+        kept = self._kept()
+        books = self.writer.stats()
+        sent, spooled, lost = self._left(kept, books)
+        dropped = books.dropped + lost
+        return Stats(
+            captured=books.captured,
+            sent=sent,
+            spooled=spooled,
+            dropped=dropped,
+            masked=self._masked(),
+            waiting=books.captured - sent - spooled - dropped,
+            faults=books.faults,
+            last_error=getattr(kept, "last_error", None) or books.last_error,
+        )
+
+    def _kept(self) -> Any:
+        stats = getattr(self._sink, "stats", None)
+        return None if stats is None else stats()
+
+    def _left(self, kept: Any, books: WriterStats) -> tuple[int, int, int]:
+        return (books.sent, 0, 0) if kept is None else (kept.sent, kept.spooled, kept.dropped)
+
+
+class _ProcessWriter:
+    """The writer of whatever client is present: jobs that are open outlive a new configuration."""
+
+    __slots__ = ("writer",)
+
+    def __init__(self) -> None:
+        self.writer: Writer | None = None
+
+    def capture(self, event: Event) -> None:
+        writer = self.writer
+        if writer is not None:
+            writer.capture(event)
+
+    def report_fault(self, error: Exception) -> None:
+        writer = self.writer
+        if writer is not None:
+            writer.report_fault(error)
+
+
+class _Process:
+    """What there is once in a process, behind a lock that outlives a fork."""
+
+    def __init__(self) -> None:
+        self.writer = _ProcessWriter()
+        self.client: Client | None = None
+        self.has_looked = False
+        self._lock = RLock()
+
+    def look(self) -> None:
+        """Configure from the environment, unless something is configured or was looked for."""
+        with self._lock:
+            if self.has_looked:
+                return
+            self.has_looked = True
+            try:
+                client = _made(None, None, None, SPOOL_BYTES, FLUSH_S)
+            except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
+                log.warning("capture is off: %s", shown(error))
+                return
+            if client is None:
+                log.warning("capture is off: call jobtail.configure(url=...) or set %s", URL)
+            self._use(client)
+
+    def replace(self, client: Client | None) -> None:
+        with self._lock:
+            self.has_looked = client is not None
+            former = self.client
+            if former is not None:
+                former.flush(former.flush_s)
+            self._use(client)
+        if former is not None:
+            former.close()
+
+    def leave(self) -> None:
+        """Send or keep what waits: the process ends."""
+        client = self.client
+        if client is not None:
+            client.close()
+
+    def hold(self, timeout_s: float) -> bool:
+        return self._lock.acquire(timeout=timeout_s)
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def renew(self) -> None:
+        self._lock = RLock()
+
+    def _use(self, client: Client | None) -> None:
+        self.client = client
+        self.writer.writer = None if client is None else client.writer
+        if client is not None:
+            renew_after_fork(self)
+            on_departure(self.leave)
+
+
+_process = _Process()
+
+
+def configure(
+    url: str | None = None,
+    token: str | None = None,
+    *,
+    spool_dir: str | os.PathLike[str] | None = None,
+    spool_bytes: int = SPOOL_BYTES,
+    flush_s: float = FLUSH_S,
+) -> None:
+    """Say where captured lines go. An earlier configuration is flushed and replaced.
+
+    Args:
+        url: the service's address; without it that of JOBTAIL_URL. Without both, capture is off.
+        token: without it that of JOBTAIL_TOKEN.
+        spool_dir: where lines wait on disk while the service is away; without it JOBTAIL_SPOOL_DIR, or a directory of
+            the user's state.
+        spool_bytes: how much may wait there, of all processes that share the directory.
+        flush_s: how long the end of the process may take to send what waits.
+
+    Raises:
+        ValueError: if `url` is no address of a service.
+    """
+    _process.replace(_made(url, token, spool_dir, spool_bytes, flush_s))
+
+
+def use(client: Client | None) -> None:
+    """Put a client in the place of the present one, which is flushed and closed."""
+    _process.replace(client)
+
+
+def writer() -> EventWriter:
+    """Give the process's writer: always the same one, which follows a new configuration; silent without any."""
+    if not _process.has_looked:
+        _process.look()
+    return _process.writer
+
+
+def is_on() -> bool:
+    """Tell whether what is captured goes anywhere."""
+    writer()
+    return _process.client is not None
+
+
+def flush(timeout_s: float = FLUSH_S) -> bool:
+    """Wait until what was captured before is stored by the service. Says whether it was, within `timeout_s`."""
+    client = _process.client
+    return client is None or client.flush(timeout_s)
+
+
+def stats() -> Stats:
+    """Count what became of all that this process captured."""
+    client = _process.client
+    return Stats() if client is None else client.stats()
+
+
+def _made(
+    url: str | None,
+    token: str | None,
+    spool_dir: str | os.PathLike[str] | None,
+    spool_bytes: int,
+    flush_s: float,
+) -> Client | None:
+    url = os.environ.get(URL) if url is None else url
+    if not url:
+        return None
+    url = _checked(url)
+    token = os.environ.get(TOKEN) if token is None else token
+    directory = spool_dir or os.environ.get(SPOOL_DIR)
+    return _client(url, token or None, Path(directory) if directory else state_directory(), spool_bytes, flush_s)
+
+
+def _client(url: str, token: str | None, directory: Path, spool_bytes: int, flush_s: float) -> Client:
+    # Late: a process that captures nothing needs neither urllib3 nor SQLite.
+    from jobtail.http import HttpTransport  # noqa: PLC0415
+    from jobtail.masking import masker  # noqa: PLC0415
+    from jobtail.outbox import Outbox  # noqa: PLC0415
+    from jobtail.spool import Spool  # noqa: PLC0415
+
+    outbox = Outbox(HttpTransport(url, token), Spool(directory, url, spool_bytes))
+    return Client(outbox, mask=masker.event, masked=lambda: masker.count, flush_s=flush_s)
+
+
+def _checked(url: str) -> str:
+    """Strip an address of its last slash.
+
+    Raises:
+        ValueError: if it is none. The address is not repeated: it may hold a password.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        is_fit = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_fit = False
+    if not is_fit or parts.query or parts.fragment:
+        raise ValueError("the url of the service is not understood: write it like http://127.0.0.1:8820")
+    return url.strip().rstrip("/")
