@@ -18,7 +18,8 @@ from jobtail.events import (
 )
 from jobtail.handler import CaptureHandler
 from jobtail.ledger import WriterStats
-from jobtail.session import job, stage, task
+from jobtail.places import stage, task
+from jobtail.session import job
 from jobtail.sink import BatchRejected, Sink, SinkUnavailable
 from jobtail.writer import Writer
 

@@ -1,4 +1,7 @@
-"""Where a line belongs: the job that is open here, and the innermost stage and task. Threads and asyncio tasks each see theirs."""
+"""Where a line belongs: the job that is open here, and the innermost stage and task in it.
+
+Threads and asyncio tasks each see their own.
+"""
 
 from __future__ import annotations
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import traceback
+from asyncio import CancelledError
 from collections.abc import Iterator
 from types import CodeType, TracebackType
 from typing import Any
 
 from jobtail.context import Place
 from jobtail.jsonable import shown
+
+CANCELLATIONS = (CancelledError, KeyboardInterrupt, GeneratorExit)
+"""What ends a job that did not fail."""
 
 
 def exception_facts(error: BaseException) -> dict[str, Any]:

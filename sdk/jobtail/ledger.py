@@ -124,7 +124,8 @@ class Ledger:
 
 def named(error: BaseException) -> str:
     """Say an error's kind and message in one line."""
-    return f"{type(error).__qualname__}: {shown(error)}"
+    kind, text = type(error).__qualname__, shown(error)
+    return f"{kind}: {text}" if text else kind
 
 
 def _refusal(refused: NumberedEvent, error: BatchRejected) -> Line:
