@@ -41,9 +41,10 @@ def storable(text: str) -> str:
     return UNSTORABLE.sub(lambda found: "\u2400" if found[0] == "\x00" else "\ufffd", text)
 
 
-EARLIEST = datetime(1700, 1, 1, tzinfo=UTC)
-LATEST = datetime(2250, 1, 1, tzinfo=UTC)
-"""Between them a double holds every microsecond. A clock that is further off is wrong anyway."""
+EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
+LATEST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""The calendar's very ends stand for infinity in the driver. Lines are stored by seconds in a double, which holds every
+microsecond from 1700 to 2250, and those of other years to 32 microseconds."""
 
 
 def storable_time(at: datetime) -> datetime:
