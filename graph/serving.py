@@ -72,6 +72,7 @@ async def serve(app: Starlette, settings: Settings) -> None:
                 lifespan="off",
                 log_config=None,
                 access_log=False,
+                http="httptools",
                 timeout_graceful_shutdown=GRACE_S,
                 ws="websockets-sansio",
                 ws_ping_interval=PING_EVERY_S,
