@@ -1,0 +1,138 @@
+"""A service or a Postgres that goes away in the middle of a job: the job notices nothing, and no line is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from itertools import chain, repeat
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from persistence.database import Database
+from persistence.embedded import EmbeddedPostgres
+from persistence.maintenance import ensure_partitions
+from persistence.migration import upgrade
+from tests.conftest import serving
+from tests.faults.capture.cast import NOT_SENDING, SENDING_AGAIN, ReturningService, Store, Worker, counted, working
+from tests.faults.capture.proxy import Exchange, hand_on, proxying
+from tests.faults.capture.worker import STATUS
+from tests.processes import until
+
+JOB = "job-that-outlives-the-service"
+AWAY_S = 30.0
+
+
+async def assert_untouched(worker: Worker, result: object) -> None:
+    """Whatever the capture met, the job ended as it ends alone, and all that it said was stored."""
+    assert await worker.end() == STATUS, worker.log
+    assert worker.told("result") == result
+    assert worker.told("flushed") is True, worker.told("stats")
+    stats = worker.told("stats")
+    assert (stats["sent"], stats["spooled"], stats["waiting"], stats["dropped"]) == (stats["captured"], 0, 0, 0)
+
+
+@pytest.mark.timeout(150)
+async def test_a_service_that_is_away_for_half_a_minute_costs_no_line(
+    returning: ReturningService, store: Store, tmp_path: Path
+) -> None:
+    options = {"wait_s": 30}
+    with working(
+        returning.url, tmp_path, "count", options=options, job_id=JOB, name="a", lines=20_000, every_s=0.0018
+    ) as worker:
+        await store.until_lines(JOB, 1_000)
+        await returning.stop()
+        back_at = time.monotonic() + AWAY_S
+        await until(lambda: time.monotonic() > back_at, patience_s=AWAY_S + 5)
+        stored = await store.last_seq(JOB)
+        assert stored < worker.said < 20_000
+        await returning.start()
+        await assert_untouched(worker, 20_000)
+        assert worker.log.count(NOT_SENDING) == worker.log.count(SENDING_AGAIN) == 1, worker.log
+        assert len(worker.log.splitlines()) == 2, worker.log
+    assert await store.messages(JOB) == counted("a", 20_000)
+    assert await store.status(JOB) == "COMPLETED"
+
+
+@pytest.mark.timeout(150)
+async def test_a_service_that_is_killed_before_its_answer_stored_every_line_once(
+    returning: ReturningService, store: Store, tmp_path: Path
+) -> None:
+    async def kill_after_storing(exchange: Exchange) -> None:
+        assert b" 200 OK" in await exchange.forward()
+        await returning.kill()
+        await exchange.answer(b"")
+        await returning.start()
+
+    async def kill_while_storing(exchange: Exchange) -> None:
+        await exchange.send()
+        await returning.kill()
+        await exchange.answer(b"")
+        await returning.start()
+
+    faults = [kill_after_storing, kill_while_storing, kill_after_storing]
+    treatments = chain.from_iterable([*repeat(hand_on, 5), fault] for fault in faults)
+    async with proxying(returning.url, treatments) as proxy:
+        options = {"wait_s": 30}
+        with working(
+            proxy.url, tmp_path, "count", options=options, job_id=JOB, name="a", lines=4_000, every_s=0.001
+        ) as worker:
+            await assert_untouched(worker, 4_000)
+        assert [name for name in proxy.treated if name != "hand_on"] == [fault.__name__ for fault in faults]
+    assert await store.messages(JOB) == counted("a", 4_000)
+    assert await store.status(JOB) == "COMPLETED"
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[EmbeddedPostgres]:
+    server = EmbeddedPostgres(tmp_path / "own", settings={"fsync": "off"})
+    await server.__aenter__()
+    try:
+        async with Database(server.url) as database:
+            await upgrade(database.engine)
+            await ensure_partitions(database)
+        yield server
+    finally:
+        await server.__aexit__(None, None, None)
+
+
+async def be_killed(server: EmbeddedPostgres) -> None:
+    """Die without warning, and be started again by whoever watches over it."""
+    state = server.directory / "postgres" / "postmaster.pid"
+    pid = int(state.read_text().split()[0])
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: state.exists() and "ready" in state.read_text() and int(state.read_text().split()[0]) != pid)
+
+
+async def captured_by_hand(url: str) -> httpx.Response:
+    event = {"type": "line", "n": 1, "job_id": "job-of-nobody", "message": "there?"}
+    async with httpx.AsyncClient() as http:
+        headers = {"Jobtail-Writer": str(uuid4())}
+        return await http.post(f"{url}/api/capture", content=json.dumps(event), headers=headers)
+
+
+async def test_a_postgres_that_is_restarted_costs_no_line(server: EmbeddedPostgres, tmp_path: Path) -> None:
+    with serving(server.url) as service:
+        options = {"wait_s": 30}
+        with working(
+            service.url, tmp_path, "count", options=options, job_id=JOB, name="a", lines=6_000, every_s=0.001
+        ) as worker:
+            await until(lambda: worker.said >= 1_000)
+            await server.__aexit__(None, None, None)
+            answer = await captured_by_hand(service.url)
+            assert answer.status_code == 503
+            assert int(answer.headers["Retry-After"]) > 0
+            gone_at = worker.said
+            await until(lambda: worker.said >= gone_at + 1_500)
+            await server.__aenter__()
+            await until(lambda: worker.said >= gone_at + 3_000)
+            await be_killed(server)
+            await assert_untouched(worker, 6_000)
+        async with Store.opened(server.url) as store:
+            assert await store.messages(JOB) == counted("a", 6_000)
+            assert await store.status(JOB) == "COMPLETED"
