@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,8 +48,10 @@ class Recorder:
         self._channel = channel
         self._clock = clock
 
-    async def record(self, batch: Batch) -> Recorded:
+    async def record(self, batch: Batch, *, is_large: bool = False) -> Recorded:
         """Store a writer's batch, job by job, each all or nothing. It may be sent again after any fault.
+
+        A large one, of megabytes, is folded in a thread: others must not wait for it.
 
         Raises:
             Unavailable: if not everything is known to be stored.
@@ -58,7 +61,7 @@ class Recorder:
             by_job.setdefault(numbered.event.job_id, []).append(numbered)
         stored = 0
         for job_id, events in by_job.items():
-            stored += await self._store_once(job_id, batch.writer_id, events)
+            stored += await self._store_once(job_id, batch.writer_id, events, is_large=is_large)
         return Recorded(stored, len(batch.events) - stored)
 
     async def record_job(
@@ -84,10 +87,13 @@ class Recorder:
         self._announce(batch, outcome)
         return SeqRange(outcome.last_seq - len(batch.lines) + 1, outcome.last_seq)
 
-    async def _store_once(self, job_id: str, writer_id: UUID | None, events: Sequence[NumberedEvent]) -> int:
+    async def _store_once(
+        self, job_id: str, writer_id: UUID | None, events: Sequence[NumberedEvent], *, is_large: bool
+    ) -> int:
         """Store what the writer's position has not passed yet, and tell how many events that were."""
         while events:
-            batch = fold(_key(job_id), writer_id, events, self._clock())
+            arguments = (_key(job_id), writer_id, events, self._clock())
+            batch = await asyncio.to_thread(fold, *arguments) if is_large else fold(*arguments)
             outcome = await self._logs.append(batch)
             if isinstance(outcome, Appended):
                 self._announce(batch, outcome)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import UUID
 
 from starlette.exceptions import HTTPException
@@ -15,6 +16,8 @@ from graph.ndjson import EventReader
 from jobtail.events import Batch, NumberedEvent
 
 WRITER_HEADER = "Jobtail-Writer"
+LARGE_BYTES = 1024 * 1024
+"""What is read or folded at once beyond this is so in a thread: other requests would wait for it."""
 
 
 class CaptureEndpoint:
@@ -31,15 +34,19 @@ class CaptureEndpoint:
                 events = await self._events(request, place)
             except ClientDisconnect:
                 return Response(status_code=400)  # nobody reads it
-            recorded = await services.recorder.record(Batch(writer_id, events))
+            is_large = place.held_bytes > LARGE_BYTES
+            recorded = await services.recorder.record(Batch(writer_id, events), is_large=is_large)
         return JSONResponse({"stored": recorded.stored, "skipped": recorded.skipped})
 
     async def _events(self, request: Request, place: Place) -> tuple[NumberedEvent, ...]:
         reader = EventReader()
         async for piece in expanded(request, self._limits):
             place.hold(len(piece))
-            reader.feed(piece)
-        return reader.finish()
+            if reader.unread_bytes > LARGE_BYTES:
+                await asyncio.to_thread(reader.feed, piece)
+            else:
+                reader.feed(piece)
+        return await asyncio.to_thread(reader.finish) if reader.unread_bytes > LARGE_BYTES else reader.finish()
 
 
 def _writer(request: Request) -> UUID:

@@ -30,7 +30,7 @@ from jobtail.events import (
     TaskStatus,
 )
 
-MAX_EVENTS = 250_000
+MAX_EVENTS = 200_000
 """Of one request. A job's events are stored by one statement, which has to end within its time."""
 
 _ROUNDED_FROM = 2.0**63
@@ -56,8 +56,14 @@ class EventReader:
         self.events: list[NumberedEvent] = []
         self._line = 0
         self._rest: list[bytes] = []
+        self._unread_bytes = 0
         self._last_n: dict[str, int] = {}
         self._labels: dict[Any, str] = {}
+
+    @property
+    def unread_bytes(self) -> int:
+        """How long the line is of which the end has not come yet."""
+        return self._unread_bytes
 
     def feed(self, piece: bytes) -> None:
         """Take the next bytes of the body; a line may be spread over any number of them.
@@ -68,9 +74,10 @@ class EventReader:
         head, newline, tail = piece.rpartition(b"\n")
         if not newline:
             self._rest.append(tail)
+            self._unread_bytes += len(tail)
             return
         whole = b"".join((*self._rest, head)) if self._rest else head
-        self._rest = [tail] if tail else []
+        self._rest, self._unread_bytes = [tail] if tail else [], len(tail)
         self._read(whole)
 
     def finish(self) -> tuple[NumberedEvent, ...]:
@@ -79,7 +86,7 @@ class EventReader:
         Raises:
             BadLine: if it is wrong.
         """
-        last, self._rest = b"".join(self._rest), []
+        last, self._rest, self._unread_bytes = b"".join(self._rest), [], 0
         self._read(last)
         return tuple(self.events)
 
