@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from domain.executions import ExecutionStatus
 from domain.logs import TaskLog
 from jobtail.events import JobStatus, LogLevel
 
@@ -77,6 +78,18 @@ class JobFilter:
 
 
 ANY_JOB = JobFilter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionFilter:
+    """Executions that satisfy everything that is set."""
+
+    schedule_id: str | None = None
+    """`UNKNOWN_SCHEDULE` finds those for which none was named."""
+    statuses: frozenset[ExecutionStatus] | None = None
+
+
+ANY_EXECUTION = ExecutionFilter()
 
 
 def fold_case(text: str) -> str:

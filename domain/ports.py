@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.batches import AlreadyAt, Appended, JobBatch
-from domain.filters import JobFilter, LogFilter
+from domain.executions import Execution, ExecutionLine
+from domain.filters import ExecutionFilter, JobFilter, LogFilter
 from domain.hierarchy import StageRecord, TaskRecord
 from domain.jobs import Job
 from domain.logs import TaskLog
@@ -130,3 +131,47 @@ class LogStore(Protocol):
 
     async def count(self, scope: LogScope, log_filter: LogFilter) -> int:
         """Count the lines that match, from the kept counters where the filter allows it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionPageRequest:
+    """Executions by the creation of their roots, the newest first; the key is the root's (created_at, job_id)."""
+
+    window: Window[tuple[datetime, str]]
+    filter: ExecutionFilter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionLogPageRequest:
+    """Lines of all jobs of an execution, job by job; the key is (created_at and job_id of the job, seq)."""
+
+    execution_id: str
+    window: Window[tuple[datetime, str, int]]
+    filter: LogFilter
+    max_bytes: int = MAX_PAGE_BYTES
+    """As of a `LogPageRequest`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionLogCount:
+    """A question for how many lines of an execution match."""
+
+    execution_id: str
+    filter: LogFilter
+
+
+class ExecutionStore(Protocol):
+    async def get(self, execution_ids: Sequence[str]) -> Mapping[str, Execution]:
+        """Load executions by id. Ids that no job has are left out."""
+
+    async def pages(self, requests: Sequence[ExecutionPageRequest]) -> Sequence[Page[Execution]]:
+        """Load pages in one statement, in the order of the requests."""
+
+    async def count(self, execution_filter: ExecutionFilter) -> int:
+        """Count the executions that match."""
+
+    async def log_pages(self, requests: Sequence[ExecutionLogPageRequest]) -> Sequence[Page[ExecutionLine]]:
+        """Load pages of lines in one statement, in the order of the requests."""
+
+    async def log_counts(self, requests: Sequence[ExecutionLogCount]) -> Sequence[int]:
+        """Count lines in one statement, from the kept counters where the filters allow it."""

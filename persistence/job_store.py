@@ -29,7 +29,7 @@ class PostgresJobStore:
 
     async def get(self, job_ids: Sequence[str]) -> Mapping[str, Job]:
         rows = await self._database.read(select(jobs).where(jobs.c.job_id.in_(job_ids)))
-        return {row.job_id: _job(row) for row in rows}
+        return {row.job_id: job_of(row) for row in rows}
 
     async def pages(self, requests: Sequence[JobPageRequest]) -> Sequence[Page[Job]]:
         keys = [jobs.c.created_at, jobs.c.job_id]
@@ -37,12 +37,12 @@ class PostgresJobStore:
             windowed(select(jobs).where(*_where(request.filter)), keys, request.window, descending=True)
             for request in requests
         ]
-        return await fetch_pages(self._database, queries, [request.window for request in requests], _job)
+        return await fetch_pages(self._database, queries, [request.window for request in requests], job_of)
 
     async def matching(self, job_ids: Sequence[str], job_filter: JobFilter) -> Sequence[Job]:
         chosen = select(jobs).where(jobs.c.job_id.in_(job_ids), *_where(job_filter))
         rows = await self._database.read(chosen.order_by(jobs.c.created_at, jobs.c.job_id))
-        return [_job(row) for row in rows]
+        return [job_of(row) for row in rows]
 
     async def count(self, job_filter: JobFilter) -> int:
         (row,) = await self._database.read(select(func.count()).select_from(jobs).where(*_where(job_filter)))
@@ -90,7 +90,8 @@ def counts_of(row: Row[Any]) -> LogCounts:
     return LogCounts(**{LogCounts.NAMES[level]: int(getattr(row, name)) for level, name in LEVEL_COLUMNS.items()})
 
 
-def _job(row: Row[Any]) -> Job:
+def job_of(row: Row[Any]) -> Job:
+    """Make a job of a row that has the columns of the table."""
     progress = None
     if row.progress_current is not None or row.progress_total is not None:
         progress = Progress(row.progress_current or 0, row.progress_total)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, select
+from sqlalchemy import ColumnElement, Row, Select, Subquery, Table, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from domain.batches import AlreadyAt, Appended, JobBatch
@@ -41,7 +41,7 @@ class PostgresLogStore:
 
     async def pages(self, requests: Sequence[LogPageRequest]) -> Sequence[Page[TaskLog]]:
         queries = [_page(request) for request in requests]
-        return await fetch_pages(self._database, queries, [request.window for request in requests], _log)
+        return await fetch_pages(self._database, queries, [request.window for request in requests], log_of)
 
     async def count(self, scope: LogScope, log_filter: LogFilter) -> int:
         query = _kept_count(scope, log_filter) if log_filter.is_countable else _real_count(scope, log_filter)
@@ -115,22 +115,33 @@ def _json(value: Mapping[str, Any] | None) -> str | None:
 
 
 def _page(request: LogPageRequest) -> Select[Any]:
-    """Select the lines of a page, cut where they are larger together than asked for, though not before the first.
-
-    The sizes are known without reading large values, so a message behind the cut costs nothing.
-    """
     lines = select(task_logs).where(*_where(request.scope, request.filter))
-    rows = windowed(lines, [task_logs.c.seq], request.window).subquery()
-    order = rows.c.seq.desc() if request.window.backward else rows.c.seq.asc()
+    rows = windowed(lines, [task_logs.c.seq], request.window)
+    return within_bytes(rows, ["seq"], request.max_bytes, descending=request.window.backward)
+
+
+def within_bytes(lines: Select[Any], keys: Sequence[str], max_bytes: int, *, descending: bool) -> Select[Any]:
+    """Cut a page of lines, ordered by `keys`, where they are larger together, though not before the first.
+
+    The sizes are known without reading large values, so a message behind the cut costs nothing. What is `found` counts
+    the lines before the cut.
+    """
+    rows = lines.subquery()
     size = func.octet_length(rows.c.message) + func.coalesce(func.pg_column_size(rows.c.metadata), 0)
     sized = select(
         rows,
-        (func.sum(size).over(order_by=order, rows=(None, 0)) - size).label("bytes_before"),
+        (func.sum(size).over(order_by=_order(rows, keys, descending=descending), rows=(None, 0)) - size).label(
+            "bytes_before"
+        ),
         func.count().over().label("found"),
     ).subquery()
     columns = [column for column in sized.c if column.name != "bytes_before"]
-    order = sized.c.seq.desc() if request.window.backward else sized.c.seq.asc()
-    return select(*columns).where(sized.c.bytes_before < request.max_bytes).order_by(order)
+    order = _order(sized, keys, descending=descending)
+    return select(*columns).where(sized.c.bytes_before < max_bytes).order_by(*order)
+
+
+def _order(rows: Subquery, keys: Sequence[str], *, descending: bool) -> list[ColumnElement[Any]]:
+    return [rows.c[key].desc() if descending else rows.c[key].asc() for key in keys]
 
 
 def _where(scope: LogScope, log_filter: LogFilter) -> list[ColumnElement[bool]]:
@@ -148,6 +159,13 @@ def _where(scope: LogScope, log_filter: LogFilter) -> list[ColumnElement[bool]]:
         conditions.append(column.stage == scope.stage)
     if scope.task_id is not None:
         conditions.append(column.task_id == scope.task_id)
+    return conditions + matching(log_filter)
+
+
+def matching(log_filter: LogFilter) -> list[ColumnElement[bool]]:
+    """Give the conditions of a filter."""
+    column = task_logs.c
+    conditions: list[ColumnElement[bool]] = []
     if len(log_filter.wanted_levels) < len(LogLevel):
         conditions.append(column.level.in_(sorted(log_filter.wanted_levels)))
     if log_filter.stages is not None:
@@ -185,26 +203,31 @@ def _real_count(scope: LogScope, log_filter: LogFilter) -> Select[Any]:
 
 def _kept_count(scope: LogScope, log_filter: LogFilter) -> Select[Any]:
     """Sum the counters of the job or, where stages or tasks are asked for, of its tasks."""
-    stages = [scope.stage] if scope.stage is not None else None
-    task_ids = [scope.task_id] if scope.task_id is not None else None
-    chosen = [
-        (job_tasks.c.stage, stages),
-        (job_tasks.c.stage, log_filter.stages),
-        (job_tasks.c.task_id, task_ids),
-        (job_tasks.c.task_id, log_filter.task_ids),
-    ]
-    conditions = [column.in_(sorted(values)) for column, values in chosen if values is not None]
+    conditions = tasks_matching(log_filter)
+    if scope.stage is not None:
+        conditions.append(job_tasks.c.stage == scope.stage)
+    if scope.task_id is not None:
+        conditions.append(job_tasks.c.task_id == scope.task_id)
     table = job_tasks if conditions else jobs
-    levels = [table.c[LEVEL_COLUMNS[level]] for level in log_filter.wanted_levels]
-    total = sum(levels, start=literal(0))
-    return select(func.sum(total)).where(and_(table.c.job_id == scope.job_id, *conditions))
+    return select(func.sum(kept_lines(table, log_filter))).where(table.c.job_id == scope.job_id, *conditions)
+
+
+def tasks_matching(log_filter: LogFilter) -> list[ColumnElement[bool]]:
+    """Give the conditions of a filter on a line's stage and task, as conditions on the tasks that count lines."""
+    chosen = [(job_tasks.c.stage, log_filter.stages), (job_tasks.c.task_id, log_filter.task_ids)]
+    return [column.in_(sorted(values)) for column, values in chosen if values is not None]
+
+
+def kept_lines(table: Table, log_filter: LogFilter) -> ColumnElement[Any]:
+    """Add up a row's counters of the wanted levels."""
+    return sum((table.c[LEVEL_COLUMNS[level]] for level in sorted(log_filter.wanted_levels)), start=literal(0))
 
 
 _LEVELS = {int(level): level for level in LogLevel}
 _COLUMNS = len(task_logs.c)
 
 
-def _log(row: Row[Any]) -> TaskLog:
+def log_of(row: Row[Any]) -> TaskLog:
     """Make a line of a row that begins with the columns of the table, by position: pages have hundreds of them."""
     job_id, seq, execution_id, stage, task_id, timestamp, recorded_at, level, message, metadata = row[:_COLUMNS]
     return TaskLog(

@@ -77,3 +77,16 @@ def _page(rows: Sequence[Row[Any]], window: Window[Any], convert: Callable[[Row[
     """Make a page. A query that cuts its rows by size gives the number of those before the cut as `found`."""
     found = getattr(rows[0], "found", None) if rows else None
     return page_of([convert(row) for row in rows], window, found=found)
+
+
+async def fetch_counts(database: Database, queries: Sequence[Select[Any]]) -> list[int]:
+    """Load the one number that each query selects, in order; what is null counts as nothing."""
+    counts: list[int] = []
+    for start in range(0, len(queries), PAGES_A_STATEMENT):
+        marked = [
+            query.add_columns(literal(index, Integer).label("place"))
+            for index, query in enumerate(queries[start : start + PAGES_A_STATEMENT])
+        ]
+        found = {row.place: row[0] for row in await database.read(union_all(*marked))}
+        counts += [int(found[index] or 0) for index in range(len(marked))]
+    return counts

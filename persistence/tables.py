@@ -64,7 +64,9 @@ jobs = Table(
     Index("jobs_finished", "finished_at"),
     Index("jobs_active", "created_at", postgresql_where=text(ACTIVE)),
     Index("jobs_children", "parent_job_id", "created_at", postgresql_where=text("parent_job_id IS NOT NULL")),
-    Index("jobs_of_execution", "execution_id", "created_at", postgresql_where=text("execution_id IS NOT NULL")),
+    Index(
+        "jobs_of_execution", "execution_id", "created_at", "job_id", postgresql_where=text("execution_id IS NOT NULL")
+    ),
     Index(
         "jobs_root_of_execution",
         "execution_id",

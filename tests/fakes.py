@@ -15,13 +15,17 @@ from uuid import UUID
 
 from domain.batches import AlreadyAt, Appended, JobBatch, JobDelta, TaskDelta, fold
 from domain.errors import JobtailError
-from domain.filters import JobFilter, LogFilter, fold_case
+from domain.executions import UNKNOWN_SCHEDULE, Execution, ExecutionLine, root_key
+from domain.filters import ExecutionFilter, JobFilter, LogFilter, fold_case
 from domain.hierarchy import StageRecord, TaskRecord
 from domain.jobs import UNKNOWN_HANDLER, Job, LogCounts, Progress
 from domain.logs import TaskLog
 from domain.pages import Page, Window, page_of
 from domain.ports import (
     Announcement,
+    ExecutionLogCount,
+    ExecutionLogPageRequest,
+    ExecutionPageRequest,
     JobPageRequest,
     JobPosition,
     LogPageRequest,
@@ -211,6 +215,61 @@ class MemoryTaskStore:
         return await self._memory.asked(task_id, lambda: self._memory.tasks.get((job_id, stage, task_id)))
 
 
+class MemoryExecutionStore:
+    """Satisfies `domain.ports.ExecutionStore`."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    async def get(self, execution_ids: Sequence[str]) -> Mapping[str, Execution]:
+        def found() -> dict[str, Execution]:
+            return {each.execution_id: each for each in self._every() if each.execution_id in execution_ids}
+
+        return await self._memory.asked(execution_ids, found)
+
+    def _every(self) -> list[Execution]:
+        jobs: defaultdict[str, list[Job]] = defaultdict(list)
+        for job in self._memory.jobs.values():
+            if job.execution_id is not None:
+                jobs[job.execution_id].append(job)
+        return [Execution(execution_id, min(own, key=root_key)) for execution_id, own in jobs.items()]
+
+    async def pages(self, requests: Sequence[ExecutionPageRequest]) -> Sequence[Page[Execution]]:
+        return await self._memory.asked(requests, lambda: [self._page(request) for request in requests])
+
+    def _page(self, request: ExecutionPageRequest) -> Page[Execution]:
+        chosen = [each for each in self._every() if execution_matches(each, request.filter)]
+        return paged(chosen, lambda each: (each.root.created_at, each.root.job_id), request.window, descending=True)
+
+    async def count(self, execution_filter: ExecutionFilter) -> int:
+        def count() -> int:
+            return sum(execution_matches(each, execution_filter) for each in self._every())
+
+        return await self._memory.asked(execution_filter, count)
+
+    async def log_pages(self, requests: Sequence[ExecutionLogPageRequest]) -> Sequence[Page[ExecutionLine]]:
+        return await self._memory.asked(requests, lambda: [self._log_page(request) for request in requests])
+
+    def _log_page(self, request: ExecutionLogPageRequest) -> Page[ExecutionLine]:
+        lines = self._lines(request.execution_id, request.filter)
+        return paged(lines, lambda line: (line.job_created_at, line.log.job_id, line.log.seq), request.window)
+
+    def _lines(self, execution_id: str, log_filter: LogFilter) -> list[ExecutionLine]:
+        jobs = [job for job in self._memory.jobs.values() if job.execution_id == execution_id]
+        return [
+            ExecutionLine(row, job.created_at)
+            for job in jobs
+            for row in self._memory.lines[job.job_id]
+            if log_filter.matches(row)
+        ]
+
+    async def log_counts(self, requests: Sequence[ExecutionLogCount]) -> Sequence[int]:
+        def counts() -> list[int]:
+            return [len(self._lines(request.execution_id, request.filter)) for request in requests]
+
+        return await self._memory.asked(requests, counts)
+
+
 class MemoryChannel:
     """Satisfies `domain.ports.LogChannel`. What is announced is kept in `announced` and sent to who listens."""
 
@@ -273,6 +332,14 @@ def job_matches(job: Job, job_filter: JobFilter) -> bool:
         and (wanted.created_until is None or job.created_at < wanted.created_until)
         and (wanted.search is None or any(fold_case(wanted.search) in fold_case(text) for text in texts))
         and wanted.has_errors in {None, job.log_counts.failures > 0}
+    )
+
+
+def execution_matches(execution: Execution, execution_filter: ExecutionFilter) -> bool:
+    """Say in Python what an ExecutionFilter means."""
+    schedules = {execution.root.schedule_id} if execution.root.schedule_id is not None else {UNKNOWN_SCHEDULE}
+    return (execution_filter.schedule_id is None or execution_filter.schedule_id in schedules) and (
+        execution_filter.statuses is None or execution.status in execution_filter.statuses
     )
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from domain.ports import JobStore, LogStore, TaskStore
+from domain.ports import ExecutionStore, JobStore, LogStore, TaskStore
 from persistence.database import Database
+from persistence.execution_store import PostgresExecutionStore
 from persistence.job_store import PostgresJobStore
 from persistence.log_store import PostgresLogStore
 from persistence.task_store import PostgresTaskStore
-from tests.fakes import Memory, MemoryJobStore, MemoryLogStore, MemoryTaskStore
+from tests.fakes import Memory, MemoryExecutionStore, MemoryJobStore, MemoryLogStore, MemoryTaskStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Stores:
     jobs: JobStore
     tasks: TaskStore
     logs: LogStore
+    executions: ExecutionStore
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -31,7 +33,14 @@ def storage_url(request: pytest.FixtureRequest) -> str | None:
 async def stores(storage_url: str | None) -> AsyncIterator[Stores]:
     if storage_url is None:
         memory = Memory()
-        yield Stores(MemoryJobStore(memory), MemoryTaskStore(memory), MemoryLogStore(memory))
+        yield Stores(
+            MemoryJobStore(memory), MemoryTaskStore(memory), MemoryLogStore(memory), MemoryExecutionStore(memory)
+        )
         return
     async with Database(storage_url) as database:
-        yield Stores(PostgresJobStore(database), PostgresTaskStore(database), PostgresLogStore(database))
+        yield Stores(
+            PostgresJobStore(database),
+            PostgresTaskStore(database),
+            PostgresLogStore(database),
+            PostgresExecutionStore(database),
+        )
