@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from typing import Any
-from urllib.parse import urlsplit
 
 from jobtail import context
 from jobtail.departure import on_departure
@@ -242,7 +241,6 @@ def _made(
     url = os.environ.get(URL) if url is None else url
     if not url:
         return None
-    url = _checked(url)
     token = os.environ.get(TOKEN) if token is None else token
     directory = spool_dir or os.environ.get(SPOOL_DIR)
     return _client(url, token or None, Path(directory) if directory else state_directory(), spool_bytes, flush_s)
@@ -257,19 +255,3 @@ def _client(url: str, token: str | None, directory: Path, spool_bytes: int, flus
 
     outbox = Outbox(HttpTransport(url, token), Spool(directory, url, spool_bytes))
     return Client(outbox, mask=masker.event, masked=lambda: masker.count, flush_s=flush_s)
-
-
-def _checked(url: str) -> str:
-    """Strip an address of its last slash.
-
-    Raises:
-        ValueError: if it is none. The address is not repeated: it may hold a password.
-    """
-    try:
-        parts = urlsplit(url.strip())
-        is_fit = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_fit = False
-    if not is_fit or parts.query or parts.fragment:
-        raise ValueError("the url of the service is not understood: write it like http://127.0.0.1:8820")
-    return url.strip().rstrip("/")

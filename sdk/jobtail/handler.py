@@ -30,15 +30,13 @@ class CaptureHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         job = session.current_job()
-        if job is None or _is_own(record):
+        if job is None:
             return
         try:
-            job.say(
-                self._message(record),
-                level_of(record.levelno),
-                _metadata(record),
-                at=datetime.fromtimestamp(record.created, UTC),
-            )
+            if _is_own(record):
+                return
+            message, at = self._message(record), datetime.fromtimestamp(record.created, UTC)
+            job.say(message, level_of(record.levelno), _metadata(record), at=at)
         except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
             client.writer().report_fault(error)
 
@@ -51,7 +49,7 @@ class CaptureHandler(logging.Handler):
         parts = [_text(record)]
         if (error := _exception(record)) is not None:
             parts.append(traceback_text(error))
-        elif record.exc_text:
+        elif record.exc_text and not record.exc_info:  # from another process, by a QueueHandler
             parts.append(record.exc_text)
         if stack := record.stack_info or _event(record).get("stack_info"):
             parts.append(shown(stack))
@@ -65,7 +63,7 @@ def level_of(number: int) -> LogLevel:
 
 def _is_own(record: logging.LogRecord) -> bool:
     """Tell what comes of capturing itself: captured again it would never end."""
-    if record.name == OWN_NAME or record.name.startswith(f"{OWN_NAME}."):
+    if f"{record.name}.".startswith(f"{OWN_NAME}."):
         return True
     own_threads = f"{OWN_NAME}-"
     return threading.current_thread().name.startswith(own_threads) or (record.threadName or "").startswith(own_threads)
