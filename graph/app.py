@@ -31,6 +31,7 @@ from graph.view import GraphQLView
 from persistence.channel import BroadcastChannel
 from persistence.database import Database
 from persistence.embedded import EmbeddedPostgres
+from persistence.execution_store import PostgresExecutionStore
 from persistence.job_store import PostgresJobStore
 from persistence.log_store import PostgresLogStore
 from persistence.maintenance import ensure_partitions, keep_partitions
@@ -106,6 +107,7 @@ async def _open(app: Starlette, settings: Settings, stack: AsyncExitStack) -> No
         jobs=jobs,
         tasks=PostgresTaskStore(database),
         logs=logs,
+        executions=PostgresExecutionStore(database),
         recorder=Recorder(logs, channel),
         hub=hub,
         feed=feed,

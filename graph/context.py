@@ -8,12 +8,24 @@ from typing import TypeAlias
 import strawberry
 from strawberry.dataloader import DataLoader
 
+from domain.executions import Execution, ExecutionLine
 from domain.feed import JobFeed
 from domain.hierarchy import StageRecord, TaskRecord
 from domain.jobs import Job
 from domain.logs import TaskLog
 from domain.pages import Page
-from domain.ports import JobPageRequest, JobStore, LogPageRequest, LogStore, TaskPageRequest, TaskStore
+from domain.ports import (
+    ExecutionLogCount,
+    ExecutionLogPageRequest,
+    ExecutionPageRequest,
+    ExecutionStore,
+    JobPageRequest,
+    JobStore,
+    LogPageRequest,
+    LogStore,
+    TaskPageRequest,
+    TaskStore,
+)
 from domain.recorder import Recorder
 from domain.tail import TailHub
 
@@ -25,6 +37,7 @@ class Services:
     jobs: JobStore
     tasks: TaskStore
     logs: LogStore
+    executions: ExecutionStore
     recorder: Recorder
     hub: TailHub
     feed: JobFeed
@@ -43,6 +56,12 @@ class Loaders:
         self.job_pages = DataLoader[JobPageRequest, Page[Job]](self._job_pages, cache=False)
         self.task_pages = DataLoader[TaskPageRequest, Page[TaskRecord]](self._task_pages, cache=False)
         self.log_pages = DataLoader[LogPageRequest, Page[TaskLog]](self._log_pages, cache=False)
+        self.executions = DataLoader[str, Execution | None](self._executions, cache=False)
+        self.execution_pages = DataLoader[ExecutionPageRequest, Page[Execution]](self._execution_pages, cache=False)
+        self.execution_log_pages = DataLoader[ExecutionLogPageRequest, Page[ExecutionLine]](
+            self._execution_log_pages, cache=False
+        )
+        self.execution_log_counts = DataLoader[ExecutionLogCount, int](self._execution_log_counts, cache=False)
 
     async def _jobs(self, job_ids: list[str]) -> list[Job | None]:
         found = await self._services.jobs.get(job_ids)
@@ -60,6 +79,19 @@ class Loaders:
 
     async def _log_pages(self, requests: list[LogPageRequest]) -> list[Page[TaskLog]]:
         return list(await self._services.logs.pages(requests))
+
+    async def _executions(self, execution_ids: list[str]) -> list[Execution | None]:
+        found = await self._services.executions.get(list(set(execution_ids)))
+        return [found.get(execution_id) for execution_id in execution_ids]
+
+    async def _execution_pages(self, requests: list[ExecutionPageRequest]) -> list[Page[Execution]]:
+        return list(await self._services.executions.pages(requests))
+
+    async def _execution_log_pages(self, requests: list[ExecutionLogPageRequest]) -> list[Page[ExecutionLine]]:
+        return list(await self._services.executions.log_pages(requests))
+
+    async def _execution_log_counts(self, requests: list[ExecutionLogCount]) -> list[int]:
+        return list(await self._services.executions.log_counts(requests))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from strawberry.scalars import JSON
 
 from domain import filters
 from domain.errors import InvalidInput
+from domain.executions import ExecutionStatus
 from domain.logs import storable, storable_json, storable_label
 from graph.scalars import BigInt
 from jobtail.events import JobFinished, JobStarted, JobStatus, Line, LogLevel
@@ -20,6 +21,7 @@ Value = TypeVar("Value")
 
 strawberry.enum(LogLevel, description="How grave a line is, ascending.")
 strawberry.enum(JobStatus, description="How a job stands.")
+strawberry.enum(ExecutionStatus, description="How an execution stands. One that was cancelled is FAILED.")
 
 First: TypeAlias = Annotated[int | None, strawberry.argument(description="At most this many from the beginning.")]
 After: TypeAlias = Annotated[str | None, strawberry.argument(description="Only what comes behind this cursor.")]
@@ -139,12 +141,19 @@ def job_filter(value: JobFilter | None) -> filters.JobFilter:
     return value.to_domain() if value else filters.ANY_JOB
 
 
+def execution_filter(schedule_id: str | None, statuses: Iterable[ExecutionStatus] | None) -> filters.ExecutionFilter:
+    return filters.ExecutionFilter(schedule_id=_label(schedule_id), statuses=_chosen(statuses))
+
+
 @strawberry.input(description="A job that starts.")
 class StartJobInput:
     job_id: str = strawberry.field(description="The id that its emitter gives it.")
     handler_name: str = strawberry.field(description="What runs it.")
     source: str | None = strawberry.field(default=UNSET, description="Where it came from, such as a queue or a URL.")
     execution_id: str | None = strawberry.field(default=UNSET, description="The execution that it is part of.")
+    schedule_id: str | None = strawberry.field(
+        default=UNSET, description="The schedule that started the execution, if it did so by this job."
+    )
     parent_job_id: str | None = strawberry.field(default=UNSET, description="The job that started it.")
     metadata: JSON | None = strawberry.field(default=UNSET, description="An object of whatever else is known of it.")
     progress_total: BigInt | None = strawberry.field(default=UNSET, description="How many units of work it has.")
@@ -152,6 +161,8 @@ class StartJobInput:
     def to_event(self) -> JobStarted:
         if given(self.parent_job_id) == self.job_id:
             raise InvalidInput("a job cannot be its own parent; leave parentJobId out or name another job")
+        if given(self.schedule_id) is not None and given(self.execution_id) is None:
+            raise InvalidInput("scheduleId says what started an execution; give its executionId too")
         total = given(self.progress_total)
         if total is not None and total < 0:
             raise InvalidInput(f"progressTotal must not be negative, and is {total}")
@@ -160,6 +171,7 @@ class StartJobInput:
             handler_name=self.handler_name,
             source=given(self.source),
             execution_id=given(self.execution_id),
+            schedule_id=given(self.schedule_id),
             parent_job_id=given(self.parent_job_id),
             metadata=_object(self.metadata, "metadata"),
             total=total,

@@ -8,6 +8,7 @@ from domain.pages import Window
 from domain.ports import LogPageRequest, LogScope
 from graph.connections import Node
 from graph.context import Context
+from graph.executions import Execution
 from graph.lines import TaskLog
 from graph.types import Job, Stage, Task
 
@@ -23,6 +24,9 @@ async def load_node(context: Context, node_id: str) -> Node | None:
         case ("Job", [str() as job_id]):
             job = await loaders.jobs.load(job_id)
             return Job.from_domain(job) if job else None
+        case ("Execution", [str() as execution_id]):
+            execution = await loaders.executions.load(execution_id)
+            return Execution.from_domain(execution) if execution else None
         case ("Stage", [str() as job_id, str() as name]):
             stage = await _load_stage(context, job_id, name)
             return Stage.from_domain(stage) if stage else None

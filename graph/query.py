@@ -7,10 +7,12 @@ from typing import Annotated
 import strawberry
 from strawberry import UNSET
 
+from domain.executions import ExecutionStatus
 from domain.logs import storable_label
 from graph.connections import Connection, Node
 from graph.context import Info
-from graph.inputs import After, Before, First, JobFilterArgument, Last, job_filter
+from graph.executions import Execution, execution_connection
+from graph.inputs import After, Before, First, JobFilterArgument, Last, execution_filter, job_filter
 from graph.nodes import load_node
 from graph.types import Job, job_connection, job_window
 
@@ -45,3 +47,27 @@ class Query:
         filter: JobFilterArgument = UNSET,  # noqa: A002 - the contract's name
     ) -> Connection[Job]:
         return job_connection(info.context, job_window(first, after, last, before), job_filter(filter))
+
+    @strawberry.field(description="An execution by its id; null if no job names it.")
+    async def execution(
+        self,
+        info: Info,
+        execution_id: Annotated[str, strawberry.argument(description="The execution's id.")],
+    ) -> Execution | None:
+        execution = await info.context.loaders.executions.load(storable_label(execution_id))
+        return Execution.from_domain(execution) if execution else None
+
+    @strawberry.field(description="The executions, the newest first.")
+    def executions(
+        self,
+        info: Info,
+        first: First = UNSET,
+        after: After = UNSET,
+        schedule_id: Annotated[
+            str | None, strawberry.argument(description="Only those of this schedule; `unknown` for those of none.")
+        ] = UNSET,
+        statuses: Annotated[
+            list[ExecutionStatus] | None, strawberry.argument(description="Only those with one of these statuses.")
+        ] = UNSET,
+    ) -> Connection[Execution]:
+        return execution_connection(info.context, first, after, execution_filter(schedule_id, statuses))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Annotated, Any, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, Self, cast
 
 import strawberry
 from strawberry import UNSET
@@ -22,6 +22,9 @@ from graph.inputs import After, First, given
 from graph.lines import TaskLog, resolve_logs
 from graph.scalars import BigInt
 from jobtail.events import JobStatus, TaskStatus
+
+if TYPE_CHECKING:
+    from graph.executions import Execution
 
 strawberry.enum(TaskStatus, description="How a task stands.")
 
@@ -83,7 +86,7 @@ class Task(Node):
             result=record.result,
             started_at=record.started_at,
             finished_at=task.finished_at,
-            duration_ms=_duration(record.started_at, task.finished_at),
+            duration_ms=duration(record.started_at, task.finished_at),
             log_counts=_counts(record.log_counts),
             scope=LogScope(job_id=record.job_id, stage=record.stage, task_id=record.task_id),
         )
@@ -115,7 +118,7 @@ class Stage(Node):
             status=StageStatus(stage.status.value),
             started_at=record.started_at,
             finished_at=stage.finished_at,
-            duration_ms=_duration(record.started_at, stage.finished_at),
+            duration_ms=duration(record.started_at, stage.finished_at),
             log_counts=_counts(record.log_counts),
             task_count=BigInt(record.task_count),
             stage=stage,
@@ -151,6 +154,7 @@ class Job(Node):
     job_id: str = strawberry.field(description="The id that the emitter gave it, such as JB_MANUAL_E2E_LOG_TEST_123.")
     handler_name: str = strawberry.field(description="What runs it; `unknown` until somebody says.")
     source: str | None = strawberry.field(description="Where it came from, such as a queue or a URL.")
+    schedule_id: str | None = strawberry.field(description="The schedule that started it, null if none did.")
     status: JobStatus = strawberry.field(description="How it stands.")
     progress: Progress | None = strawberry.field(description="How much is done, where the job says so.")
     error: str | None = strawberry.field(description="Why it failed.")
@@ -171,6 +175,7 @@ class Job(Node):
             job_id=job.job_id,
             handler_name=job.handler_name,
             source=job.source,
+            schedule_id=job.schedule_id,
             status=job.status,
             progress=Progress.from_domain(job.progress) if job.progress else None,
             error=job.error,
@@ -178,7 +183,7 @@ class Job(Node):
             created_at=job.created_at,
             started_at=job.started_at,
             finished_at=job.finished_at,
-            duration_ms=_duration(job.started_at, job.finished_at),
+            duration_ms=duration(job.started_at, job.finished_at),
             log_counts=_counts(job.log_counts),
             last_seq=BigInt(job.last_seq),
             job=job,
@@ -194,8 +199,17 @@ class Job(Node):
 
     @strawberry.field(description="The jobs that it started, the newest first.")
     def children(self, info: Info, first: First = 50, after: After = UNSET) -> Connection[Job]:
-        asked = window(first=given(first), after=_job_key(given(after)))
+        asked = window(first=given(first), after=job_key(given(after)))
         return job_connection(info.context, asked, filters.JobFilter(parent_job_id=self.job_id))
+
+    @strawberry.field(description="The execution that it is part of.")
+    async def execution(self, info: Info) -> Annotated[Execution, strawberry.lazy("graph.executions")] | None:
+        from graph.executions import Execution  # noqa: PLC0415 - it is made of jobs
+
+        if self.job.execution_id is None:
+            return None
+        execution = await info.context.loaders.executions.load(self.job.execution_id)
+        return Execution.from_domain(execution) if execution else None
 
     @strawberry.field(description="In order of first occurrence.")
     async def stages(self, info: Info) -> list[Stage]:
@@ -229,14 +243,23 @@ def job_connection(
     )
 
 
-def _job_key(cursor: str | None) -> tuple[datetime, str] | None:
+def job_key(cursor: str | None) -> tuple[datetime, str] | None:
+    return creation_key(cursor, "job", "jobs")
+
+
+def creation_key(cursor: str | None, kind: str, things: str) -> tuple[datetime, str] | None:
+    """Read a cursor of jobs, or of what a job stands for, by creation.
+
+    Raises:
+        InvalidInput: if it is of another kind.
+    """
     if cursor is None:
         return None
     match cursors.decode(cursor):
-        case ("job", [str() as created_at, str() as job_id]):
-            return _time(created_at, cursor), job_id
+        case (found, [str() as created_at, str() as job_id]) if found == kind:
+            return moment(created_at, cursor), job_id
         case _:
-            raise InvalidInput(f"{cursor[:80]!r} is not a cursor of a list of jobs")
+            raise InvalidInput(f"{cursor[:80]!r} is not a cursor of a list of {things}")
 
 
 def _task_key(cursor: str | None) -> tuple[int, datetime, str] | None:
@@ -244,7 +267,7 @@ def _task_key(cursor: str | None) -> tuple[int, datetime, str] | None:
         return None
     match cursors.decode(cursor):
         case ("task", [int() as first_seq, str() as started_at, str() as task_id]):
-            return first_seq, _time(started_at, cursor), task_id
+            return first_seq, moment(started_at, cursor), task_id
         case _:
             raise InvalidInput(f"{cursor[:80]!r} is not a cursor of a list of tasks")
 
@@ -257,13 +280,18 @@ def job_window(
 ) -> Window[tuple[datetime, str]]:
     return window(
         first=given(first),
-        after=_job_key(given(after)),
+        after=job_key(given(after)),
         last=given(last),
-        before=_job_key(given(before)),
+        before=job_key(given(before)),
     )
 
 
-def _time(text: str, cursor: str) -> datetime:
+def moment(text: str, cursor: str) -> datetime:
+    """Read a time that is part of a cursor.
+
+    Raises:
+        InvalidInput: if it is none.
+    """
     with suppress(ValueError, OverflowError):
         time = datetime.fromisoformat(text)
         if time.tzinfo is not None:
@@ -276,6 +304,6 @@ def _counts(counts: jobs.LogCounts) -> LogCounts:
     return LogCounts(total=BigInt(counts.total), **by_level)
 
 
-def _duration(started_at: datetime | None, finished_at: datetime | None) -> BigInt | None:
-    duration = jobs.duration_ms(started_at, finished_at)
-    return None if duration is None else BigInt(duration)
+def duration(started_at: datetime | None, finished_at: datetime | None) -> BigInt | None:
+    milliseconds = jobs.duration_ms(started_at, finished_at)
+    return None if milliseconds is None else BigInt(milliseconds)

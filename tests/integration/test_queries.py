@@ -528,7 +528,13 @@ async def _compare_costs(database: Database, recorder: Recorder) -> None:
         jobs, logs = PostgresJobStore(database), PostgresLogStore(database)
         unused: Any = None
         services = Services(
-            jobs=jobs, tasks=PostgresTaskStore(database), logs=logs, recorder=unused, hub=unused, feed=unused
+            jobs=jobs,
+            tasks=PostgresTaskStore(database),
+            logs=logs,
+            executions=unused,
+            recorder=unused,
+            hub=unused,
+            feed=unused,
         )
         result = await schema.execute(HIERARCHY, context_value=Context(services))
         assert result.errors is None
