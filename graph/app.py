@@ -26,6 +26,7 @@ from graph.capture import CaptureEndpoint
 from graph.context import Services
 from graph.errors import http_answer
 from graph.health import healthz, readyz
+from graph.otlp import OtlpEndpoint
 from graph.settings import Settings
 from graph.view import GraphQLView
 from persistence.channel import BroadcastChannel
@@ -57,7 +58,7 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
         max_expanded_bytes=settings.max_expanded_bytes,
     )
     admission = Admission(settings.max_concurrent_captures, 2 * settings.max_expanded_bytes)
-    capture = CaptureEndpoint(limits, admission)
+    capture, otlp = CaptureEndpoint(limits, admission), OtlpEndpoint(limits, admission)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -73,13 +74,14 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
             Route("/graphql", view, methods=["GET", "POST", "OPTIONS"]),
             WebSocketRoute("/graphql", view),
             Route("/api/capture", capture.post, methods=["POST"], max_body_size=sys.maxsize),
+            Route("/v1/logs", otlp.post, methods=["POST"], max_body_size=sys.maxsize),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Mount("/static", StaticFiles(directory=STATIC, check_dir=False)),
         ],
         lifespan=lifespan,
         max_body_size=settings.max_request_bytes,
-        exception_handlers={HTTPException: http_answer, JobtailError: http_answer},
+        exception_handlers={HTTPException: http_answer, JobtailError: http_answer, Exception: http_answer},
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from graphql import GraphQLError
@@ -82,25 +84,36 @@ def log_internal(errors: list[GraphQLError]) -> None:
             log.warning("an operation failed: %s", error.original_error)
 
 
-def http_answer(_: Request, error: Exception) -> JSONResponse:
-    """Answer a request that failed: `{"error": {"code", "message"}}` with the fitting status."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a client is told of an error by HTTP."""
+
+    status: int
+    code: str
+    message: str
+    headers: Mapping[str, str] | None = None
+
+
+def refusal(error: Exception) -> Refusal:
+    """Say what a client is told of an error; the operator is told the rest."""
     if isinstance(error, HTTPException):
-        body = {"code": CODES_OF_STATUSES.get(error.status_code, "BAD_INPUT"), "message": error.detail}
-        return JSONResponse({"error": body}, error.status_code, error.headers)
-    status, message = told(error)
-    code = code_of(error)
-    body = {"code": code, "message": message}
-    if isinstance(error, BadLine):
-        return JSONResponse({"error": {**body, "line": error.line}}, status)
-    return JSONResponse({"error": body}, status, {"Retry-After": str(RETRY_AFTER_S)} if code == "UNAVAILABLE" else None)
-
-
-def told(error: Exception) -> tuple[int, str]:
-    """Give the status of an error and what clients are told of it; the operator is told the rest."""
+        code = CODES_OF_STATUSES.get(error.status_code, "BAD_INPUT")
+        return Refusal(error.status_code, code, error.detail, error.headers)
     status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 500)
     code = code_of(error)
-    if code == "INTERNAL":
+    message = MESSAGES.get(code, str(error))
+    if isinstance(error, StorageFault) and code == "INTERNAL":  # the server logs what has no place in the tree
         log.error("a request failed: %s", error, exc_info=error)
     elif code == "UNAVAILABLE":
         log.warning("a request failed: %s", error)
-    return status, MESSAGES.get(code, str(error))
+        return Refusal(status, code, message, {"Retry-After": str(RETRY_AFTER_S)})
+    return Refusal(status, code, message)
+
+
+def http_answer(_: Request, error: Exception) -> JSONResponse:
+    """Answer a request that failed: `{"error": {"code", "message"}}` with the fitting status."""
+    said = refusal(error)
+    body: dict[str, Any] = {"code": said.code, "message": said.message}
+    if isinstance(error, BadLine):
+        body["line"] = error.line
+    return JSONResponse({"error": body}, said.status, said.headers)
