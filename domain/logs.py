@@ -82,16 +82,16 @@ def storable_json(value: Any, depth: int = 0) -> Any:
 
     A number that no JSON reader takes becomes a text, and so does what lies too deep.
     """
-    match value:
-        case int() if not -(2**63) <= value < 2**64:
-            return str(value)
-        case str():
-            return storable(value)
-        case Mapping() | list() | tuple() if depth >= MAX_JSON_DEPTH:
-            return f"<deeper than {MAX_JSON_DEPTH}>"
-        case Mapping():
-            return {storable(str(key)): storable_json(item, depth + 1) for key, item in value.items()}
-        case list() | tuple():
-            return [storable_json(item, depth + 1) for item in value]
-        case _:
-            return value
+    # The commonest first: whether something is a Mapping is a question that takes long to answer.
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**64 else str(value)
+    is_object = type(value) is dict or isinstance(value, Mapping)
+    if not is_object and not isinstance(value, list | tuple):
+        return value
+    if depth >= MAX_JSON_DEPTH:
+        return f"<deeper than {MAX_JSON_DEPTH}>"
+    if is_object:
+        return {storable(str(key)): storable_json(item, depth + 1) for key, item in value.items()}
+    return [storable_json(item, depth + 1) for item in value]
