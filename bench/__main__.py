@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
-from bench import live, reading, servers, storing
+from bench import capturing, live, reading, servers, storing
 from bench.figures import Figure, picture, table
 from domain.cursors import log_cursor
 from domain.recorder import Recorder
@@ -46,6 +46,7 @@ async def measure(database_url: str, database: Database) -> list[Figure]:
         ours = reading.graphql_request(job_id, log_cursor(job_id, DEPTH))
         figures += await reading.measure(service_port, bare_port, ours, reading.bare_request(job_id, DEPTH))
         figures += await live.measure(database_url, service_port, bare_port)
+        figures += await capturing.measure(database, service_port)
     return figures
 
 

@@ -7,7 +7,7 @@ arrays. `recording` is the recorder's whole path from a writer's batch: folding 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from statistics import median
 from uuid import uuid4
@@ -75,7 +75,7 @@ async def measure(database: Database) -> list[Figure]:
 async def _compare(database: Database, way: Way, what: str, size: int) -> Figure:
     """Store batch after batch by turns, so that both ways meet the same machine, and compare the medians."""
     times: tuple[list[float], list[float]] = ([], [])
-    ways = (way(database, size), _insert(database, size))
+    ways = (way(database, size), _insert(database, lines(f"JB_{uuid4()}", BATCHES * size), size))
     for _ in range(BATCHES):
         for steps, spent in zip(ways, times, strict=True):
             start = time.perf_counter()
@@ -83,6 +83,15 @@ async def _compare(database: Database, way: Way, what: str, size: int) -> Figure
             spent.append(time.perf_counter() - start)
     ours, plain = (size / median(spent) for spent in times)
     return Figure(what=f"{what}, {size} lines a batch", ours=ours, raw=plain, unit="rows/s")
+
+
+async def plain_rate(database: Database, count: int, size: int) -> float:
+    """Insert as many lines plainly, and tell how many a second."""
+    said = lines(f"JB_{uuid4()}", count)
+    start = time.perf_counter()
+    async for _ in _insert(database, said, size):
+        pass
+    return count / (time.perf_counter() - start)
 
 
 async def _store(database: Database, size: int) -> AsyncIterator[None]:
@@ -106,10 +115,8 @@ async def _record(database: Database, size: int) -> AsyncIterator[None]:
         yield
 
 
-async def _insert(database: Database, size: int) -> AsyncIterator[None]:
+async def _insert(database: Database, said: Sequence[Line], size: int) -> AsyncIterator[None]:
     """Make arrays of the same lines at every step, as any program must that has lines, and insert them."""
-    job_id = f"JB_{uuid4()}"
-    said = lines(job_id, BATCHES * size)
     for start in range(0, len(said), size):
         part = said[start : start + size]
         columns = (
@@ -120,5 +127,5 @@ async def _insert(database: Database, size: int) -> AsyncIterator[None]:
             [line.message for line in part],
             [None if line.metadata is None else orjson.dumps(line.metadata).decode() for line in part],
         )
-        await database.write(PLAIN, job_id, start, *columns)
+        await database.write(PLAIN, said[0].job_id, start, *columns)
         yield
