@@ -40,5 +40,13 @@ class RecorderSink:
         except (InvalidInput, StorageFault) as error:
             raise BatchRejected(str(error)) from error
 
+    def flush(self, timeout_s: float) -> bool:
+        """Nothing waits here: what was sent is stored."""
+        del timeout_s
+        return True
+
+    def renew(self) -> None:
+        """A forked child has no loop to hand batches to; its sends fail until it makes a sink of its own."""
+
     def close(self) -> None:
         """Nothing is held: the recorder has an owner of its own."""
