@@ -18,6 +18,7 @@ from jobtail.events import (
 )
 from jobtail.handler import CaptureHandler
 from jobtail.ledger import WriterStats
+from jobtail.masking import mask
 from jobtail.places import stage, task
 from jobtail.session import job
 from jobtail.sink import BatchRejected, Sink, SinkUnavailable
@@ -49,6 +50,7 @@ __all__ = [
     "configure",
     "flush",
     "job",
+    "mask",
     "stage",
     "stats",
     "task",

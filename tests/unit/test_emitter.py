@@ -160,6 +160,7 @@ def test_the_public_names_are_these() -> None:
         "configure",
         "flush",
         "job",
+        "mask",
         "stage",
         "stats",
         "task",

@@ -1,0 +1,226 @@
+"""A process that ends sends what waits, or leaves it on disk, and keeps its end: in time, with its own status."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests import file_sink
+
+BEGIN = """
+import os, signal, sys, threading, time
+import jobtail
+from tests.file_sink import capture_to_file
+"""
+SLOW = f"{BEGIN}\ncapture_to_file(delay_s=0.3)\n"
+HUNDRED = [str(number) for number in range(100)]
+
+
+def started(program: str, path: Path, **environment: str) -> subprocess.Popen[str]:
+    """Start a program and wait until it says so."""
+    process = file_sink.start(program, path, **environment)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def ended(process: subprocess.Popen[str], number: int | None = None) -> tuple[int, str, str]:
+    """Send it a signal, if any, and tell its status, and what it said and complained of since it was started."""
+    if number is not None:
+        process.send_signal(number)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process:
+        try:
+            said, complained = process.stdout.read(), process.stderr.read()  # what readline() has buffered, too
+            return process.wait(30), said, complained
+        finally:
+            process.kill()
+
+
+def test_what_waits_at_the_end_of_the_program_is_sent(tmp_path: Path) -> None:
+    program = f"""{SLOW}
+with jobtail.job("JB_1") as emitter:
+    for number in range(100):
+        emitter.emit_info(str(number))
+"""
+    file_sink.run(program, tmp_path / "sent")
+    assert file_sink.messages(tmp_path / "sent") == HUNDRED
+    assert file_sink.read(tmp_path / "sent")[-1].kind == "JobFinished"
+
+
+def test_a_program_that_fails_fails_as_without_capture(tmp_path: Path) -> None:
+    program = f"""{SLOW}
+with jobtail.job("JB_1") as emitter:
+    emitter.emit_info("before")
+    1 / 0
+"""
+    status, _, complained = ended(file_sink.start(program, tmp_path / "sent"))
+    assert status == 1
+    assert complained.startswith("Traceback (most recent call last):\n")
+    assert complained.endswith("ZeroDivisionError: division by zero\n")
+    before, error = file_sink.messages(tmp_path / "sent")
+    assert before == "before"
+    assert error == complained.strip()
+
+
+WORKING = """
+with jobtail.job("JB_1") as emitter:
+    for number in range(100):
+        emitter.emit_info(str(number))
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_sigterm_ends_the_process_as_ever_after_what_waits_was_sent(tmp_path: Path) -> None:
+    process = started(SLOW + WORKING, tmp_path / "sent")
+    assert ended(process, signal.SIGTERM) == (-signal.SIGTERM, "", "")
+    assert file_sink.messages(tmp_path / "sent") == HUNDRED
+    assert file_sink.read(tmp_path / "sent")[-1].kind == "Line", "nobody finished the job"
+
+
+def test_sigterm_in_the_midst_of_captures_ends_the_process_too(tmp_path: Path) -> None:
+    program = f"""{BEGIN}
+capture_to_file()
+with jobtail.job("JB_1") as emitter:
+    print("ready", flush=True)
+    number = 0
+    while True:
+        emitter.emit_info(str(number))
+        number += 1
+        if number % 500 == 0:
+            jobtail.flush()
+"""
+    for attempt in range(5):
+        path = tmp_path / f"sent_{attempt}"
+        process = started(program, path)
+        assert ended(process, signal.SIGTERM) == (-signal.SIGTERM, "", "")
+        said = file_sink.messages(path)
+        assert said == [str(number) for number in range(len(said))]
+
+
+def test_a_handler_of_the_application_is_left_alone(tmp_path: Path) -> None:
+    program = f"""{BEGIN}
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+capture_to_file(delay_s=0.3)
+{WORKING}"""
+    process = started(program, tmp_path / "sent")
+    assert ended(process, signal.SIGTERM) == (7, "", "")
+    assert file_sink.messages(tmp_path / "sent")[:100] == HUNDRED
+
+
+def test_a_process_that_ignores_sigterm_goes_on_doing_so(tmp_path: Path) -> None:
+    program = f"""{BEGIN}
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+capture_to_file()
+print("ready", flush=True)
+time.sleep(0.5)
+"""
+    process = started(program, tmp_path / "sent")
+    assert ended(process, signal.SIGTERM) == (0, "", "")
+
+
+def test_configured_in_another_thread_capture_leaves_signals_alone(tmp_path: Path) -> None:
+    program = f"""{BEGIN}
+thread = threading.Thread(target=capture_to_file)
+thread.start()
+thread.join()
+print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+with jobtail.job("JB_1") as emitter:
+    emitter.emit_info("said")
+"""
+    assert file_sink.run(program, tmp_path / "sent") == "True\n"
+    assert file_sink.messages(tmp_path / "sent") == ["said"]
+
+
+@pytest.fixture
+def away() -> Iterator[str]:
+    """The URL of a service that is away: its port is bound, and nobody listens."""
+    with closing(socket.socket()) as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
+@pytest.fixture
+def deaf() -> Iterator[str]:
+    """The URL of a service that lets one connect, and never answers."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+SPOOLING = f"""{BEGIN}
+jobtail.configure(flush_s=1.0)
+with jobtail.job("JB_1") as emitter:
+    for number in range(100):
+        emitter.emit_info(str(number))
+    assert jobtail.stats().captured == 101
+    print("ready", flush=True)
+    WAIT
+print(time.monotonic(), flush=True)
+"""
+
+
+def spooled_lines(directory: Path) -> int:
+    """Count the lines on disk."""
+    count = 0
+    for path in directory.rglob("*"):
+        if path.is_file() and path.read_bytes()[:6] == b"SQLite":
+            with closing(sqlite3.connect(path)) as connection:
+                (found,) = connection.execute("SELECT coalesce(sum(events), 0) FROM batches").fetchone()
+                count += found
+    return count
+
+
+def test_a_process_leaves_at_once_while_the_service_is_away_and_keeps_its_lines(tmp_path: Path, away: str) -> None:
+    process = started(
+        SPOOLING.replace("WAIT", "pass"), tmp_path, JOBTAIL_URL=away, JOBTAIL_SPOOL_DIR=str(tmp_path / "spool")
+    )
+    status, said, complained = ended(process)
+    left_at = time.monotonic()
+    assert status == 0
+    assert left_at - float(said) < 0.9
+    assert len(complained.splitlines()) <= 1, complained
+    assert spooled_lines(tmp_path / "spool") == 102
+
+
+def test_sigterm_while_the_service_is_away_leaves_all_lines_on_disk(tmp_path: Path, away: str) -> None:
+    program = SPOOLING.replace("WAIT", "time.sleep(60)")
+    process = started(program, tmp_path, JOBTAIL_URL=away, JOBTAIL_SPOOL_DIR=str(tmp_path / "spool"))
+    signalled_at = time.monotonic()
+    status, _, _ = ended(process, signal.SIGTERM)
+    assert status == -signal.SIGTERM
+    assert time.monotonic() - signalled_at < 0.9
+    assert spooled_lines(tmp_path / "spool") == 101
+
+
+def test_a_service_that_never_answers_holds_a_process_up_for_its_bound_only(tmp_path: Path, deaf: str) -> None:
+    process = started(
+        SPOOLING.replace("WAIT", "pass"), tmp_path, JOBTAIL_URL=deaf, JOBTAIL_SPOOL_DIR=str(tmp_path / "spool")
+    )
+    status, said, _ = ended(process)
+    assert status == 0
+    assert time.monotonic() - float(said) < 1.0 + 0.9
+    assert spooled_lines(tmp_path / "spool") == 102
+
+
+@pytest.mark.parametrize("is_home_there", [True, False])
+def test_without_a_directory_lines_are_kept_in_the_users_state_or_among_temporary_files(
+    tmp_path: Path, away: str, is_home_there: bool
+) -> None:
+    """A home that is a file can hold no directory, whoever asks."""
+    home, temporary = tmp_path / "home", tmp_path / "tmp"
+    home.mkdir() if is_home_there else home.write_text("")
+    temporary.mkdir()
+    environment = {"HOME": str(home), "TMPDIR": str(temporary), "XDG_STATE_HOME": ""}
+    process = started(SPOOLING.replace("WAIT", "pass"), tmp_path, JOBTAIL_URL=away, **environment)
+    assert ended(process)[0] == 0
+    assert spooled_lines(home / ".local/state/jobtail" if is_home_there else temporary) == 102
