@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped] # its stubs are a package of their own
 
 import jobtail
 
