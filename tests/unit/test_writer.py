@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Event as Flag
 from threading import Thread
@@ -22,6 +23,7 @@ from jobtail import (
     Event,
     JobFinished,
     JobProgressed,
+    JobStarted,
     JobStatus,
     Line,
     LogLevel,
@@ -495,3 +497,73 @@ def test_the_estimate_grows_with_what_an_event_holds() -> None:
     knot["self"] = knot
     assert estimated_bytes(line("", metadata=knot)) > empty
     assert estimated_bytes(JobFinished(job_id="J", status=JobStatus.FAILED, error="e" * 1000)) > 1000
+
+
+class KeepingSink(ListSink):
+    """A sink that keeps what it takes, and needs time to be rid of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flushes: list[float] = []
+        self.answer = True
+
+    def flush(self, timeout_s: float) -> bool:
+        self.flushes.append(timeout_s)
+        return self.answer
+
+
+def test_a_flush_and_a_close_ask_the_sink_too_and_for_the_time_that_is_left() -> None:
+    sink = KeepingSink()
+    writer = Writer(sink)
+    writer.capture(line("one"))
+    assert writer.flush(LONG_S)
+    assert 0 < sink.flushes[0] <= LONG_S
+    sink.answer = False
+    assert not writer.flush(LONG_S)
+    assert not writer.close(LONG_S)
+    assert len(sink.flushes) == 3
+    assert sink.closed == 1
+    assert writer.stats().sent == 1
+
+
+def test_events_are_masked_in_the_writers_thread_once_however_often_they_are_sent() -> None:
+    seen: list[tuple[str, str]] = []
+
+    def mask(event: Event) -> Event:
+        assert isinstance(event, Line)
+        seen.append((event.message, threading.current_thread().name))
+        return replace(event, message=event.message.replace("secret", "***"))
+
+    tries: list[Batch] = []
+
+    def fail_once(batch: Batch) -> None:
+        tries.append(batch)
+        if len(tries) == 1:
+            raise SinkUnavailable
+
+    sink = ListSink(fail_once)
+    with Writer(sink, mask=mask, first_pause_s=0.001) as writer:
+        writer.capture(line("a secret"))
+    assert sink.messages == ["a ***"]
+    assert tries[0] == tries[1]
+    assert seen == [("a secret", "jobtail-writer")]
+
+
+def test_what_cannot_be_masked_is_withheld_and_not_lost(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(event: Event) -> Event:
+        raise RecursionError("too deep")
+
+    at = datetime(2025, 1, 15, tzinfo=UTC)
+    sink = ListSink()
+    with Writer(sink, mask=fail) as writer:
+        writer.capture(JobStarted(job_id="J", handler_name="hunter2", metadata={"a": "hunter2"}, total=3, at=at))
+        writer.capture(line("hunter2", job_id="J", stage="hunter2", task_id="hunter2", metadata={"a": "hunter2"}, at=at))
+        writer.capture(TaskChanged(job_id="J", stage="hunter2", task_id="hunter2", status=TaskStatus.FAILED, at=at))
+        writer.capture(JobProgressed(job_id="J", current=1))
+        writer.capture(JobFinished(job_id="J", status=JobStatus.FAILED, error="hunter2", at=at))
+    assert "hunter2" not in repr(sink.events)
+    assert [type(event) for event in sink.events] == [JobStarted, Line, Line, JobProgressed, JobFinished]
+    assert sink.messages[0] == "withheld: it could not be searched for secrets"
+    assert sink.events[-1] == JobFinished(job_id="J", status=JobStatus.FAILED, error=sink.messages[0], at=at)
+    assert writer.stats().faults == 5
+    assert writer.stats().sent == 5
