@@ -95,12 +95,13 @@ class Courier:
     def _carry(self, load: Load) -> None:
         began = time.monotonic()
         is_in_memory = not load.row_ids
+        waited = self._depot.spooled + self._depot.waiting
         try:
             self._deliver(load)
         except Exception as error:
             self._depot.put_back(load, error)
             raise
-        self._note_recovery()
+        self._note_recovery(waited)
         if is_in_memory and time.monotonic() - began > SLOW_POST_S:
             self._depot.spill()
 
@@ -155,10 +156,10 @@ class Courier:
         if self._failing == 1:
             log.warning("capture can't send, lines are kept in %s; jobs go on: %s", self._kept_in, error)
 
-    def _note_recovery(self) -> None:
+    def _note_recovery(self, waited: int) -> None:
         if self._failing:
             self._failing = 0
-            log.warning("capture can send again; %d events wait", self._depot.spooled + self._depot.waiting)
+            log.warning("capture can send again; %d events waited", waited)
 
     def _pause(self, error: BaseException, hurries: int) -> None:
         named_s = error.retry_after_s if isinstance(error, SinkUnavailable) else None

@@ -58,6 +58,8 @@ class Depot:
         self._orphans: list[UUID] = []
         self._removed: dict[UUID, int] = {}
         """Rows that are stored and could not be removed."""
+        self._is_flowing = False
+        """The last post was stored. Until then rows go alone, so that of few it is unknown whether they are stored."""
         self._apart_until = 0
         """Rows up to this one go alone: one of them is refused."""
         self._has_warned_of_spool = False
@@ -144,6 +146,7 @@ class Depot:
         """Forget a load: it is stored."""
         with self.changed:
             self._in_flight = None
+            self._is_flowing = True
             is_own = load.writer_id == self._writer_id
             if load.row_ids:
                 self._apart_until = self._apart_until if load.row_ids[-1] < self._apart_until else 0
@@ -161,6 +164,7 @@ class Depot:
         """Keep a load that is not known to be stored; all that is in memory goes to disk."""
         with self.changed:
             self.last_error = str(error)
+            self._is_flowing = False
             self.spill()
             self._in_flight = None
             if load.row_ids and self._spool is not None:
@@ -223,7 +227,7 @@ class Depot:
 
     def _from_spool(self, writer_id: UUID) -> Load | None:
         assert self._spool is not None
-        max_bytes = 0 if self._apart_until else JOINED_BYTES
+        max_bytes = JOINED_BYTES if self._is_flowing and not self._apart_until else 0
         rows = self._spool.head(writer_id, after_id=self._removed.get(writer_id, 0), max_bytes=max_bytes)
         return _load_of(writer_id, rows) if rows else None
 

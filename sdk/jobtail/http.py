@@ -246,6 +246,6 @@ def _seconds_until(moment: datetime) -> float:
 
 
 def _cause(error: BaseException) -> str:
-    """Say what happened without the addresses of objects that urllib3 puts before it."""
+    """Say what happened without the object that urllib3 puts before it."""
     text = shown(error)
-    return text.rpartition("object at 0x")[2].partition(">: ")[2] or text or type(error).__name__
+    return text.rpartition("): ")[2] or text or type(error).__name__
