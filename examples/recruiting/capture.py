@@ -24,6 +24,8 @@ def captured(writer: Writer) -> Hooks:
                 job_id=spec.job_id,
                 handler_name=spec.handler,
                 source=spec.payload.get("source"),
+                execution_id=spec.execution_id,
+                schedule_id=spec.schedule_id,
                 parent_job_id=spec.parent_job_id,
                 metadata=dict(spec.payload),
             ),

@@ -25,6 +25,9 @@ from jobtail import Writer
 
 CONCURRENCY = 3
 
+SCHEDULE = "hourly_vacancies"
+"""What starts the scraper; its time passes quickly here."""
+
 AWAY = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
 """A connection that fails says so in the words of asyncpg, a statement in those of SQLAlchemy."""
 
@@ -65,7 +68,7 @@ def enqueue_round(queue: JobQueue, number: int, site: str) -> None:
     """Put in what is due: the page and its children every third time, files in turn, now and then one that is gone."""
     files = sorted((DATA / "descriptions").iterdir())
     if number % 3 == 0:
-        queue.enqueue("scrape_vacancies", {"source": f"{site}/vacancies.html"})
+        queue.enqueue("scrape_vacancies", {"source": f"{site}/vacancies.html"}, schedule_id=SCHEDULE)
     queue.enqueue("ingest_jd", {"source": files[number % len(files)].as_uri()})
     if number % 3 == 1:
         queue.enqueue("ingest_jd", {"source": (DATA / "descriptions" / "withdrawn-position.txt").as_uri()})

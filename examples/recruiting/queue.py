@@ -34,6 +34,10 @@ class JobSpec:
     handler: str
     payload: Mapping[str, Any] = field(default_factory=dict)
     parent_job_id: str | None = None
+    execution_id: str | None = None
+    """The run of a schedule that it is part of, that of the job which started it."""
+    schedule_id: str | None = None
+    """The schedule that started it."""
     pace: float = 0.0
     """How leisurely the job works: at 1.0 it rests for 0.05 to 0.5 s between units of work, at 0 not at all."""
 
@@ -43,8 +47,15 @@ class JobSpec:
 
 
 class Enqueue(Protocol):
-    def __call__(self, handler: str, payload: Mapping[str, Any], *, parent: JobSpec | None = None) -> JobSpec:
-        """Put a job into the queue."""
+    def __call__(
+        self,
+        handler: str,
+        payload: Mapping[str, Any],
+        *,
+        parent: JobSpec | None = None,
+        schedule_id: str | None = None,
+    ) -> JobSpec:
+        """Put a job into the queue, started by another job or by a schedule."""
 
 
 Handler = Callable[[JobSpec, RecruitingEmitter, Results, Enqueue], Awaitable[None]]
@@ -75,14 +86,23 @@ class JobQueue:
         self._waiting: asyncio.Queue[JobSpec] = asyncio.Queue(MAX_WAITING)
         self._count = 0
 
-    def enqueue(self, handler: str, payload: Mapping[str, Any], *, parent: JobSpec | None = None) -> JobSpec:
+    def enqueue(
+        self,
+        handler: str,
+        payload: Mapping[str, Any],
+        *,
+        parent: JobSpec | None = None,
+        schedule_id: str | None = None,
+    ) -> JobSpec:
         self._count += 1
-        kind = handler.partition("_")[0].upper()
+        kind, number = handler.partition("_")[0].upper(), f"{datetime.now(UTC):%Y%m%d_%H%M%S}_{self._count}"
         spec = JobSpec(
-            job_id=f"JB_{kind}_{datetime.now(UTC):%Y%m%d_%H%M%S}_{self._count}",
+            job_id=f"JB_{kind}_{number}",
             handler=handler,
             payload=payload,
             parent_job_id=parent.job_id if parent else None,
+            execution_id=f"EX_{number}" if schedule_id else parent.execution_id if parent else None,
+            schedule_id=schedule_id,
             pace=self._pace,
         )
         try:

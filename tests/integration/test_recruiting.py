@@ -18,7 +18,7 @@ from examples.recruiting import DATA
 from examples.recruiting.attestations import attestation_for
 from examples.recruiting.emitter import RecruitingEmitter
 from examples.recruiting.handlers import HANDLERS
-from examples.recruiting.live import run_rounds, serving
+from examples.recruiting.live import SCHEDULE, run_rounds, serving
 from examples.recruiting.queue import Hooks, JobQueue, JobSpec, Outcome, run_job
 from examples.recruiting.requirements import Description, Requirement, extract
 from examples.recruiting.results import PostgresResults, open_results, requirements, scores
@@ -157,6 +157,10 @@ async def test_rounds_go_on_with_three_jobs_at_once_and_unique_ids(postgres_url:
     ends = {spec.payload.get("source"): (outcome, error) for spec, outcome, error in witness.finished}
     children = [spec.payload["source"] for spec in witness.started if spec.parent_job_id == scraper.job_id]
     assert len(children) == 8
+    assert scraper.schedule_id == SCHEDULE
+    parts = [spec for spec in witness.started if scraper.execution_id and spec.execution_id == scraper.execution_id]
+    assert {spec.parent_job_id: spec.schedule_id for spec in parts} == {None: SCHEDULE, scraper.job_id: None}
+    assert len(parts) == 9
     failures = [str(ends[child][1]) for child in children if ends[child][0] is Outcome.FAILED]
     assert [failure.partition(":")[0] for failure in failures] == [
         "job description too short",

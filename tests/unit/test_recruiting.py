@@ -163,9 +163,18 @@ async def test_the_classic_job_is_captured_as_three_lines_between_its_start_and_
 
 
 async def test_candidates_are_captured_as_tasks_with_their_lines(ferry: dict[str, str]) -> None:
-    kept = await run_captured(JobSpec(job_id="JB_1", handler="ingest_jd", payload=ferry, parent_job_id="JB_0"))
+    spec = JobSpec(
+        job_id="JB_1",
+        handler="ingest_jd",
+        payload=ferry,
+        parent_job_id="JB_0",
+        execution_id="EX_1",
+        schedule_id="nightly",
+    )
+    kept = await run_captured(spec)
 
-    assert [start.parent_job_id for start in kept.of_kind(JobStarted)] == ["JB_0"]
+    starts = [(start.parent_job_id, start.execution_id, start.schedule_id) for start in kept.of_kind(JobStarted)]
+    assert starts == [("JB_0", "EX_1", "nightly")]
     told = [line for line in kept.of_kind(Line) if line.task_id]
     assert [(line.stage, line.task_id, line.level) for line in told] == [
         ("score_candidates", "CNT_1", LogLevel.INFO),
