@@ -15,8 +15,12 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 
 from domain.errors import InvalidInput
-from jobtail.events import Line
+from domain.executions import ExecutionStatus
+from domain.filters import ANY_EXECUTION, EVERYTHING
+from domain.ports import ExecutionLogCount
+from jobtail.events import JobStarted, Line
 from persistence.database import Database
+from persistence.execution_store import PostgresExecutionStore
 from persistence.log_store import PostgresLogStore
 from persistence.maintenance import ensure_partitions
 from persistence.migration import HEAD, downgrade, revision_of, upgrade
@@ -91,6 +95,36 @@ async def test_an_upgrade_of_what_is_up_to_date_changes_nothing(database: Databa
     await upgrade(database.engine)
     assert await catalog_of(database_url) == before
     assert (await store(PostgresLogStore(database), Line(job_id="job", message="x"))).last_seq == 2
+
+
+BEFORE_EXECUTIONS = """
+INSERT INTO jobs (job_id, handler_name, status, execution_id, last_seq, count_info, first_recorded_at, last_recorded_at)
+SELECT 'job-' || n, 'h', CASE n WHEN 1 THEN 'COMPLETED' ELSE 'RUNNING' END, CASE WHEN n < 3 THEN 'run' END, 1, 1, now(), now()
+FROM generate_series(1, 3) AS n;
+INSERT INTO task_logs (job_id, seq, execution_id, stage, task_id, timestamp, recorded_at, level, message)
+SELECT 'job-' || n, 1, 'run', 'main', 'main', now(), now(), 20, 'line ' || n
+FROM generate_series(1, 2) AS n
+"""
+
+
+async def test_a_database_from_before_executions_is_upgraded_with_what_it_holds(postgres_url: str) -> None:
+    async with Database(postgres_url) as database:
+        await upgrade(database.engine, "0001")
+        connection = await connect(postgres_url)
+        await connection.execute(BEFORE_EXECUTIONS)
+        await upgrade(database.engine)
+        executions = PostgresExecutionStore(database)
+        found = (await executions.get(["run"]))["run"]
+        assert (found.schedule_id, found.status, found.root.job_id) == ("unknown", ExecutionStatus.COMPLETED, "job-1")
+        counts = await executions.log_counts([ExecutionLogCount(execution_id="run", filter=EVERYTHING)])
+        assert (await executions.count(ANY_EXECUTION), counts) == (1, [2])
+        started = JobStarted(job_id="job-3", handler_name="h", execution_id="run", schedule_id="hourly")
+        await store(PostgresLogStore(database), started, Line(job_id="job-3", message="x"))
+        assert (await executions.get(["run"]))["run"].schedule_id == "hourly"
+        await downgrade(database.engine, "0001")
+        assert await connection.fetchval("SELECT count(*) FROM jobs WHERE execution_id = 'run'") == 3
+        assert await connection.fetchval("SELECT count(*) FROM task_logs") == 3
+        await connection.close()
 
 
 def test_head_is_the_newest_revision_of_all() -> None:
