@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,9 +122,9 @@ def test_the_links_of_a_page_lead_somewhere(page: str) -> None:
     assert [target for target in targets if not (ROOT / page).parent.joinpath(target).exists()] == []
 
 
-def test_the_program_that_captures_leaves_the_lines_that_its_page_shows(service: Service, database_url: str) -> None:
-    (program,) = [block.text for block in blocks("docs/capture.md") if "asyncio.run" in block.text]
-    run_program(program, database_url)
+def test_the_program_that_captures_leaves_the_lines_that_its_page_shows(service: Service, tmp_path: Path) -> None:
+    (program,) = [block.text for block in blocks("docs/capture.md") if "jobtail.configure" in block.text]
+    run_program(program.replace("http://127.0.0.1:8820", service.url), JOBTAIL_SPOOL_DIR=str(tmp_path))
     with Api(service) as api:
         job = api.ask(
             '{ job(jobId: "JB_CAPTURE_1") { status logs { nodes { seq stage taskId level message metadata } } } }'
@@ -148,12 +149,12 @@ async def test_the_python_client_follows_a_job_to_its_end(service: Service) -> N
     assert said == "1 INFO Reading job description\n2 INFO 312 words\n"
 
 
-def run_program(program: str, database_url: str = "") -> str:
+def run_program(program: str, **environment: str) -> str:
     """Run a program of a page in an interpreter of its own, and tell what it printed."""
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": database_url},
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
