@@ -42,6 +42,7 @@ class Courier:
         self._has_spool = has_spool
         self._failing = 0
         self._hurries = 0
+        self._has_defect = False
         self._is_stopped = False
         self._thread: Thread | None = None
 
@@ -67,10 +68,13 @@ class Courier:
             self._depot.changed.notify_all()
 
     def _run(self) -> None:
-        self._depot.adopt()
+        has_looked = False
         while not self._is_stopped:
             hurries = self._hurries
             try:
+                if not has_looked:
+                    has_looked = True
+                    self._depot.adopt()
                 load = self._depot.take()
                 if load is None:
                     self._wait()
@@ -80,7 +84,9 @@ class Courier:
                 self._note_failure(error)
                 self._pause(error, hurries)
             except Exception as error:
-                log.exception("a defect in capture's courier; it goes on")
+                if not self._has_defect:  # it would be said again with every attempt
+                    log.exception("a defect in capture's courier; it goes on")
+                self._has_defect = True
                 self._pause(error, hurries)
 
     def _wait(self) -> None:
@@ -98,6 +104,12 @@ class Courier:
         waited = self._depot.spooled + self._depot.waiting
         try:
             self._deliver(load)
+        except AnswerLate as error:
+            self._depot.put_back(load, error)
+            if load.was_late or not self._is_hasty(load):
+                raise
+            load.was_late = True  # no failure yet: from the disk it is sent again with all the time it may need
+            return
         except Exception as error:
             self._depot.put_back(load, error)
             raise
@@ -118,7 +130,7 @@ class Courier:
 
     def _post(self, load: Load, body: bytes) -> None:
         timeout_s = POST_TIMEOUT_S + len(body) / SLOWEST_BYTES_A_SECOND
-        if self._has_spool and not load.row_ids:
+        if self._is_hasty(load):
             timeout_s = QUICK_POST_S
         self._transport.post(load.writer_id, body, timeout_s=timeout_s)
 
@@ -157,6 +169,7 @@ class Courier:
             log.warning("capture can't send, lines are kept in %s; jobs go on: %s", self._kept_in, error)
 
     def _note_recovery(self, waited: int) -> None:
+        self._has_defect = False
         if self._failing:
             self._failing = 0
             log.warning("capture can send again; %d events waited", waited)
@@ -174,6 +187,6 @@ class Courier:
 
     def _pause_s(self, named_s: float | None) -> float:
         if named_s is not None:
-            return min(max(named_s, 0), MAX_RETRY_AFTER_S)
+            return min(max(named_s, FIRST_PAUSE_S), MAX_RETRY_AFTER_S)
         longest = min(FIRST_PAUSE_S * 2.0 ** min(max(self._failing - 1, 0), 30), MAX_PAUSE_S)
         return longest * random.uniform(0.5, 1)  # noqa: S311 - spreads writers, guards nothing

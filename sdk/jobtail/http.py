@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - socket looks it up; were a fork to meet its import, the child could never do so
 import gzip
 import ipaddress
 import json
