@@ -67,8 +67,8 @@ class JobStore(Protocol):
     async def matching(self, job_ids: Sequence[str], job_filter: JobFilter) -> Sequence[Job]:
         """Load those of the jobs that match, in order of creation, the oldest first."""
 
-    async def count(self, job_filter: JobFilter) -> int:
-        """Count the jobs that match."""
+    async def counts(self, job_filters: Sequence[JobFilter]) -> Sequence[int]:
+        """Count the jobs that match each filter, in one statement."""
 
     async def positions(self, job_ids: Sequence[str], *, active_since: datetime | None) -> Mapping[str, JobPosition]:
         """Tell how far jobs are: those named and, given a time, all that are unfinished or finished since then."""

@@ -10,6 +10,7 @@ from strawberry.dataloader import DataLoader
 
 from domain.executions import Execution, ExecutionLine
 from domain.feed import JobFeed
+from domain.filters import JobFilter
 from domain.hierarchy import StageRecord, TaskRecord
 from domain.jobs import Job
 from domain.logs import TaskLog
@@ -54,6 +55,7 @@ class Loaders:
         self.jobs = DataLoader[str, Job | None](self._jobs, cache=False)
         self.stages = DataLoader[str, list[StageRecord]](self._stages, cache=False)
         self.job_pages = DataLoader[JobPageRequest, Page[Job]](self._job_pages, cache=False)
+        self.job_counts = DataLoader[JobFilter, int](self._job_counts, cache=False)
         self.task_pages = DataLoader[TaskPageRequest, Page[TaskRecord]](self._task_pages, cache=False)
         self.log_pages = DataLoader[LogPageRequest, Page[TaskLog]](self._log_pages, cache=False)
         self.executions = DataLoader[str, Execution | None](self._executions, cache=False)
@@ -73,6 +75,9 @@ class Loaders:
 
     async def _job_pages(self, requests: list[JobPageRequest]) -> list[Page[Job]]:
         return list(await self._services.jobs.pages(requests))
+
+    async def _job_counts(self, job_filters: list[JobFilter]) -> list[int]:
+        return list(await self._services.jobs.counts(job_filters))
 
     async def _task_pages(self, requests: list[TaskPageRequest]) -> list[Page[TaskRecord]]:
         return list(await self._services.tasks.pages(requests))

@@ -237,7 +237,7 @@ def job_connection(
     request = JobPageRequest(window=asked, filter=chosen)
     return Connection(
         load=lambda: context.loaders.job_pages.load(request),
-        count=lambda: context.services.jobs.count(chosen),
+        count=lambda: context.loaders.job_counts.load(chosen),
         to_node=Job.from_domain,
         to_cursor=lambda job: cursors.encode("job", job.created_at.isoformat(), job.job_id),
     )

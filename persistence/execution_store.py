@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from domain.executions import UNKNOWN_SCHEDULE, Execution, ExecutionLine, job_statuses
-from domain.filters import ExecutionFilter
+from domain.filters import ANY_EXECUTION, ExecutionFilter
 from domain.pages import Page
 from domain.ports import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest
 from persistence.database import Database
@@ -62,6 +62,8 @@ class PostgresExecutionStore:
 
     async def count(self, execution_filter: ExecutionFilter) -> int:
         query = select(func.count()).select_from(jobs).where(*_where(execution_filter))
+        if execution_filter == ANY_EXECUTION:
+            query = select(func.count(jobs.c.execution_id.distinct()))  # asks no job whether it is a root
         (count,) = await fetch_counts(self._database, [query])
         return count
 

@@ -15,7 +15,7 @@ from domain.ports import JobPageRequest, JobPosition
 from jobtail.events import JobStatus
 from persistence.database import Database
 from persistence.log_store import SEARCH_FOLD
-from persistence.paging import fetch_pages, windowed
+from persistence.paging import fetch_counts, fetch_pages, windowed
 from persistence.tables import ACTIVE, LEVEL_COLUMNS, jobs
 
 MOST_POSITIONS = 10_000
@@ -44,9 +44,9 @@ class PostgresJobStore:
         rows = await self._database.read(chosen.order_by(jobs.c.created_at, jobs.c.job_id))
         return [job_of(row) for row in rows]
 
-    async def count(self, job_filter: JobFilter) -> int:
-        (row,) = await self._database.read(select(func.count()).select_from(jobs).where(*_where(job_filter)))
-        return int(row[0])
+    async def counts(self, job_filters: Sequence[JobFilter]) -> Sequence[int]:
+        queries = [select(func.count()).select_from(jobs).where(*_where(each)) for each in job_filters]
+        return await fetch_counts(self._database, queries)
 
     async def positions(self, job_ids: Sequence[str], *, active_since: datetime | None) -> Mapping[str, JobPosition]:
         wanted: ColumnElement[bool] = jobs.c.job_id.in_(job_ids)

@@ -165,9 +165,13 @@ class MemoryJobStore:
 
         return await self._memory.asked(job_ids, found)
 
-    async def count(self, job_filter: JobFilter) -> int:
+    async def counts(self, job_filters: Sequence[JobFilter]) -> Sequence[int]:
         jobs = self._memory.jobs.values()
-        return await self._memory.asked(job_filter, lambda: sum(job_matches(job, job_filter) for job in jobs))
+
+        def found() -> list[int]:
+            return [sum(job_matches(job, each) for job in jobs) for each in job_filters]
+
+        return await self._memory.asked(job_filters, found)
 
     async def positions(self, job_ids: Sequence[str], *, active_since: datetime | None) -> Mapping[str, JobPosition]:
         def is_active(job: Job) -> bool:

@@ -493,7 +493,7 @@ HIERARCHY = """
 {
   jobs {
     nodes {
-      jobId parent { jobId } children { nodes { jobId } }
+      jobId parent { jobId } children { totalCount nodes { jobId } }
       logs(first: 2) { nodes { seq } }
       stages {
         name status logs(last: 2) { nodes { seq } }
@@ -552,7 +552,7 @@ async def _compare_costs(database: Database, recorder: Recorder) -> None:
     await _record_jobs(recorder, range(2, 6), stages=3, tasks=4)
     large, large_lines = await cost()
     assert (small_lines, large_lines) == (2 * 2, 2 * 2 + 4 * 3 * 5)
-    assert small == large == 7
+    assert small == large == 8
 
 
 async def _record_jobs(recorder: Recorder, numbers: range, *, stages: int, tasks: int) -> None:
