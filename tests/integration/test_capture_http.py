@@ -79,7 +79,7 @@ def test_gzip_is_understood(api: Api) -> None:
 
 def test_every_event_changes_its_job(api: Api) -> None:
     job_id = new_job_id()
-    events = [
+    events: list[dict[str, Any]] = [
         {"type": "job.started", "handler_name": "ingest", "source": "cron", "execution_id": f"EX_{job_id}", "total": 4},
         {"type": "line", "message": "first", "stage": "read", "task_id": "T_1", "level": "warn", "metadata": {"a": 1}},
         {"type": "task", "stage": "read", "task_id": "T_1", "name": "One", "status": "COMPLETED", "result": "fine"},

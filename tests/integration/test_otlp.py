@@ -167,7 +167,7 @@ def test_json_has_ids_in_hex_and_long_numbers_as_text(api: Api) -> None:
 def test_the_record_names_its_job_before_the_scope_and_that_before_the_resource(api: Api) -> None:
     own, of_scope, of_resource = new_job_id(), new_job_id(), new_job_id()
     scope = {"name": "s", "attributes": attributes(**{"jobtail.job_id": of_scope})}
-    resource = {"jobtail.job_id": of_resource}
+    resource: dict[str, Any] = {"jobtail.job_id": of_resource}
     post(api, request(record("own", own), record("scope"), scope=scope, **resource)).raise_for_status()
     post(api, request(record("resource"), **resource)).raise_for_status()
     assert [node["message"] for job_id in (own, of_scope, of_resource) for node in nodes(api, job_id)] == [
@@ -241,7 +241,7 @@ def test_lines_of_opentelemetry_leave_a_job_of_its_own_as_it_is(api: Api) -> Non
     job_id = new_job_id()
     api.start(job_id, "ingest_jd", executionId="EX_1")
     api.finish(job_id)
-    resource = {"service.name": "other", "jobtail.execution_id": "EX_2"}
+    resource: dict[str, Any] = {"service.name": "other", "jobtail.execution_id": "EX_2"}
     post(api, request(record("late", job_id), **resource)).raise_for_status()
     job = api.ask(JOB, id=job_id)["job"]
     assert (job["handlerName"], job["status"]) == ("ingest_jd", "COMPLETED")
