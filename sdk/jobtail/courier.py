@@ -9,7 +9,7 @@ from contextvars import Context
 from threading import Thread
 
 from jobtail.depot import Depot, Load
-from jobtail.http import POST_TIMEOUT_S, HttpTransport
+from jobtail.http import POST_TIMEOUT_S, AnswerLate, HttpTransport
 from jobtail.jsonable import shown
 from jobtail.notices import refusal, split
 from jobtail.sink import BatchRejected, SinkUnavailable
@@ -100,13 +100,13 @@ class Courier:
 
     def _carry(self, load: Load) -> None:
         began = time.monotonic()
-        is_in_memory = not load.row_ids
+        is_in_memory, is_hasty = not load.row_ids, self._is_hasty(load)
         waited = self._depot.spooled + self._depot.waiting
         try:
             self._deliver(load)
         except AnswerLate as error:
             self._depot.put_back(load, error)
-            if load.was_late or not self._is_hasty(load):
+            if not is_hasty:
                 raise
             load.was_late = True  # no failure yet: from the disk it is sent again with all the time it may need
             return
@@ -127,6 +127,9 @@ class Courier:
                 return
             self._mend(load, error)
         self._depot.settle(load)
+
+    def _is_hasty(self, load: Load) -> bool:
+        return self._has_spool and not load.row_ids and not load.was_late
 
     def _post(self, load: Load, body: bytes) -> None:
         timeout_s = POST_TIMEOUT_S + len(body) / SLOWEST_BYTES_A_SECOND

@@ -33,6 +33,8 @@ class Load:
     """Empty while it is in memory only."""
     dropped: int = 0
     since: float = field(default_factory=time.monotonic)
+    was_late: bool = False
+    """The service took it and did not answer in the time that a batch in memory has."""
 
     @property
     def parcel(self) -> Parcel:
@@ -77,7 +79,7 @@ class Depot:
             SinkUnavailable: there is no room for it.
         """
         with self.changed:
-            self._writer_id = load.writer_id
+            self._know(load.writer_id)
             has_room = len(self._window) < WINDOW_BATCHES
             if (self._has_rows or self._orphans or not has_room) and self.spill(load):
                 return
@@ -128,6 +130,8 @@ class Depot:
                 return
             try:
                 self._orphans += self._spool.adopt()
+                if not self._orphans and not self._has_rows:
+                    self._spool.rest()
             except SpoolUnavailable as error:
                 self._note_spool(error)
 
@@ -163,7 +167,7 @@ class Depot:
     def put_back(self, load: Load, error: BaseException) -> None:
         """Keep a load that is not known to be stored; all that is in memory goes to disk."""
         with self.changed:
-            self.last_error = str(error)
+            self.last_error = str(error) or type(error).__name__
             self._is_flowing = False
             self.spill()
             self._in_flight = None
@@ -181,8 +185,9 @@ class Depot:
         """Replace an event of a load that the service refused, or drop it."""
         with self.changed:
             load.body = load.body.replace(raw, mended or b"", 1)
-            is_counted = load.events > 0 and load.writer_id == self._writer_id
-            load.events -= load.events > 0
+            if mended is not None:  # else it was a notice, which nobody handed over
+                load.events -= 1
+            is_counted = mended is not None and load.writer_id == self._writer_id
             self.dropped += is_counted
             if load.row_ids and self._spool is not None:
                 self.spooled -= is_counted
@@ -204,6 +209,17 @@ class Depot:
                 self._spool.close()
             self.changed.notify_all()
             return lost
+
+    def leave(self) -> None:
+        """Close the files once more: whoever was at work during the close may have opened them."""
+        if self._spool is not None:
+            self._spool.close()
+
+    def _know(self, writer_id: UUID) -> None:
+        if self._has_rows and self._writer_id is not None and writer_id != self._writer_id:
+            self._orphans.append(self._writer_id)
+            self._has_rows = False
+        self._writer_id = writer_id
 
     def _next(self) -> Load | None:
         while self._orphans:
@@ -238,7 +254,7 @@ class Depot:
         self.dropped += self.spooled
         self.spooled = 0
         if self._spool is not None:
-            self._spool.tidy()
+            self._spool.rest()
         self.changed.notify_all()
 
     def _remove(self, writer_id: UUID, row_id: int) -> None:

@@ -17,7 +17,7 @@ from uuid import UUID
 
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, LocationParseError, ProtocolError
+from urllib3.exceptions import HTTPError, LocationParseError, ProtocolError, ReadTimeoutError
 from urllib3.util import Url, parse_url
 
 from jobtail.jsonable import shown
@@ -32,6 +32,10 @@ _REFUSALS = frozenset({400, 413, 422})
 _FORBIDDEN = frozenset({401, 403})
 _ABSENT = frozenset({404, 405})
 _REDIRECTS = range(300, 400)
+
+
+class AnswerLate(SinkUnavailable):
+    """The service was reached and has not answered in time."""
 
 
 class HttpTransport:
@@ -68,6 +72,8 @@ class HttpTransport:
             body, headers["Content-Encoding"] = gzip.compress(body, 1), "gzip"
         try:
             status, answer_headers, answer = self._exchange(body, headers, timeout_s)
+        except ReadTimeoutError as error:
+            raise AnswerLate(f"{self.url} does not answer within {timeout_s:g} s") from error
         except (HTTPError, OSError, ValueError) as error:
             raise SinkUnavailable(f"{self.url} can't be reached: {_cause(error)}") from error
         self._judge(status, answer_headers, answer)

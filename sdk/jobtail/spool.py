@@ -147,10 +147,13 @@ class Spool:
         if lease is not None:
             lease.release()
 
-    def tidy(self) -> None:
-        """Give the file's free pages back to the disk."""
-        with suppress(SpoolUnavailable), self._file.transaction() as connection:
-            connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+    def rest(self) -> None:
+        """Give free pages back to the disk and close the file; it is opened again when it is needed."""
+        with suppress(SpoolUnavailable):
+            if self._file.path.exists():
+                with self._file.transaction() as connection:
+                    connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+        self._file.close()
 
     def renew(self) -> None:
         """Leave in a forked child all leases with the parent."""

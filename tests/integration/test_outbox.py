@@ -216,6 +216,16 @@ def test_a_service_that_refuses_everything_is_not_asked_for_ever(
         assert service.lines_of(JOB) == worker.said[30:]
 
 
+def test_a_notice_that_is_refused_too_is_left_out(service: ModelService, tmp_path: Path) -> None:
+    service.judge = lambda events: refusal(3) if any(event["n"] == 3 for event in events) else OK
+    with outbox_to(service, tmp_path) as outbox:
+        worker = Worker(outbox)
+        worker.say()
+        assert outbox.flush(PATIENCE_S)
+        assert service.lines_of(JOB) == [said for said in worker.said if said != "line 3"]
+        assert (outbox.stats().sent, outbox.stats().dropped) == (9, 1)
+
+
 def test_an_outage_in_the_middle_of_mending_repeats_no_loss(service: ModelService, tmp_path: Path) -> None:
     service.script.extend([refusal(3), AWAY, refusal(5), AWAY])
     with outbox_to(service, tmp_path) as outbox:
@@ -242,6 +252,35 @@ def test_a_hanging_service_has_lines_on_disk_within_a_second(service: ModelServi
         wait_until(lambda: outbox.flush(PATIENCE_S))
         assert service.lines_of(JOB) == worker.said
         assert_sum(outbox, 30)
+
+
+def test_a_service_that_takes_its_time_is_no_failure(
+    service: ModelService, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    released = threading.Event()
+    service.script.extend([Answer(after=released), Answer(after=released)])
+    with outbox_to(service, tmp_path) as outbox:
+        worker = Worker(outbox)
+        worker.say()
+        wait_until(lambda: len(service.posts) == 2, patience_s=5)
+        released.set()
+        assert outbox.flush(PATIENCE_S)
+        assert service.lines_of(JOB) == worker.said
+    assert warnings_of(caplog) == []
+
+
+def test_a_late_answer_without_a_writable_spool_gets_its_time(service: ModelService, tmp_path: Path) -> None:
+    released = threading.Event()
+    service.script.extend([Answer(after=released), Answer(after=released)])
+    (tmp_path / "file").touch()
+    with outbox_to(service, tmp_path / "file" / "spool") as outbox:
+        worker = Worker(outbox)
+        worker.say()
+        wait_until(lambda: len(service.posts) == 2, patience_s=5)
+        threading.Timer(0.7, released.set).start()
+        assert outbox.flush(PATIENCE_S)
+        assert len(service.posts) == 2, "the second attempt is not cut short"
+        assert service.lines_of(JOB) == worker.said
 
 
 def test_a_hanging_look_up_of_the_name_has_lines_on_disk_within_a_second(
