@@ -1,0 +1,413 @@
+"""`jobtail run`: the command behaves as if it stood alone, and its output is in the log."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.client import PATIENCE_S, Api, new_job_id
+from tests.conftest import Service
+from tests.shell import JOBTAIL, SHELL, at_terminal, environment, jobtail, read_until, running, wait_until
+
+NOBODY = "http://127.0.0.1:9"
+RUN = " ".join(JOBTAIL) + " run"
+
+
+@pytest.fixture(autouse=True)
+def _own_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+
+@pytest.fixture
+def api(service: Service) -> Iterator[Api]:
+    with Api(service) as api:
+        yield api
+
+
+def logged(api: Api, job_id: str) -> Any:
+    query = """
+    query ($jobId: String!) {
+      job(jobId: $jobId) {
+        status error handlerName source metadata parent { jobId } execution { executionId scheduleId }
+        logs(first: 1000) { nodes { message stage level metadata } }
+      }
+    }
+    """
+    return api.ask(query, jobId=job_id)["job"]
+
+
+def messages(api: Api, job_id: str) -> list[str]:
+    job = logged(api, job_id)
+    return [line["message"] for line in job["logs"]["nodes"]] if job else []
+
+
+def children_of(pid: int) -> list[psutil.Process]:
+    return [child for child in psutil.Process(pid).children() if child.status() != psutil.STATUS_ZOMBIE]
+
+
+def python(program: str) -> tuple[str, ...]:
+    return ("--", sys.executable, "-c", program)
+
+
+def test_a_command_is_a_job_with_its_lines_and_their_streams(api: Api) -> None:
+    job_id = new_job_id()
+    done = jobtail(
+        api.service.url,
+        "run",
+        "--job",
+        job_id,
+        "--stage",
+        "load",
+        "--",
+        "sh",
+        "-c",
+        "echo one; sleep 0.1; echo two >&2",
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"one\n", b"two\n")
+    job = logged(api, job_id)
+    assert (job["status"], job["error"], job["handlerName"], job["source"]) == ("COMPLETED", None, "sh", "shell")
+    assert [
+        (line["message"], line["stage"], line["level"], line["metadata"]["stream"]) for line in job["logs"]["nodes"]
+    ] == [("one", "load", "INFO", "stdout"), ("two", "load", "INFO", "stderr")]
+    assert job["metadata"]["command"] == ["sh", "-c", "echo one; sleep 0.1; echo two >&2"]
+    assert job["metadata"]["cwd"] == str(Path.cwd())
+    assert {"host", "user"} < set(job["metadata"])
+
+
+def test_a_job_is_named_after_its_command_unless_told(api: Api) -> None:
+    done = jobtail(
+        api.service.url, "run", "--handler", "h", "--source", "cron", "--", "/bin/sh", "-c", "echo $JOBTAIL_JOB_ID"
+    )
+    job_id = done.stdout.decode().strip()
+    assert re.fullmatch(r"sh-\d{8}T\d{6}Z-[0-9a-f]{6}", job_id)
+    job = logged(api, job_id)
+    assert (job["handlerName"], job["source"]) == ("h", "cron")
+
+
+def test_a_run_within_a_run_knows_its_parent_and_its_execution(api: Api) -> None:
+    outer, inner = new_job_id(), new_job_id()
+    told = '"$JOBTAIL_JOB_ID $JOBTAIL_EXECUTION_ID $JOBTAIL_URL"'
+    done = jobtail(
+        "",
+        *("run", "--url", api.service.url, "--job", outer, "--schedule", "nightly", "--execution", "E_1"),
+        *("--", "sh", "-c", f"echo {told}; {RUN} --job {inner} -- sh -c 'echo {told}'"),
+    )
+    assert done.stdout.decode().splitlines() == [f"{outer} E_1 {api.service.url}", f"{inner} E_1 {api.service.url}"]
+    assert logged(api, outer)["execution"] == {"executionId": "E_1", "scheduleId": "nightly"}
+    assert logged(api, inner)["parent"] == {"jobId": outer}
+    assert logged(api, inner)["execution"]["executionId"] == "E_1"
+
+
+@pytest.mark.parametrize(
+    ("program", "status", "error"),
+    [
+        ("exit 3", 3, "exit status 3"),
+        ("kill -KILL $$", 137, "killed by SIGKILL"),
+        ("kill -TERM $$", 143, "killed by SIGTERM"),
+    ],
+)
+@pytest.mark.parametrize("option", ["--pty", "--no-pty"])
+def test_the_exit_status_is_the_commands(api: Api, program: str, status: int, error: str, option: str) -> None:
+    job_id = new_job_id()
+    done = jobtail(api.service.url, "run", "--job", job_id, option, "--", "sh", "-c", f"echo last words; {program}")
+    assert (done.returncode, done.stdout, done.stderr) == (status, b"last words\n", b"")
+    job = logged(api, job_id)
+    assert (job["status"], job["error"], messages(api, job_id)) == ("FAILED", error, ["last words"])
+
+
+def test_a_command_that_cannot_start_says_why_and_is_a_failed_job(api: Api, tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.write_text("no program")
+    orphan = tmp_path / "orphan"
+    orphan.write_text("#!/no/such/interpreter\n")
+    orphan.chmod(0o755)
+    for command, status, reason in (
+        ("no-such-command", 127, "no-such-command: command not found"),
+        (str(plain), 126, f"{plain}: cannot be executed: Permission denied"),
+        (str(tmp_path), 126, f"{tmp_path}: cannot be executed: Permission denied"),
+        (str(orphan), 127, f"{orphan}: the interpreter that its first line names is not found"),
+    ):
+        job_id = new_job_id()
+        done = jobtail(api.service.url, "run", "--job", job_id, "--", command)
+        assert (done.returncode, done.stdout, done.stderr.decode()) == (status, b"", f"jobtail: {reason}\n")
+        job = logged(api, job_id)
+        assert (job["status"], job["error"]) == ("FAILED", reason)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--"], ["ls"]])
+def test_without_a_command_there_is_a_usage(arguments: list[str]) -> None:
+    done = jobtail(NOBODY, "run", *arguments)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"usage: jobtail ")
+
+
+def test_help_has_an_example_for_cron() -> None:
+    done = jobtail(NOBODY, "run", "--help")
+    assert done.returncode == 0
+    assert b"in a crontab:\n  15 3 * * *  jobtail run " in done.stdout
+
+
+def test_output_passes_byte_for_byte_and_is_captured_readably(api: Api) -> None:
+    job_id = new_job_id()
+    said = b"\x00\xff\xfe\r\n\x1b[31mred\x1b[0m\n10%\r20%\n\n  \xc3\xa4 no end"
+    done = jobtail(api.service.url, "run", "--job", job_id, *python(f"import sys; sys.stdout.buffer.write({said!r})"))
+    assert (done.stdout, done.stderr) == (said, b"")
+    assert messages(api, job_id) == ["\u2400\\xff\\xfe", "\x1b[31mred\x1b[0m", "10%\r20%", "", "  ä no end"]
+
+
+def test_a_megabyte_of_noise_passes_unchanged_by_pipe_file_and_pseudo_terminal(api: Api, tmp_path: Path) -> None:
+    noise = tmp_path / "noise"
+    noise.write_bytes(os.urandom(1 << 20))
+    for option in ("--no-pty", "--pty"):
+        assert jobtail(api.service.url, "run", option, "--", "cat", str(noise)).stdout == noise.read_bytes()
+        with (tmp_path / "copy").open("wb") as copy:
+            subprocess.run(
+                [*JOBTAIL, "run", option, "--", "cat", str(noise)],
+                env=environment(api.service.url),
+                stdout=copy,
+                check=True,
+                timeout=PATIENCE_S,
+            )
+        assert (tmp_path / "copy").read_bytes() == noise.read_bytes()
+
+
+def test_a_prompt_without_an_end_appears_at_once_and_stdin_is_the_commands() -> None:
+    with running(
+        NOBODY, "run", "--", "sh", "-c", 'printf "Name? "; read name; echo "Hello $name"', stdin=subprocess.PIPE
+    ) as run:
+        assert run.stdout is not None
+        assert read_until(run.stdout.fileno(), lambda heard: b"? " in heard) == b"Name? "
+        out, _ = run.communicate(b"Ada\n", timeout=PATIENCE_S)
+        assert out == b"Hello Ada\n"
+
+
+def test_lines_are_in_the_log_while_the_command_runs(api: Api) -> None:
+    job_id = new_job_id()
+    with running(
+        api.service.url,
+        "run",
+        "--job",
+        job_id,
+        "--",
+        "sh",
+        "-c",
+        "echo one; read wait; echo two",
+        stdin=subprocess.PIPE,
+    ) as run:
+        wait_until(lambda: messages(api, job_id) == ["one"])
+        assert logged(api, job_id)["status"] == "RUNNING"
+        run.communicate(b"\n", timeout=PATIENCE_S)
+    assert messages(api, job_id) == ["one", "two"]
+
+
+def test_a_stream_whose_reader_is_slow_holds_up_no_other_and_no_signal() -> None:
+    program = """
+import signal, sys, threading, time
+signal.signal(signal.SIGTERM, lambda *_: (print("heard", file=sys.stderr, flush=True), sys.exit(7)))
+def flood():
+    sys.stdout.write("x" * 1_000_000)
+    sys.stdout.flush()
+threading.Thread(target=flood, daemon=True).start()
+print("aside", file=sys.stderr, flush=True)
+while True:
+    time.sleep(0.01)
+"""
+    with running(NOBODY, "run", *python(program)) as run:
+        assert run.stderr is not None
+        assert read_until(run.stderr.fileno(), lambda heard: b"\n" in heard) == b"aside\n"
+        run.send_signal(signal.SIGTERM)
+        assert read_until(run.stderr.fileno(), lambda heard: b"\n" in heard) == b"heard\n"
+
+
+def test_a_reader_that_leaves_ends_the_command_as_it_would_have() -> None:
+    done = subprocess.run(
+        ["bash", "-c", f'{RUN} -- yes | head -2; echo "${{PIPESTATUS[0]}}"'],
+        env=environment(NOBODY),
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.stdout == b"y\ny\n141\n"
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"])
+@pytest.mark.parametrize("option", ["--pty", "--no-pty"])
+def test_a_signal_is_handed_to_the_command_once(name: str, option: str) -> None:
+    program = f"""
+import signal, time
+count = 0
+def hear(*_):
+    global count
+    count += 1
+    print("heard", count, flush=True)
+signal.signal(signal.{name}, hear)
+print("ready", flush=True)
+while not count:
+    time.sleep(0.01)
+time.sleep(0.2)
+raise SystemExit(40 + count)
+"""
+    with running(NOBODY, "run", option, *python(program)) as run:
+        assert run.stdout is not None
+        read_until(run.stdout.fileno(), lambda heard: b"ready\n" in heard)
+        run.send_signal(getattr(signal, name))
+        out, _ = run.communicate(timeout=PATIENCE_S)
+        assert (out, run.returncode) == (b"heard 1\n", 41)
+
+
+def test_what_a_command_leaves_behind_is_waited_for_a_moment(api: Api) -> None:
+    job_id = new_job_id()
+    started = time.monotonic()
+    done = jobtail(
+        api.service.url, "run", "--job", job_id, "--", "sh", "-c", "(sleep 0.5; echo late; sleep 60) & echo early"
+    )
+    assert (done.returncode, done.stdout) == (0, b"early\nlate\n")
+    assert 2 <= time.monotonic() - started < 10
+    assert messages(api, job_id) == ["early", "late"]
+    assert logged(api, job_id)["status"] == "COMPLETED"
+
+
+def test_descriptors_and_the_usual_meaning_of_sigpipe_are_the_commands() -> None:
+    done = subprocess.run(
+        ["bash", "-c", f'{RUN} -- bash -c "echo three >&3; yes | head -1; echo \\${{PIPESTATUS[0]}}" 3>&1 >&2'],
+        env=environment(NOBODY),
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.stdout == b"three\n"
+    assert done.stderr.startswith(b"y\n141\n")
+
+
+def test_standard_streams_may_be_closed() -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{RUN} -- sh -c 'echo out; echo err >&2; exit 5' <&- >&-"],
+        env=environment(NOBODY),
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 5
+    assert done.stderr.startswith(b"err\n")
+
+
+def test_at_a_terminal_the_command_has_one_of_the_same_size(api: Api) -> None:
+    job_id = new_job_id()
+    program = """
+import os, signal, sys, time
+size = os.get_terminal_size
+resized = []
+signal.signal(signal.SIGWINCH, lambda *_: (print("now", *size(), flush=True), resized.append(1)))
+print([os.isatty(each) for each in range(3)], *size(), flush=True)
+while not resized:
+    time.sleep(0.01)
+print("\\x1b[32mdone\\x1b[0m")
+"""
+    with at_terminal(api.service.url, [*JOBTAIL, "run", "--job", job_id, *python(program)]) as screen:
+        screen.see("[True, True, True] 100 30\r\n")
+        screen.resize(40, 120)
+        screen.see("now 120 40\r\n")
+        assert screen.ended() == 0
+    lines = logged(api, job_id)["logs"]["nodes"]
+    assert [line["message"] for line in lines][-1] == "\x1b[32mdone\x1b[0m"
+    assert {line["metadata"]["stream"] for line in lines} == {"terminal"}
+
+
+def test_keys_reach_the_command_and_the_terminal_is_given_back() -> None:
+    with at_terminal(NOBODY, [*SHELL]) as screen:
+        screen.type(f'{RUN} -- sh -c \'printf "Name%s" "? "; read name; echo "Hello $name"\'\n')
+        screen.see("Name? ")
+        assert screen.is_raw
+        screen.type("Ada\n")
+        screen.see("Hello Ada\r\n")
+        screen.see("$ ")
+        screen.type("stty -a | grep -o ' icanon'; echo a$((1+1))c\n")
+        screen.see(" icanon\r\n")
+        screen.see("a2c\r\n")
+
+
+@pytest.mark.parametrize("option", ["--pty", "--no-pty"])
+def test_ctrl_c_reaches_the_command_once(option: str) -> None:
+    program = """
+import signal, time
+heard = []
+signal.signal(signal.SIGINT, lambda *_: heard.append(1))
+print("ready", flush=True)
+while not heard:
+    time.sleep(0.01)
+time.sleep(0.3)
+print("heard", len(heard), flush=True)
+raise SystemExit(9)
+"""
+    with at_terminal(NOBODY, [*JOBTAIL, "run", option, *python(program)]) as screen:
+        screen.see("ready\r\n")
+        screen.type("\x03")
+        screen.see("heard 1\r\n")
+        assert screen.ended() == 9
+
+
+@pytest.mark.parametrize("option", ["--pty", "--no-pty"])
+def test_ctrl_z_stops_the_command_and_fg_goes_on(option: str, tmp_path: Path) -> None:
+    ticks = tmp_path / "ticks"
+    program = f"while true; do echo tick >> {ticks}; sleep 0.02; done & echo begun; read line; echo got $line; kill $!"
+    with at_terminal(NOBODY, [*SHELL]) as screen:
+        screen.type(f"{RUN} {option} -- sh -c '{program}'\n")
+        screen.see("begun\r\n")
+        wait_until(lambda: ticks.exists() and ticks.stat().st_size > 50)
+        screen.type("\x1a")
+        screen.see("Stopped")
+        screen.see("$ ")
+        screen.type("echo a$((1+1))c\n")
+        screen.see("a2c\r\n")
+        stood = ticks.stat().st_size
+        time.sleep(0.2)
+        assert ticks.stat().st_size == stood
+        screen.type("fg\n")
+        wait_until(lambda: ticks.stat().st_size > stood)
+        screen.type("more\n")
+        screen.see("got more\r\n")
+        screen.see("$ ")
+
+
+def test_in_the_background_of_a_terminal_it_runs_on() -> None:
+    with at_terminal(NOBODY, [*SHELL]) as screen:
+        screen.type(f"{RUN} -- sh -c 'sleep 0.3; echo a$((1+1))c' &\n")
+        screen.see("a2c\r")
+        screen.see("Connection refused")
+        wait_until(lambda: not children_of(screen.process.pid))
+        screen.type("\n")
+        screen.see("Done")
+
+
+def test_a_stream_that_is_no_terminal_stays_none(api: Api, tmp_path: Path) -> None:
+    program = "import os, sys; print([os.isatty(each) for each in range(3)]); print('oops', file=sys.stderr)"
+    errors = tmp_path / "errors"
+    job_id = new_job_id()
+    with at_terminal(api.service.url, [*JOBTAIL, "run", "--job", job_id, *python(program)], stderr=errors) as screen:
+        screen.see("[True, True, False]\r\n")
+        assert screen.ended() == 0
+    assert errors.read_text() == "oops\n"
+    streams = {line["message"]: line["metadata"]["stream"] for line in logged(api, job_id)["logs"]["nodes"]}
+    assert streams == {"[True, True, False]": "terminal", "oops": "stderr"}
+    with at_terminal(NOBODY, ["bash", "-c", f'{RUN} -- {sys.executable} -c "{program}" 2>/dev/null | cat']) as screen:
+        screen.see("[True, False, False]\r\n")
+
+
+def test_secrets_are_masked_in_the_log_and_untouched_on_the_way(api: Api) -> None:
+    job_id = new_job_id()
+    done = jobtail(
+        api.service.url, "run", "--job", job_id, "--", "echo", "Authorization: Bearer abcdefghijklmnop0123456789"
+    )
+    assert b"abcdefghijklmnop0123456789" in done.stdout
+    assert "abcdefghijklmnop0123456789" not in json.dumps(logged(api, job_id))
