@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import asyncpg
+import pytest
 
 from tests.conftest import ROOT, connect, serving
 from tests.faults.capture.proxy import free_port
@@ -108,8 +110,13 @@ class Worker:
         return at
 
     async def end(self, *, patience_s: float = PATIENCE_S) -> int:
-        """Wait for its own end, and give its exit status."""
-        await until(lambda: self.process.poll() is not None, patience_s=patience_s)
+        """Wait for its own end, and give its exit status. One that does not come writes where it hangs into its log."""
+        try:
+            await until(lambda: self.process.poll() is not None, patience_s=patience_s)
+        except TimeoutError:
+            os.killpg(self.process.pid, signal.SIGABRT)
+            self.process.wait(PATIENCE_S)
+            pytest.fail(f"the worker did not end in {patience_s} s:\n{self.log}")
         await asyncio.to_thread(self._listening.join, PATIENCE_S)
         return self.process.wait()
 
@@ -133,7 +140,7 @@ def working(
 ) -> Iterator[Worker]:
     """Run a story in a process whose spool lies in the directory. `options` are those of `worker.main`."""
     directory.mkdir(exist_ok=True)
-    environment = {**os.environ, "JOBTAIL_URL": url, "JOBTAIL_SPOOL_DIR": str(directory / "spool")}
+    environment = {**os.environ, "PYTHONFAULTHANDLER": "1", "JOBTAIL_URL": url, "JOBTAIL_SPOOL_DIR": str(directory / "spool")}
     command = [sys.executable, "-m", f"tests.faults.capture.{program}", story, json.dumps(arguments)]
     log = directory / f"{story}-{time.monotonic_ns()}.log"
     with log.open("wb") as stderr:
@@ -144,11 +151,14 @@ def working(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
+            start_new_session=True,
         )
     worker = Worker(process, log)
     try:
         yield worker
     finally:
+        with suppress(ProcessLookupError):  # its children too, where it had any
+            os.killpg(process.pid, signal.SIGKILL)
         worker.kill()
         for pipe in (process.stdin, process.stdout):
             assert pipe is not None
