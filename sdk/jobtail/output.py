@@ -88,8 +88,13 @@ class OutputCapture:
 
     def move(self) -> None:
         """Note that the job went to the present stage and task. What children wrote until now belongs to the former."""
-        _outputs.catch_up()
-        self.place = present()
+        try:
+            _outputs.catch_up()
+            place = present()
+            if place is not None and place.job is self.job:
+                self.place = place
+        except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
+            client.writer().report_fault(error)
 
     def hear(self, stream: str, speaker: int, data: str | bytes, place: Place | None) -> None:
         """Take what was written. The speaker is a thread, or 0 for child processes."""

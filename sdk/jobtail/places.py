@@ -41,6 +41,7 @@ class PlaceCapture:
         place, token = entered
         leave(token)
         try:
+            place.job.move()
             _end(place, error, tb)
         except Exception as fault:  # noqa: BLE001 - no fault of the capture reaches the job
             client.writer().report_fault(fault)
@@ -62,7 +63,9 @@ class PlaceCapture:
         _change(place, TaskStatus.RUNNING, name=self._name)
         if self._message is not None:
             place.job.say(shown(self._message), stage=place.stage, task_id=place.task_id)
-        return place, enter(place)
+        token = enter(place)
+        place.job.move()
+        return place, token
 
 
 def stage(name: str, message: str | None = None) -> PlaceCapture:

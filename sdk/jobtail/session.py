@@ -162,6 +162,11 @@ class JobCapture:
         except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
             writer.report_fault(error)
 
+    def move(self) -> None:
+        """Note that a stage or task was entered or left here: output of child processes follows."""
+        if self._output is not None:
+            self._output.move()
+
     def stage_now(self) -> str:
         """Tell the stage that a line without one belongs to."""
         stage = None if self._narration is None else self._narration.here()[0]
