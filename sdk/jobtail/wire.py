@@ -21,6 +21,7 @@ _plain_json = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", 
 def encode(events: Iterable[NumberedEvent]) -> bytes:
     """Write events as NDJSON in UTF-8. Raises nothing, whatever their texts and metadata hold."""
     heads: dict[tuple[str, str | None, str | None], str] = {}
+    clock = _Clock()
     written = []
     for n, event in events:
         if type(event) is Line:
@@ -28,7 +29,7 @@ def encode(events: Iterable[NumberedEvent]) -> bytes:
             head = heads.get(place)
             if head is None:
                 head = heads[place] = _line_head(event)
-            written.append(_line(head, n, event))
+            written.append(_line(head, n, event, clock))
         else:
             written.append(_other(n, event))
     written.append("")
@@ -52,10 +53,30 @@ def _line_head(event: Line) -> str:
     return f'{{"type":"line"{said},"n":'
 
 
-def _line(head: str, n: int, event: Line) -> str:
+class _Clock:
+    """Writes times that follow each other. What two of the same second have in common is written once."""
+
+    __slots__ = ("_second", "_written")
+
+    def __init__(self) -> None:
+        self._second = datetime(1, 1, 1, tzinfo=UTC)
+        self._written = "0001-01-01T00:00:00."
+
+    def rfc3339(self, moment: datetime) -> str:
+        if moment.tzinfo is not UTC:
+            return rfc3339_at(moment)
+        since = moment - self._second
+        if since.days or since.seconds:
+            self._second = moment.replace(microsecond=0)
+            self._written = rfc3339_at(moment)[:-7]
+            return f"{self._written}{moment.microsecond:06}Z"
+        return f"{self._written}{since.microseconds:06}Z"
+
+
+def _line(head: str, n: int, event: Line, clock: _Clock) -> str:
     at, message, metadata = event.at, event.message, event.metadata
     message = _quoted(message if isinstance(message, str) else shown(message))
-    dated = "" if at is None else f',"at":"{rfc3339_at(at)}"'
+    dated = "" if at is None else f',"at":"{clock.rfc3339(at)}"'
     more = "" if metadata is None else f',"metadata":{_object(metadata)}'
     return f'{head}{n}{dated},"level":"{event.level.name}","message":{message}{more}}}'
 

@@ -22,7 +22,7 @@ from jobtail.events import (
     TaskChanged,
     TaskStatus,
 )
-from jobtail.wire import encode
+from jobtail.wire import encode, rfc3339_at
 
 AT = datetime(2025, 1, 15, 10, 30, 0, 123456, tzinfo=UTC)
 SAID_AT = "2025-01-15T10:30:00.123456Z"
@@ -180,3 +180,10 @@ def test_lines_of_several_jobs_and_places_keep_their_own() -> None:
 
 def test_nothing_is_an_empty_body() -> None:
     assert encode([]) == b""
+
+
+@given(st.lists(st.datetimes(min_value=datetime(2025, 1, 1), max_value=datetime(2025, 1, 1, 0, 0, 3))))  # noqa: DTZ001
+def test_times_that_follow_each_other_are_written_as_each_alone(moments: list[datetime]) -> None:
+    at = [moment.replace(tzinfo=UTC) for moment in moments]
+    events = [NumberedEvent(n, Line(job_id="J", message="", at=moment)) for n, moment in enumerate(at, 1)]
+    assert [json.loads(line)["at"] for line in encode(events).splitlines()] == [rfc3339_at(moment) for moment in at]
