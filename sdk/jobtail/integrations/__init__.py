@@ -1,0 +1,1 @@
+"""Capture for queues: `install` in a module named after the library. Each imports that library, and no other does."""

@@ -1,0 +1,164 @@
+"""Taskiq: each run of a task is a job, told by a middleware of its broker. Clients, schedulers and workers share it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from taskiq import (
+    AsyncBroker,
+    SimpleRetryMiddleware,
+    SmartRetryMiddleware,
+    TaskiqMessage,
+    TaskiqMiddleware,
+    TaskiqResult,
+)
+from taskiq.exceptions import NoResultError
+
+from jobtail import client, context
+from jobtail.integrations.logs import listen
+from jobtail.integrations.runs import (
+    EXECUTION,
+    FLUSH_S,
+    PARENT,
+    SCHEDULE,
+    Attempt,
+    TaskRun,
+    guarded,
+    retry_message,
+)
+from jobtail.ledger import named
+
+REQUEUED = "X-Taskiq-requeue"
+_UNNAMED = re.compile("[0-9a-f]{32}")
+"""The id of a schedule that nobody named: another one after each start of the scheduler."""
+
+
+@dataclass(slots=True)
+class Run:
+    """What is remembered of a run while its task works."""
+
+    attempt: Attempt
+    outer: Run | None
+    retries: int
+    requeued: str | None
+    error: BaseException | None = None
+    delay_s: float | None = None
+
+
+_run: ContextVar[Run | None] = ContextVar("jobtail_taskiq_run", default=None)
+
+
+def install(broker: AsyncBroker) -> None:
+    """Capture every task that a worker of this broker runs. Call it where the broker is made; twice is once."""
+    if not any(isinstance(present, JobtailMiddleware) for present in broker.middlewares):
+        broker.add_middlewares(JobtailMiddleware())
+
+
+class JobtailMiddleware(TaskiqMiddleware):
+    """Opens a job around each run; `broker.add_middlewares(JobtailMiddleware())` does what `install(broker)` does."""
+
+    def pre_send(self, message: TaskiqMessage) -> TaskiqMessage:
+        self._label(message)
+        return message
+
+    def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
+        self._begin(message)
+        return message
+
+    @guarded
+    def on_error(self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException) -> None:
+        del result
+        run = _run.get()
+        if run is not None and run.attempt.job_id == message.task_id:
+            run.error = exception
+
+    @guarded
+    def post_execute(self, message: TaskiqMessage, result: TaskiqResult[Any]) -> None:
+        run = _run.get()
+        if run is None or run.attempt.job_id != message.task_id:
+            return
+        _run.set(run.outer)
+        error = run.error
+        if error is None:
+            run.attempt.complete(result.return_value)
+        elif run.attempt.is_sent_again or _is_retried(error, result):
+            most = _most_retries(self.broker, message)
+            run.attempt.leave(retry_message(run.retries + 1, most, run.delay_s, named(error)), error)
+        elif not isinstance(error, NoResultError):
+            run.attempt.fail(error)
+        elif message.labels.get(REQUEUED) != run.requeued:
+            run.attempt.leave("put back into the queue")
+        else:
+            run.attempt.complete(None)
+
+    async def shutdown(self) -> None:
+        """Wait for what was captured to leave: a worker's process ends without asking further."""
+        await asyncio.to_thread(client.flush, FLUSH_S)
+
+    @guarded
+    def _label(self, message: TaskiqMessage) -> None:
+        """Give a task that is sent its parent and its execution. A retry has the labels of the run before."""
+        labels, run = message.labels, _run.get()
+        if run is not None and run.attempt.job_id == message.task_id:
+            run.attempt.is_sent_again = True
+            run.delay_s = _seconds(labels.get("delay"))
+            return
+        place, schedule_id = context.present(), labels.get("schedule_id")
+        if EXECUTION in labels or PARENT in labels or "_retries" in labels:
+            return
+        if place is not None:
+            labels[PARENT] = place.job_id
+            if place.job.execution_id:
+                labels[EXECUTION] = place.job.execution_id
+        elif schedule_id:
+            labels[EXECUTION] = message.task_id
+            labels[SCHEDULE] = message.task_name if _UNNAMED.fullmatch(str(schedule_id)) else str(schedule_id)
+
+    @guarded
+    def _begin(self, message: TaskiqMessage) -> None:
+        outer = _run.get()
+        if outer is not None and outer.attempt.job_id == message.task_id:
+            return  # the middleware was added twice
+        listen(apart_from=["taskiq.receiver.receiver", "taskiq.retry_middleware", "taskiq.smart_retry_middleware"])
+        labels = message.labels
+        attempt = Attempt(_task_run(self.broker, message))
+        _run.set(Run(attempt, outer, int(labels.get("_retries", 0)), labels.get(REQUEUED)))
+
+
+def _task_run(broker: AsyncBroker, message: TaskiqMessage) -> TaskRun:
+    labels = message.labels
+    queue = labels.get("queue_name") or getattr(broker, "queue_name", None)
+    execution_id = labels.get(EXECUTION)
+    return TaskRun(
+        job_id=message.task_id,
+        handler_name=message.task_name,
+        source=f"taskiq:{queue}" if queue else "taskiq",
+        parent_job_id=labels.get(PARENT),
+        execution_id=execution_id,
+        schedule_id=labels.get(SCHEDULE) if execution_id == message.task_id else None,
+        metadata={"args": message.args, "kwargs": message.kwargs, "retries": int(labels.get("_retries", 0))},
+    )
+
+
+def _is_retried(error: BaseException, result: TaskiqResult[Any]) -> bool:
+    """Tell whether a retry by a schedule follows, which sends nothing yet: it takes the result away."""
+    return isinstance(result.error, NoResultError) and not isinstance(error, NoResultError)
+
+
+def _most_retries(broker: AsyncBroker, message: TaskiqMessage) -> int | None:
+    """Tell how many retries a task has at most: the label counts its runs."""
+    for middleware in broker.middlewares:
+        if isinstance(middleware, SimpleRetryMiddleware | SmartRetryMiddleware):
+            return int(message.labels.get("max_retries", middleware.default_retry_count)) - 1
+    return None
+
+
+def _seconds(delay: Any) -> float | None:
+    try:
+        return None if delay is None else float(delay)
+    except ValueError:
+        return None
