@@ -18,7 +18,6 @@ from jobtail.departure import on_departure
 from jobtail.events import Event
 from jobtail.forks import renew_after_fork
 from jobtail.jsonable import shown
-from jobtail.ledger import WriterStats
 from jobtail.narration import EventWriter
 from jobtail.sink import Sink
 from jobtail.state import state_directory
@@ -77,7 +76,7 @@ class Client:
         # The sink's books first: what it has taken by then was captured before.
         kept = self._kept()
         books = self.writer.stats()
-        sent, spooled, lost = self._left(kept, books)
+        sent, spooled, lost = (books.sent, 0, 0) if kept is None else (kept.sent, kept.spooled, kept.dropped)
         dropped = books.dropped + lost
         return Stats(
             captured=books.captured,
@@ -93,9 +92,6 @@ class Client:
     def _kept(self) -> Any:
         stats = getattr(self._sink, "stats", None)
         return None if stats is None else stats()
-
-    def _left(self, kept: Any, books: WriterStats) -> tuple[int, int, int]:
-        return (books.sent, 0, 0) if kept is None else (kept.sent, kept.spooled, kept.dropped)
 
 
 class _ProcessWriter:
@@ -124,22 +120,30 @@ class _Process:
         self.writer = _ProcessWriter()
         self.client: Client | None = None
         self.has_looked = False
+        self._looks = False
         self._lock = RLock()
 
     def look(self) -> None:
         """Configure from the environment, unless something is configured or was looked for."""
         with self._lock:
-            if self.has_looked:
-                return
-            self.has_looked = True
+            if self.has_looked or self._looks:
+                return  # what looking itself logs is in nobody's job
+            self._looks = True
             try:
-                client = _made(None, None, None, SPOOL_BYTES, FLUSH_S)
-            except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
-                log.warning("capture is off: %s", shown(error))
-                return
-            if client is None:
-                log.warning("capture is off: call jobtail.configure(url=...) or set %s", URL)
-            self._use(client)
+                self._use(self._found())
+            finally:
+                # Not before: another thread's first job would be lost meanwhile.
+                self.has_looked, self._looks = True, False
+
+    def _found(self) -> Client | None:
+        try:
+            client = _made(None, None, None, SPOOL_BYTES, FLUSH_S)
+        except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
+            log.warning("capture is off: %s", shown(error))
+            return None
+        if client is None:
+            log.warning("capture is off: call jobtail.configure(url=...) or set %s", URL)
+        return client
 
     def replace(self, client: Client | None) -> None:
         with self._lock:
@@ -242,16 +246,25 @@ def _made(
     if not url:
         return None
     token = os.environ.get(TOKEN) if token is None else token
-    directory = spool_dir or os.environ.get(SPOOL_DIR)
-    return _client(url, token or None, Path(directory) if directory else state_directory(), spool_bytes, flush_s)
+    return _client(url, token or None, _directory(spool_dir), spool_bytes, flush_s)
 
 
-def _client(url: str, token: str | None, directory: Path, spool_bytes: int, flush_s: float) -> Client:
+def _directory(named: str | os.PathLike[str] | None) -> Path | None:
+    named = named or os.environ.get(SPOOL_DIR)
+    try:
+        return Path(named) if named else state_directory()
+    except OSError as error:
+        log.warning("capture keeps lines in memory only while the service is away: %s", error)
+        return None
+
+
+def _client(url: str, token: str | None, directory: Path | None, spool_bytes: int, flush_s: float) -> Client:
     # Late: a process that captures nothing needs neither urllib3 nor SQLite.
     from jobtail.http import HttpTransport  # noqa: PLC0415
     from jobtail.masking import masker  # noqa: PLC0415
     from jobtail.outbox import Outbox  # noqa: PLC0415
     from jobtail.spool import Spool  # noqa: PLC0415
 
-    outbox = Outbox(HttpTransport(url, token), Spool(directory, url, spool_bytes))
+    spool = None if directory is None else Spool(directory, url, spool_bytes)
+    outbox = Outbox(HttpTransport(url, token), spool)
     return Client(outbox, mask=masker.event, masked=lambda: masker.count, flush_s=flush_s)
