@@ -87,7 +87,9 @@ class Courier:
                 if not self._has_defect:  # it would be said again with every attempt
                     log.exception("a defect in capture's courier; it goes on")
                 self._has_defect = True
+                self._note_failure(error)
                 self._pause(error, hurries)
+        self._depot.leave()
 
     def _wait(self) -> None:
         """Sleep until something waits to be sent; look for orphans after a while."""

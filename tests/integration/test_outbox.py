@@ -554,6 +554,39 @@ def test_beyond_its_bound_the_spool_gives_up_the_oldest_and_says_how_many(
     assert len([said for said in warnings_of(caplog) if "given up" in said]) == 1
 
 
+def test_what_is_in_flight_is_not_counted_as_given_up(service: ModelService, tmp_path: Path) -> None:
+    released = threading.Event()
+    service.script.append(Answer(after=released))
+    with outbox_to(service, tmp_path, max_bytes=15_000) as outbox:
+        worker = Worker(outbox)
+        worker.say()
+        wait_until(lambda: service.posts)
+        worker.say(batches=60)
+        released.set()
+        wait_until(lambda: outbox.flush(PATIENCE_S))
+        lines = service.lines_of(JOB)
+        notices = [int(found[1]) for line in lines if (found := DROPPED.fullmatch(line))]
+        assert lines[:10] == worker.said[:10]
+        assert sum(notices) > 0
+        assert len(lines) - len(notices) + sum(notices) == 610
+        assert_sum(outbox, 610)
+
+
+def test_a_close_leaves_no_file_open(service: ModelService, tmp_path: Path) -> None:
+    released = threading.Event()
+    with outbox_to(service, tmp_path) as outbox:
+        service.script.append(Answer(after=released))
+        worker = Worker(outbox)
+        worker.say(batches=10)
+        wait_until(lambda: service.posts)
+    assert count_of(tmp_path) == 100
+    released.set()
+    wait_until(lambda: not outbox._courier.is_running)
+    wait_until(lambda: count_of(tmp_path) <= 90)
+    opened = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.exists()]
+    assert [path for path in opened if str(tmp_path) in path] == []
+
+
 def test_what_is_left_at_the_close_is_sent_by_the_next_outbox(service: ModelService, tmp_path: Path) -> None:
     service.stop()
     with outbox_to(service, tmp_path) as outbox:
