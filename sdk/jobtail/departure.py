@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -19,26 +20,25 @@ class _Departure:
     """Registered once a process; a forked child inherits all but what multiprocessing forgets."""
 
     def __init__(self) -> None:
-        self._leave: Callable[[], None] | None = None
+        self._calls: list[Callable[[], None]] = []
         self._knows_multiprocessing = False
 
-    def expect(self, leave: Callable[[], None]) -> None:
-        if self._leave is None:
+    def expect(self, call: Callable[[], None]) -> None:
+        if not self._calls:
             atexit.register(self.go)
             if hasattr(os, "register_at_fork"):
                 os.register_at_fork(before=self._tell_multiprocessing)
-        self._leave = leave
+        if call not in self._calls:
+            self._calls.append(call)
         self._tell_multiprocessing()
         self._expect_in_child()
         self._listen()
 
     def go(self) -> None:
         """Leave, whatever is left to do: nothing may keep the process from its end."""
-        try:
-            if self._leave is not None:
-                self._leave()
-        except Exception:  # noqa: BLE001, S110 - nobody is left to be told
-            pass
+        for call in reversed(self._calls):
+            with suppress(Exception):  # nobody is left to be told
+                call()
 
     def _listen(self) -> None:
         """Hear SIGTERM where it would end the process unheard. A handler of the application's is left alone."""
@@ -75,6 +75,6 @@ def _multiprocessing() -> Any:
 _departure = _Departure()
 
 
-def on_departure(leave: Callable[[], None]) -> None:
-    """Call `leave` before the process ends; it replaces an earlier one and must not take long."""
-    _departure.expect(leave)
+def on_departure(call: Callable[[], None]) -> None:
+    """Have something called before the process ends, before what was named earlier. It must not take long."""
+    _departure.expect(call)

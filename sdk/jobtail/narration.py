@@ -26,6 +26,7 @@ from jobtail.events import (
     TaskChanged,
     TaskStatus,
 )
+from jobtail.failure import exception_name
 from jobtail.jsonable import jsonable_object, shown
 
 SHOWN_LENGTH = 80
@@ -246,10 +247,7 @@ def _total(rest: Mapping[str, Any]) -> int | None:
 
 
 def _exception_facts(error: BaseException) -> dict[str, Any]:
-    kind = type(error)
-    facts = {
-        "exception": kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    }
+    facts = {"exception": exception_name(error)}
     if error.__traceback__ is not None:
         facts["traceback"] = "".join(traceback.format_exception(error))
     return facts

@@ -6,7 +6,6 @@ the job whose capture was started last.
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
 from functools import partial
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 
 from jobtail import client
 from jobtail.context import Place, present
+from jobtail.departure import on_departure
 from jobtail.descriptors import Descriptor
 from jobtail.events import LogLevel
 from jobtail.forks import renew_after_fork
@@ -133,7 +133,7 @@ class _Outputs:
             if not self._is_known:
                 self._is_known = True
                 renew_after_fork(self)
-                atexit.register(self.end)
+                on_departure(self.end)
             if self._captures:
                 self._drain()
             else:

@@ -157,8 +157,10 @@ def deaf() -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
+QUICK_S = 2.0
+"""An end that waits for nobody, on a crowded machine, too; alone it takes a tenth of that."""
 SPOOLING = f"""{BEGIN}
-jobtail.configure(flush_s=1.0)
+jobtail.configure(flush_s=FLUSH_S)
 with jobtail.job("JB_1") as emitter:
     for number in range(100):
         emitter.emit_info(str(number))
@@ -167,6 +169,10 @@ with jobtail.job("JB_1") as emitter:
     WAIT
 print(time.monotonic(), flush=True)
 """
+
+
+def spooling(then: str, flush_s: int = 20) -> str:
+    return SPOOLING.replace("WAIT", then).replace("FLUSH_S", str(flush_s))
 
 
 def spooled_lines(directory: Path) -> int:
@@ -181,34 +187,32 @@ def spooled_lines(directory: Path) -> int:
 
 
 def test_a_process_leaves_at_once_while_the_service_is_away_and_keeps_its_lines(tmp_path: Path, away: str) -> None:
-    process = started(
-        SPOOLING.replace("WAIT", "pass"), tmp_path, JOBTAIL_URL=away, JOBTAIL_SPOOL_DIR=str(tmp_path / "spool")
-    )
+    process = started(spooling("pass"), tmp_path, JOBTAIL_URL=away, JOBTAIL_SPOOL_DIR=str(tmp_path / "spool"))
     status, said, complained = ended(process)
     left_at = time.monotonic()
     assert status == 0
-    assert left_at - float(said) < 0.9
+    assert left_at - float(said) < QUICK_S
     assert len(complained.splitlines()) <= 1, complained
     assert spooled_lines(tmp_path / "spool") == 102
 
 
 def test_sigterm_while_the_service_is_away_leaves_all_lines_on_disk(tmp_path: Path, away: str) -> None:
-    program = SPOOLING.replace("WAIT", "time.sleep(60)")
+    program = spooling("time.sleep(60)")
     process = started(program, tmp_path, JOBTAIL_URL=away, JOBTAIL_SPOOL_DIR=str(tmp_path / "spool"))
     signalled_at = time.monotonic()
     status, _, _ = ended(process, signal.SIGTERM)
     assert status == -signal.SIGTERM
-    assert time.monotonic() - signalled_at < 0.9
+    assert time.monotonic() - signalled_at < QUICK_S
     assert spooled_lines(tmp_path / "spool") == 101
 
 
 def test_a_service_that_never_answers_holds_a_process_up_for_its_bound_only(tmp_path: Path, deaf: str) -> None:
     process = started(
-        SPOOLING.replace("WAIT", "pass"), tmp_path, JOBTAIL_URL=deaf, JOBTAIL_SPOOL_DIR=str(tmp_path / "spool")
+        spooling("pass", flush_s=1), tmp_path, JOBTAIL_URL=deaf, JOBTAIL_SPOOL_DIR=str(tmp_path / "spool")
     )
     status, said, _ = ended(process)
     assert status == 0
-    assert time.monotonic() - float(said) < 1.0 + 0.9
+    assert time.monotonic() - float(said) < 1 + QUICK_S
     assert spooled_lines(tmp_path / "spool") == 102
 
 
@@ -221,6 +225,23 @@ def test_without_a_directory_lines_are_kept_in_the_users_state_or_among_temporar
     home.mkdir() if is_home_there else home.write_text("")
     temporary.mkdir()
     environment = {"HOME": str(home), "TMPDIR": str(temporary), "XDG_STATE_HOME": ""}
-    process = started(SPOOLING.replace("WAIT", "pass"), tmp_path, JOBTAIL_URL=away, **environment)
+    process = started(spooling("pass"), tmp_path, JOBTAIL_URL=away, **environment)
     assert ended(process)[0] == 0
     assert spooled_lines(home / ".local/state/jobtail" if is_home_there else temporary) == 102
+
+
+def test_sigterm_loses_nothing_of_what_was_printed(tmp_path: Path) -> None:
+    program = f"""{SLOW}
+with jobtail.job("JB_1", capture_output=True):
+    os.system("echo from a child")
+    print("half a line", end="", flush=True)
+    os.write(2, b"ready\\n")
+    time.sleep(60)
+"""
+    process = file_sink.start(program, tmp_path / "sent")
+    assert process.stderr is not None
+    assert process.stderr.readline() == "ready\n"
+    status, said, _ = ended(process, signal.SIGTERM)
+    assert status == -signal.SIGTERM
+    assert said == "from a child\nhalf a line"
+    assert sorted(file_sink.messages(tmp_path / "sent")) == ["from a child", "half a line", "ready"]

@@ -98,3 +98,16 @@ def test_a_directory_that_another_could_lead_elsewhere_is_not_used(
     own.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(PermissionError, match="is not ours"):
         state_directory()
+
+
+def test_without_any_directory_capture_goes_on_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "file"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    monkeypatch.delenv("JOBTAIL_SPOOL_DIR", raising=False)
+    jobtail.configure("http://127.0.0.1:9", flush_s=0.1)
+    client.use(None)
+    (record,) = caplog.records
+    assert record.message.startswith("capture keeps lines in memory only")
