@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,10 +24,13 @@ from jobtail.shell.exits import say
 from jobtail.state import state_directory
 
 JOB_ID, EXECUTION_ID = "JOBTAIL_JOB_ID", "JOBTAIL_EXECUTION_ID"
-FIRST_ANSWER_S = 1.0
+FIRST_ANSWER_S = 0.75
 """How long the end of the command waits for a service that has not answered yet."""
 NEXT_ANSWER_S = 5.0
 """And for each further answer of one that has."""
+LEAVE_S = 30.0
+"""And altogether: what is not sent by then is on disk."""
+LOOK_EVERY_S = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,7 @@ class CommandCapture:
         job_id = job.job_id or _new_job_id(name)
         execution_id = job.execution_id or (job_id if job.schedule_id else os.environ.get(EXECUTION_ID))
         try:
-            client.configure(url, token, flush_s=FIRST_ANSWER_S)
+            client.configure(url, token, flush_s=LOOK_EVERY_S)
         except Exception as error:  # noqa: BLE001 - the command runs whatever becomes of its capture
             say(f"the output is not captured: {shown(error)}")
         self._job = open_job(
@@ -98,9 +102,10 @@ class CommandCapture:
             flush()
         self._job.finish(JobStatus.COMPLETED if error is None else JobStatus.FAILED, error=error)
 
-    def leave(self) -> None:
+    def leave(self, is_hurried: Callable[[], bool]) -> None:
         """Send what waits, and tell the user what could not be sent."""
-        stats = _sent_to_the_end()
+        _send_rest(is_hurried)
+        stats = client.stats()
         waiting = stats.spooled + stats.waiting
         if waiting:
             say(
@@ -111,15 +116,18 @@ class CommandCapture:
             say(f"{stats.dropped} events were lost: {stats.last_error}")
 
 
-def _sent_to_the_end() -> client.Stats:
-    """Wait for as long as the service goes on taking what waits."""
-    sent = 0
-    while not client.flush(NEXT_ANSWER_S if sent else FIRST_ANSWER_S):
-        stats = client.stats()
-        if stats.sent == sent:
-            return stats
-        sent = stats.sent
-    return client.stats()
+def _send_rest(is_hurried: Callable[[], bool]) -> None:
+    """Wait for as long as the service goes on taking what waits, and nobody hurries us."""
+    started = asked = time.monotonic()
+    patient_until, sent = started + FIRST_ANSWER_S, 0
+    while not client.flush(LOOK_EVERY_S):
+        now = time.monotonic()
+        is_hopeless = now - asked < LOOK_EVERY_S
+        if (now_sent := client.stats().sent) > sent:
+            patient_until, sent = now + NEXT_ANSWER_S, now_sent
+        if is_hopeless or is_hurried() or now > min(patient_until, started + LEAVE_S):
+            return
+        asked = time.monotonic()
 
 
 def _new_job_id(name: str) -> str:

@@ -14,6 +14,8 @@ from jobtail.shell.exits import Exit
 PYTHON_IGNORES = (signal.SIGPIPE, signal.SIGXFSZ)
 """Python ignores them, and what is ignored stays so in a new program."""
 
+HURRYING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
+
 FileActions = list[tuple[int, int, int] | tuple[int, int, str, int, int] | tuple[int, int]]
 
 
@@ -49,6 +51,8 @@ class Command:
 
     pid: int
     ending: Ending | None = None
+    is_hurried: bool = False
+    """A signal came after its end: whoever is still here shall go."""
     _lock: Lock = field(default_factory=Lock)
 
     def poll(self) -> bool:
@@ -64,6 +68,8 @@ class Command:
         with self._lock:
             if self.ending is None:
                 os.kill(self.pid, number)
+            elif number in HURRYING:
+                self.is_hurried = True
 
 
 def start(

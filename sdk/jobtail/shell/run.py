@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from jobtail.shell import signals
 from jobtail.shell.capture import CommandCapture, CommandJob
-from jobtail.shell.command import CannotStart, Command, FileActions, start
+from jobtail.shell.command import CannotStart, Command, Ending, FileActions, start
 from jobtail.shell.exits import say
 from jobtail.shell.pumps import Pump, pump
 from jobtail.shell.terminal import Keyboard, PseudoTerminal, Terminal
@@ -32,29 +32,30 @@ def run(job: CommandJob, url: str, token: str | None, *, use_pty: bool | None) -
     capture = CommandCapture(job, url, token)
     streams = _Terminals(capture) if _wants_terminal(use_pty) else _Pipes(capture)
     try:
-        status, error = _run(job, capture, streams, mask)
-    finally:
-        streams.restore()
-    capture.finish(error)
-    capture.leave()
-    return status
-
-
-def _run(job: CommandJob, capture: CommandCapture, streams: _Pipes, mask: set[int]) -> tuple[int, str | None]:
-    """Start it, copy its output, and tell its exit status and what went wrong."""
-    try:
         command = start(
             job.command, capture.environment, streams.file_actions, mask=mask, in_new_session=streams.in_new_session
         )
     except CannotStart as error:
         say(str(error))
-        return error.status, str(error)
+        capture.finish(str(error))
+        capture.leave(lambda: False)
+        return error.status
+    ending = _copy(command, streams)
+    capture.finish(ending.error)
+    capture.leave(lambda: command.is_hurried)
+    return ending.status
+
+
+def _copy(command: Command, streams: _Pipes) -> Ending:
+    """Copy its output and hand signals on, until it ends."""
     with _waking() as (readable, wake):
         signals.listen(streams.signal_target(command), wake)
-        pump(streams.outputs(), streams.keyboard(command), readable, command.poll)
-    ending = command.ending
-    assert ending is not None, "the copying ends after the command"
-    return ending.status, ending.error
+        try:
+            pump(streams.outputs(), streams.keyboard(command), readable, command.poll)
+        finally:
+            streams.restore()
+    assert command.ending is not None, "the copying ends after the command"
+    return command.ending
 
 
 class _Pipes:
@@ -136,7 +137,7 @@ class _GroupMember:
 
     def hear(self, number: int, *, is_from_terminal: bool) -> None:
         # A hang-up is told to the leader of a session alone.
-        if not is_from_terminal or number == signal.SIGHUP:
+        if not is_from_terminal or number == signal.SIGHUP or self.command.ending:
             self.command.signal(number)
 
     def suspend(self) -> None:
@@ -156,7 +157,7 @@ class _SessionOwner:
     def hear(self, number: int, *, is_from_terminal: bool) -> None:
         if number == signal.SIGWINCH:
             self.terminal.resize()
-        elif is_from_terminal:
+        elif is_from_terminal and not self.command.ending:
             self.terminal.signal(number, self.command.pid)
         else:
             self.command.signal(number)
