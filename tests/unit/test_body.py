@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from starlette.exceptions import HTTPException
@@ -14,7 +15,8 @@ from starlette.types import Message
 
 from graph.body import PIECE_BYTES, BodyLimits, expanded
 
-LIMITS = BodyLimits(max_request_bytes=1 << 30, max_expanded_bytes=1 << 30, silence_s=0.05, whole_s=0.2)
+LIMITS = BodyLimits(max_request_bytes=1 << 30, max_expanded_bytes=1 << 30)
+IMPATIENT = replace(LIMITS, silence_s=0.05, whole_s=0.2)
 
 
 def request(chunks: Iterable[bytes], *, pause_s: float = 0, end: Message | None = None, **headers: str) -> Request:
@@ -41,14 +43,14 @@ async def whole(request: Request, limits: BodyLimits = LIMITS) -> list[bytes]:
 
 async def test_a_client_that_falls_silent_is_given_up() -> None:
     with pytest.raises(HTTPException) as caught:
-        await whole(request([b"a", b"b"]))
+        await whole(request([b"a", b"b"]), IMPATIENT)
     assert caught.value.status_code == 408
     assert caught.value.headers == {"Connection": "close"}
 
 
 async def test_a_client_that_trickles_is_given_up_too() -> None:
     with pytest.raises(HTTPException) as caught:
-        await whole(request([b"a"] * 1000, pause_s=0.01, end=END))
+        await whole(request([b"a"] * 1000, pause_s=0.01, end=END), IMPATIENT)
     assert caught.value.status_code == 408
 
 
@@ -78,6 +80,6 @@ async def test_others_run_between_the_pieces() -> None:
 
     packed = gzip.compress(b"x" * 100 * PIECE_BYTES)
     task = asyncio.create_task(other())
-    await whole(request([packed], end=END, content_encoding="gzip"), LIMITS)
+    await whole(request([packed], end=END, content_encoding="gzip"))
     task.cancel()
     assert turns >= 100
