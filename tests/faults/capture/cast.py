@@ -140,7 +140,12 @@ def working(
 ) -> Iterator[Worker]:
     """Run a story in a process whose spool lies in the directory. `options` are those of `worker.main`."""
     directory.mkdir(exist_ok=True)
-    environment = {**os.environ, "PYTHONFAULTHANDLER": "1", "JOBTAIL_URL": url, "JOBTAIL_SPOOL_DIR": str(directory / "spool")}
+    environment = {
+        **os.environ,
+        "PYTHONFAULTHANDLER": "1",
+        "JOBTAIL_URL": url,
+        "JOBTAIL_SPOOL_DIR": str(directory / "spool"),
+    }
     command = [sys.executable, "-m", f"tests.faults.capture.{program}", story, json.dumps(arguments)]
     log = directory / f"{story}-{time.monotonic_ns()}.log"
     with log.open("wb") as stderr:
