@@ -174,10 +174,8 @@ class Writer:
     def renew(self) -> None:
         """Begin anew in a forked process, as another writer: the parent's events are the parent's."""
         self._begin()
-        renew = getattr(self._sink, "renew", None)
         try:
-            if renew is not None:
-                renew()
+            self._sink.renew()
         except Exception as error:  # noqa: BLE001 - the child's work goes on
             self.report_fault(error)
 
@@ -214,9 +212,8 @@ class Writer:
         return self._ledger.settled_n >= n
 
     def _flush_sink(self, timeout_s: float) -> bool:
-        flush = getattr(self._sink, "flush", None)
         try:
-            return flush is None or bool(flush(max(timeout_s, 0)))
+            return self._sink.flush(max(timeout_s, 0))
         except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
             self.report_fault(error)
             return False

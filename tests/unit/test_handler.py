@@ -201,7 +201,7 @@ def test_what_capture_itself_logs_is_not_captured(handler: jobtail.CaptureHandle
                 raise SinkUnavailable from error
 
     heard: list[logging.LogRecord] = []
-    handler.addFilter(lambda record: heard.append(record) is None)
+    handler.addFilter(lambda record: not heard.append(record))  # type: ignore[func-returns-value]
     sink = RecordingSink(post)
     client.use(client.Client(sink))
     with jobtail.job("JB_1") as emitter:

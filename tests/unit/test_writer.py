@@ -58,6 +58,12 @@ class ListSink:
             self.times.append(arrived)
             self.changed.notify_all()
 
+    def flush(self, timeout_s: float) -> bool:
+        return True
+
+    def renew(self) -> None:
+        pass
+
     def close(self) -> None:
         self.closed += 1
 
