@@ -8,9 +8,10 @@ import time
 from contextvars import Context
 from threading import Thread
 
-from jobtail.depot import Depot, Load
+from jobtail.depot import Depot
 from jobtail.http import POST_TIMEOUT_S, AnswerLate, HttpTransport
 from jobtail.jsonable import shown
+from jobtail.loads import Load
 from jobtail.notices import refusal, split
 from jobtail.sink import BatchRejected, SinkUnavailable
 from jobtail.spool import SpoolUnavailable

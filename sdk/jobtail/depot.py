@@ -5,40 +5,18 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from dataclasses import dataclass, field
 from threading import Condition
 from uuid import UUID
 
+from jobtail.loads import Load, load_of
 from jobtail.sink import SinkUnavailable
-from jobtail.spool import Parcel, Row, Spool, SpoolUnavailable
+from jobtail.spool import Spool, SpoolUnavailable
 
 WINDOW_BATCHES = 4
 """How many batches are handed from thread to thread without touching the disk, while the service is quick."""
 JOINED_BYTES = 1 << 20
 
 log = logging.getLogger("jobtail")
-
-
-@dataclass(slots=True, eq=False)
-class Load:
-    """What goes into one post."""
-
-    writer_id: UUID
-    body: bytes
-    events: int
-    """Notices not counted."""
-    first_n: int = 0
-    last_n: int = 0
-    row_ids: list[int] = field(default_factory=list)
-    """Empty while it is in memory only."""
-    dropped: int = 0
-    since: float = field(default_factory=time.monotonic)
-    was_late: bool = False
-    """The service took it and did not answer in the time that a batch in memory has."""
-
-    @property
-    def parcel(self) -> Parcel:
-        return Parcel(self.writer_id, self.first_n, self.last_n, self.events, self.body)
 
 
 class Depot:
@@ -245,7 +223,7 @@ class Depot:
         assert self._spool is not None
         max_bytes = JOINED_BYTES if self._is_flowing and not self._apart_until else 0
         rows = self._spool.head(writer_id, after_id=self._removed.get(writer_id, 0), max_bytes=max_bytes)
-        return _load_of(writer_id, rows) if rows else None
+        return load_of(writer_id, rows) if rows else None
 
     def _note_drained(self) -> None:
         """Own rows that are no longer there were deleted by another process to make room."""
@@ -279,13 +257,3 @@ class Depot:
         if not self._has_warned_of_room:
             self._has_warned_of_room = True
             log.warning("the spool of capture is full: the oldest lines are given up")
-
-
-def _load_of(writer_id: UUID, rows: list[Row]) -> Load:
-    return Load(
-        writer_id,
-        body=b"".join(row.body for row in rows),
-        events=sum(row.events for row in rows),
-        dropped=sum(row.dropped for row in rows),
-        row_ids=[row.id for row in rows],
-    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import encodings.idna  # noqa: F401 - socket looks it up; were a fork to meet its import, the child could never do so
 import gzip
-import ipaddress
 import json
 import queue
 import time
@@ -12,18 +11,17 @@ from collections import deque
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.request import getproxies_environment, proxy_bypass
 from uuid import UUID
 
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, LocationParseError, ProtocolError, ReadTimeoutError
-from urllib3.util import Url, parse_url
+from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
+from urllib3.util import parse_url
 
+from jobtail.address import PATH, base_url, is_loopback, proxy_of
 from jobtail.jsonable import shown
 from jobtail.sink import BatchRejected, SinkUnavailable
 
-PATH = "/api/capture"
 GZIP_BYTES = 16 << 10
 """A smaller body gains nothing worth its time."""
 ANSWER_BYTES = 64 << 10
@@ -55,8 +53,8 @@ class HttpTransport:
             **_authorization(token),
         }
         parsed = parse_url(self.url)
-        self._is_loopback = _is_loopback(parsed.host)
-        self._proxy = None if self._is_loopback else _proxy_of(parsed)
+        self._is_loopback = is_loopback(parsed.host)
+        self._proxy = None if self._is_loopback else proxy_of(parsed)
         self._connections = self._new_connections()
 
     def post(self, writer_id: UUID, body: bytes, *, timeout_s: float = POST_TIMEOUT_S) -> None:
@@ -148,25 +146,6 @@ class HttpTransport:
         return f"{self.url} does not let capture in ({status}): {advice}; the service says: {message}"
 
 
-def base_url(url: str) -> str:
-    """Bring the URL of a service into its one form.
-
-    Raises:
-        ValueError: if it is none; the message says what to write.
-    """
-    example = "write it like http://127.0.0.1:8820 or https://jobtail.example.com"
-    try:
-        parsed = parse_url(url.strip())
-    except LocationParseError as error:
-        raise ValueError(f"{url!r} is no URL: {example}") from error
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise ValueError(f"{url!r} is not the URL of a service: {example}")
-    if parsed.auth or parsed.query or parsed.fragment:
-        raise ValueError(f"the URL of {parsed.host} has more than a host, a port and a path: {example}")
-    path = (parsed.path or "").rstrip("/").removesuffix(PATH)
-    return str(Url(scheme=parsed.scheme, host=parsed.host, port=parsed.port, path=path or None))
-
-
 class _Connections(queue.LifoQueue[Any]):
     """The kept connections without a lock, which a fork could find taken: one thread posts."""
 
@@ -203,20 +182,6 @@ def _authorization(token: str | None) -> dict[str, str]:
     if not (token.isascii() and token.isprintable()):
         raise ValueError("the token holds characters that no token has: copy it again")
     return {"Authorization": f"Bearer {token}"}
-
-
-def _is_loopback(host: str | None) -> bool:
-    name = (host or "").strip("[]").lower()
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost" or name.endswith(".localhost")
-
-
-def _proxy_of(url: Url) -> str | None:
-    proxies = getproxies_environment()
-    proxy = proxies.get(url.scheme or "") or proxies.get("all")
-    return None if not proxy or proxy_bypass(url.netloc or "") else proxy
 
 
 def _json_object(answer: bytes) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from threading import Condition, Thread
 
 from jobtail.courier import Courier
-from jobtail.depot import Depot, Load
+from jobtail.depot import Depot
 from jobtail.events import Batch
 from jobtail.http import HttpTransport
+from jobtail.loads import Load
 from jobtail.sink import SinkUnavailable
 from jobtail.spool import Spool
 from jobtail.wire import encode

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
-from jobtail.http import base_url
+from jobtail.address import base_url
 from jobtail.leases import Lease
 from jobtail.room import make_room, row_size
 from jobtail.spool_file import SpoolFile, SpoolUnavailable
