@@ -57,11 +57,10 @@ def sh(script: str) -> None:
     subprocess.run(["sh", "-c", script], check=True)
 
 
-def python(program: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
-    """Run a program in an interpreter of its own, whose last line on stderr may be a report."""
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+def python(program: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[bytes]:
+    """Run a program in an interpreter of its own."""
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", PRELUDE + program]
-    return subprocess.run(command, cwd=ROOT, check=True, timeout=LONG_S, **options)
+    return subprocess.run(command, cwd=ROOT, check=True, timeout=LONG_S, stdout=stdout, stderr=subprocess.PIPE)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
