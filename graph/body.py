@@ -103,7 +103,7 @@ class _Inflation:
             chunk = self._inflate.unconsumed_tail or self._inflate.unused_data
             if piece:
                 yield piece
-            if not chunk and len(piece) < PIECE_BYTES:
+            if not chunk:
                 return
 
     def finish(self) -> None:

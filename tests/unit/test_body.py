@@ -16,7 +16,6 @@ from starlette.types import Message
 from graph.body import PIECE_BYTES, BodyLimits, expanded
 
 LIMITS = BodyLimits(max_request_bytes=1 << 30, max_expanded_bytes=1 << 30)
-IMPATIENT = replace(LIMITS, silence_s=0.05, whole_s=0.2)
 
 
 def request(chunks: Iterable[bytes], *, pause_s: float = 0, end: Message | None = None, **headers: str) -> Request:
@@ -43,14 +42,14 @@ async def whole(request: Request, limits: BodyLimits = LIMITS) -> list[bytes]:
 
 async def test_a_client_that_falls_silent_is_given_up() -> None:
     with pytest.raises(HTTPException) as caught:
-        await whole(request([b"a", b"b"]), IMPATIENT)
+        await whole(request([b"a", b"b"]), replace(LIMITS, silence_s=0.05))
     assert caught.value.status_code == 408
     assert caught.value.headers == {"Connection": "close"}
 
 
 async def test_a_client_that_trickles_is_given_up_too() -> None:
     with pytest.raises(HTTPException) as caught:
-        await whole(request([b"a"] * 1000, pause_s=0.01, end=END), IMPATIENT)
+        await whole(request([b"a"] * 1000, pause_s=0.01, end=END), replace(LIMITS, whole_s=0.2))
     assert caught.value.status_code == 408
 
 
