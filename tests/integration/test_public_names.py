@@ -41,8 +41,21 @@ class Environment(dict):
 found = []
 os.environ = Environment(os.environ)
 
+library = os.path.dirname(os.__file__) + os.sep
+
+def is_ours_by_the_standard_library():
+    """Whether a module of ours is behind it: urllib3 tries IPv6 when it is imported, celery runs a program."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith("<frozen") and (not file.startswith(library) or "site-packages" in file):
+            return file.startswith(ours)
+        frame = frame.f_back
+    return False
+
 def watch(event, arguments):
-    if event in {"socket.connect", "socket.bind", "subprocess.Popen", "os.mkdir", "sqlite3.connect"}:
+    watched = {"socket.connect", "socket.bind", "subprocess.Popen", "os.mkdir", "sqlite3.connect"}
+    if event in watched and is_ours_by_the_standard_library():
         found.append(f"{event} {arguments}")
 
 sys.addaudithook(watch)
