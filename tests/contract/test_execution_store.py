@@ -245,6 +245,24 @@ async def read_backward(stores: Stores, log_filter: LogFilter) -> list[Execution
             return found
 
 
+async def test_jobs_of_one_line_each_fill_their_pages(stores: Stores) -> None:
+    for n in range(11):
+        await start(stores, f"job-{n:02}", "run", None, *([Line(job_id=f"job-{n:02}", message="x")] if n % 5 else []))
+    wanted = list((await lines(stores)).items)
+    assert len(wanted) == 8
+    for log_filter in (EVERYTHING, LogFilter(search="x")):
+        for limit in (1, 3):
+            after: LineKey | None = None
+            for place in range(0, 8, limit):
+                part = await lines(stores, Window(limit=limit, after=after), log_filter)
+                assert (list(part.items), part.has_next) == (wanted[place : place + limit], place + limit < 8)
+                after = key_of(part.items[-1])
+    await store(stores.logs, Line(job_id="job-10", message="needle", stage="late"))
+    for log_filter in (LogFilter(search="needle"), LogFilter(stages=frozenset({"late"}))):
+        found = (await lines(stores, Window(limit=1), log_filter)).items
+        assert [line.log.message for line in found] == ["needle"]
+
+
 async def test_a_window_on_lines_has_two_ends(stores: Stores) -> None:
     await say(stores)
     every = list((await lines(stores)).items)

@@ -110,6 +110,7 @@ FROM generate_series(1, 2) AS n
 async def test_a_database_from_before_executions_is_upgraded_with_what_it_holds(postgres_url: str) -> None:
     async with Database(postgres_url) as database:
         await upgrade(database.engine, "0001")
+        before = await catalog_of(postgres_url)
         connection = await connect(postgres_url)
         await connection.execute(BEFORE_EXECUTIONS)
         await upgrade(database.engine)
@@ -122,6 +123,7 @@ async def test_a_database_from_before_executions_is_upgraded_with_what_it_holds(
         await store(PostgresLogStore(database), started, Line(job_id="job-3", message="x"))
         assert (await executions.get(["run"]))["run"].schedule_id == "hourly"
         await downgrade(database.engine, "0001")
+        assert await catalog_of(postgres_url) == before
         assert await connection.fetchval("SELECT count(*) FROM jobs WHERE execution_id = 'run'") == 3
         assert await connection.fetchval("SELECT count(*) FROM task_logs") == 3
         await connection.close()
