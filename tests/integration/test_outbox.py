@@ -26,7 +26,7 @@ from jobtail.events import Batch, JobFinished, JobStarted, JobStatus, Line, Numb
 from jobtail.http import HttpTransport
 from jobtail.outbox import Outbox
 from jobtail.sink import BatchRejected, SinkUnavailable
-from jobtail.spool import Spool
+from jobtail.spool import Spool, SpoolUnavailable
 from tests.conftest import ROOT
 from tests.model_service import AWAY, OK, PATIENCE_S, Answer, ModelService, model_service, refusal, wait_until
 
@@ -375,6 +375,29 @@ def test_a_spool_that_cannot_be_written_costs_no_line_while_the_service_is_there
         wait_until(lambda: outbox.flush(PATIENCE_S))
         assert service.lines_of(JOB) == worker.said[:-10]
     assert len([said for said in warnings_of(caplog) if "in memory only" in said]) == 1
+
+
+def test_a_row_that_cannot_be_removed_is_not_sent_for_ever(
+    service: ModelService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.stop()
+    with outbox_to(service, tmp_path) as outbox:
+        worker = Worker(outbox)
+        worker.say(batches=20)
+        assert not outbox.flush(PATIENCE_S)
+
+        def refuse(*args: Any) -> None:
+            raise SpoolUnavailable("the disk is full")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(outbox._depot._spool, "remove", refuse)
+            service.start()
+            wait_until(lambda: outbox.flush(PATIENCE_S))
+            assert service.lines_of(JOB) == worker.said
+            assert service.skipped == 0
+        worker.say(batches=10)
+        wait_until(lambda: outbox.flush(PATIENCE_S))
+        assert service.lines_of(JOB) == worker.said
 
 
 CHILD = """
