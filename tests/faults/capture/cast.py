@@ -19,11 +19,11 @@ from typing import Any, Self
 import asyncpg
 import pytest
 
-from tests.conftest import ROOT, connect, serving
+from tests.conftest import ROOT, Service, connect, serving
 from tests.faults.capture.proxy import free_port
 from tests.processes import until
 
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0
 NOT_SENDING = "capture can't send"
 SENDING_AGAIN = "capture can send again"
 
@@ -35,26 +35,38 @@ class ReturningService:
         self._database_url = database_url
         self._port = free_port()
         self._running = ExitStack()
-        self._process: subprocess.Popen[str] | None = None
+        self._service: Service | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def running(self) -> Service:
+        assert self._service is not None
+        return self._service
+
     async def start(self) -> None:
-        service = await asyncio.to_thread(
+        self._service = await asyncio.to_thread(
             self._running.enter_context, serving(self._database_url, JOBTAIL_PORT=str(self._port))
         )
-        self._process = service.process
 
     async def stop(self) -> None:
         """End it as an operator does."""
         await asyncio.to_thread(self._running.close)
 
     async def kill(self) -> None:
-        assert self._process is not None
-        self._process.kill()
+        self.running.process.kill()
         await self.stop()
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Let it do nothing at all; the system still takes connections for it."""
+        self.running.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.running.process.send_signal(signal.SIGCONT)
 
 
 @asynccontextmanager

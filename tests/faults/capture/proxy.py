@@ -12,6 +12,8 @@ from itertools import repeat
 from urllib.parse import urlsplit
 
 DELAY_S = 0.3
+LONG_DELAY_S = 0.8
+"""Longer than a batch that is in memory only waits for its answer."""
 PORTS = range(20_000, 32_000)
 """Below those that outgoing connections take, so that nobody takes one from a service that is down."""
 
@@ -79,6 +81,12 @@ async def delay_answer(exchange: Exchange) -> None:
     await exchange.answer(answer)
 
 
+async def delay_beyond_patience(exchange: Exchange) -> None:
+    """Come with the request when the worker has sent it again."""
+    await asyncio.sleep(LONG_DELAY_S)
+    await hand_on(exchange)
+
+
 async def cut_request(exchange: Exchange) -> None:
     await exchange.send(first=0.6)
     await exchange.answer(b"")
@@ -124,6 +132,7 @@ async def repeat_late_after_loss(exchange: Exchange) -> None:
 FAULTS: tuple[Treatment, ...] = (
     delay_request,
     delay_answer,
+    delay_beyond_patience,
     cut_request,
     cut_answer,
     cut_last_byte_of_answer,

@@ -12,8 +12,11 @@ import pytest
 from tests.client import Api
 from tests.conftest import Service
 from tests.faults.capture.awkward import AWKWARD
-from tests.faults.capture.cast import Store, counted, working
+from tests.faults.capture.cast import NOT_SENDING, SENDING_AGAIN, ReturningService, Store, counted, working
 from tests.faults.capture.worker import STATUS
+from tests.processes import until
+
+pytestmark = pytest.mark.timeout(150)
 
 JOB = "job-that-says-anything"
 PAGE = """
@@ -34,13 +37,22 @@ def read_lines(api: Api, job_id: str) -> Iterator[dict[str, Any]]:
         after, has_next = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
 
 
-async def test_whatever_a_line_holds_comes_through_whole(service: Service, store: Store, tmp_path: Path) -> None:
-    with working(service.url, tmp_path, "say_awkward", options={"wait_s": 40}, job_id=JOB) as worker:
+@pytest.mark.parametrize("is_up", [True, False], ids=["service up", "by the spool"])
+async def test_whatever_a_line_holds_comes_through_whole(
+    absent: ReturningService, store: Store, tmp_path: Path, is_up: bool
+) -> None:
+    if is_up:
+        await absent.start()
+    with working(absent.url, tmp_path, "say_awkward", options={"wait_s": 40}, job_id=JOB) as worker:
+        if not is_up:
+            await until(lambda: NOT_SENDING in worker.log and worker.told("result"))
+            await absent.start()
         assert await worker.end() == STATUS, worker.log
         assert worker.told("flushed") is True, worker.log
-        assert worker.log == ""
+        assert worker.log.count(NOT_SENDING) == worker.log.count(SENDING_AGAIN) == (0 if is_up else 1)
+        assert worker.told("stats")["faults"] == 0
     stored = await store.lines(JOB)
-    with Api(service) as api:
+    with Api(absent.running) as api:
         read = await asyncio.to_thread(list, read_lines(api, JOB))
     assert len(stored) == len(read) == len(AWKWARD)
     for line, row, node in zip(AWKWARD, stored, read, strict=True):
@@ -52,7 +64,6 @@ async def test_whatever_a_line_holds_comes_through_whole(service: Service, store
         assert row.metadata == node["metadata"] == line.stored_metadata, line.name
 
 
-@pytest.mark.timeout(150)
 async def test_a_hundred_thousand_lines_at_once_come_through_in_order(
     service: Service, store: Store, tmp_path: Path
 ) -> None:

@@ -14,6 +14,8 @@ from tests.faults.capture.cast import ReturningService, Store, StoredLine, Worke
 from tests.faults.capture.worker import STATUS
 from tests.processes import until
 
+pytestmark = pytest.mark.timeout(150)
+
 JOB = "job-without-room"
 WARNING = 30
 MIB = 1 << 20
@@ -74,7 +76,6 @@ async def assert_whole_but_for_what_is_told(
     return missing
 
 
-@pytest.mark.timeout(150)
 async def test_a_full_disk_costs_no_line_that_memory_can_hold(
     absent: ReturningService, store: Store, tmp_path: Path
 ) -> None:
@@ -88,7 +89,6 @@ async def test_a_full_disk_costs_no_line_that_memory_can_hold(
             assert await assert_whole_but_for_what_is_told(store, worker, 4_000) == 0
 
 
-@pytest.mark.timeout(150)
 async def test_a_full_disk_and_full_memory_cost_what_is_told(
     absent: ReturningService, store: Store, tmp_path: Path
 ) -> None:
@@ -102,7 +102,6 @@ async def test_a_full_disk_and_full_memory_cost_what_is_told(
             assert await assert_whole_but_for_what_is_told(store, worker, 1_500) > 300
 
 
-@pytest.mark.timeout(150)
 async def test_files_that_may_not_grow_cost_no_line_that_memory_can_hold(
     absent: ReturningService, store: Store, tmp_path: Path
 ) -> None:
@@ -115,7 +114,6 @@ async def test_files_that_may_not_grow_cost_no_line_that_memory_can_hold(
         assert await assert_whole_but_for_what_is_told(store, worker, 4_000) == 0
 
 
-@pytest.mark.timeout(150)
 async def test_a_spool_that_reaches_its_bound_tells_exactly_what_is_missing(
     absent: ReturningService, store: Store, tmp_path: Path
 ) -> None:

@@ -24,6 +24,8 @@ from tests.faults.capture.proxy import Exchange, hand_on, proxying
 from tests.faults.capture.worker import STATUS
 from tests.processes import until
 
+pytestmark = pytest.mark.timeout(150)
+
 JOB = "job-that-outlives-the-service"
 AWAY_S = 30.0
 
@@ -37,21 +39,29 @@ async def assert_untouched(worker: Worker, result: object) -> None:
     assert (stats["sent"], stats["spooled"], stats["waiting"], stats["dropped"]) == (stats["captured"], 0, 0, 0)
 
 
-@pytest.mark.timeout(150)
 async def test_a_service_that_is_away_for_half_a_minute_costs_no_line(
     returning: ReturningService, store: Store, tmp_path: Path
 ) -> None:
     options = {"wait_s": 30}
     with working(
-        returning.url, tmp_path, "count", options=options, job_id=JOB, name="a", lines=20_000, every_s=0.0018
+        returning.url,
+        tmp_path,
+        "count",
+        options=options,
+        job_id=JOB,
+        name="a",
+        lines=20_000,
+        every_s=0.0016,
+        hold_at=19_500,
     ) as worker:
         await store.until_lines(JOB, 1_000)
         await returning.stop()
         back_at = time.monotonic() + AWAY_S
         await until(lambda: time.monotonic() > back_at, patience_s=AWAY_S + 5)
         stored = await store.last_seq(JOB)
-        assert stored < worker.said < 20_000
+        assert stored < worker.said - 10_000
         await returning.start()
+        worker.release()
         await assert_untouched(worker, 20_000)
         assert worker.log.count(NOT_SENDING) == worker.log.count(SENDING_AGAIN) == 1, worker.log
         assert len(worker.log.splitlines()) == 2, worker.log
@@ -59,7 +69,6 @@ async def test_a_service_that_is_away_for_half_a_minute_costs_no_line(
     assert await store.status(JOB) == "COMPLETED"
 
 
-@pytest.mark.timeout(150)
 async def test_a_service_that_is_killed_before_its_answer_stored_every_line_once(
     returning: ReturningService, store: Store, tmp_path: Path
 ) -> None:
@@ -86,6 +95,25 @@ async def test_a_service_that_is_killed_before_its_answer_stored_every_line_once
         assert [name for name in proxy.treated if name != "hand_on"] == [fault.__name__ for fault in faults]
     assert await store.messages(JOB) == counted("a", 4_000)
     assert await store.status(JOB) == "COMPLETED"
+
+
+async def test_a_service_that_hangs_holds_up_no_job_and_costs_no_line(
+    returning: ReturningService, store: Store, tmp_path: Path
+) -> None:
+    """It takes connections and does not answer. What it has read by then it stores when it goes on, late."""
+    with working(
+        returning.url, tmp_path, "count", options={"flush_s": 1}, job_id=JOB, name="a", lines=3_000, every_s=0.001
+    ) as worker:
+        await store.until_lines(JOB, 500)
+        with returning.hanging():
+            assert await worker.end(patience_s=20) == STATUS, worker.log
+            assert worker.told("result") == 3_000
+            assert await store.last_seq(JOB) < 3_000
+        with working(returning.url, tmp_path, "count_until_told", job_id="heir", name="heir", every_s=0.01) as heir:
+            await store.until_finished(JOB)
+            heir.release()
+            assert await heir.end() == STATUS, heir.log
+    assert await store.messages(JOB) == counted("a", 3_000)
 
 
 @pytest.fixture

@@ -8,10 +8,14 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from tests.faults.capture.cast import ReturningService, Store, counted, of_writer, working
 from tests.faults.capture.proxy import Proxy, proxying
 from tests.faults.capture.worker import STATUS
 from tests.processes import until
+
+pytestmark = pytest.mark.timeout(150)
 
 JOB = "job-of-many"
 NAMES = ["a", "b", "c", "d"]

@@ -12,6 +12,8 @@ from tests.faults.capture.proxy import FAULTS, Treatment, double, hand_on, proxy
 from tests.faults.capture.worker import STATUS
 from tests.processes import until
 
+pytestmark = pytest.mark.timeout(150)
+
 JOB = "job-behind-a-bad-proxy"
 
 
@@ -22,7 +24,6 @@ def in_any_order(times: int) -> list[Treatment]:
     return treatments
 
 
-@pytest.mark.timeout(150)
 async def test_a_proxy_that_spoils_requests_and_answers_costs_no_line_and_doubles_none(
     returning: ReturningService, store: Store, tmp_path: Path
 ) -> None:

@@ -27,10 +27,15 @@ PATIENCE_S = 40.0
 TOLD_EVERY = 20
 
 
-def count(job_id: str, name: str, lines: int, every_s: float = 0, padding: int = 0) -> Any:
-    """Say `<name> <number>` from 0, one line every so many seconds, in a job that completes."""
+def count(job_id: str, name: str, lines: int, every_s: float = 0, padding: int = 0, hold_at: int = -1) -> Any:
+    """Say `<name> <number>` from 0, one line every so many seconds, in a job that completes.
+
+    At `hold_at` it waits until stdin ends.
+    """
     with jobtail.job(job_id, handler_name="count") as emitter:
         for number in paced(lines, every_s):
+            if number == hold_at:
+                sys.stdin.read()
             emitter.emit_info(f"{name} {number}{'.' * padding}")
             told(number + 1, lines)
     return lines
