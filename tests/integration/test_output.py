@@ -3,6 +3,7 @@
 # ruff: noqa: T201 - printing is what is tested
 from __future__ import annotations
 
+import ast
 import asyncio
 import contextlib
 import contextvars
@@ -571,17 +572,22 @@ with recording() as recorded:
 def test_a_process_that_ends_within_a_job_says_all_of_it() -> None:
     done = python("""
 import atexit
+
+def report():
+    lines = [event for event in recorded.sink.events if isinstance(event, jobtail.Line)]
+    os.write(1, repr([(line.message, line.metadata["stream"]) for line in lines]).encode())
+
+atexit.register(report)
 recorder = recording()
 recorded = recorder.__enter__()
-atexit.register(lambda: os.write(1, repr(lines_of(recorded)).encode()))
 jobtail.job("JB_1", capture_output=True).start()
-print("print")
+print("print", flush=True)
 subprocess.run(["printf", "child"])
 print("rest", end="", flush=True)
 """)
-    assert done.stdout.startswith(b"print\nchildrest")
-    assert b"('child', 'stdout')" in done.stdout
-    assert b"('rest', 'stdout')" in done.stdout
+    printed, report = done.stdout.split(b"[", 1)
+    assert printed == b"print\nchildrest"
+    assert sorted(ast.literal_eval(f"[{report.decode()}")) == [(line, "stdout") for line in ("child", "print", "rest")]
 
 
 def test_a_line_of_a_print_costs_little(recorded: Recording) -> None:

@@ -100,6 +100,14 @@ def test_a_value_within_base64_is_replaced(before: str, after: str) -> None:
         assert len(said.replace("***", "").strip("=")) <= len(before + after) * 4 / 3
 
 
+def test_both_alphabets_of_base64_are_known() -> None:
+    value = "??>>~~??>>~~"
+    for encode, characters in ((base64.b64encode, "+/"), (base64.urlsafe_b64encode, "-_")):
+        form = encode(value.encode()).decode()
+        assert set(characters) & set(form)
+        assert masked(form, value) == "***"
+
+
 def test_bytes_that_are_no_text_are_replaced_as_python_and_base64_show_them() -> None:
     value = bytes(range(200, 230))
     assert masked(repr(value), value) == "b'***'"
@@ -120,6 +128,7 @@ def test_the_white_space_around_a_value_is_not_needed() -> None:
 def test_overlapping_secrets_leave_no_tail() -> None:
     assert masked("abcdefghijkl", "abcdefgh", "efghijkl") == "***"
     assert masked("abcdefghijkl", "abcd", "abcdefghijkl") == "***"
+    assert masked("abcdefghijklmno", "abcdefgh", "hijklmno") == "***"
     assert masked("password=abc defgh", "abc defgh") == "password=***"
 
 
@@ -257,6 +266,7 @@ def test_what_shows_itself_as_a_secret_is_replaced_and_its_name_is_kept(text: st
         'File "client.py", line 3, in connect\n    client = Client(user=user, password=password, token=self.token)',
         "def connect(user: str, password: str, token: str | None = None) -> None:",
         "KeyError: 'token'",
+        "connect(password=os.environ['DB'], secret=settings.vault_key, token=getpass('?'))",
         "primary key: id, foreign key: job_id, key=value",
         "PWD=/home/bob OLDPWD=~/x",
         "password=*** secret=${SECRET} token={token} password: [FILTERED]",
