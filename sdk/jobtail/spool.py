@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ DEFAULT_MAX_BYTES = 256 << 20
 MOST_ADOPTED = 16
 """How many dead writers' rows a process takes over at a time."""
 MOST_JOINED = 200
+LEASE_PATIENCE_S = 0.5
 VACUUM_PAGES = 4096
 
 _SENDING, _TRIED = 1, 2
@@ -82,7 +84,7 @@ class Spool:
             SpoolUnavailable: none of them is kept.
         """
         writer_id = parcels[0].writer_id
-        self._hold(writer_id)
+        self._hold(writer_id, patience_s=LEASE_PATIENCE_S)
         with self._file.transaction() as connection:
             ids = [self._insert(connection, parcel) for parcel in parcels]
             if is_first_sending:
@@ -166,20 +168,20 @@ class Spool:
             self.release(writer_id)
         self._file.close()
 
-    def _hold(self, writer_id: UUID) -> None:
+    def _hold(self, writer_id: UUID, *, patience_s: float = 0.0) -> None:
+        """Take the writer's lease. Its own process may have to wait for one that looks whether it is alive."""
         if writer_id in self._leases:
             return
+        deadline = time.monotonic() + patience_s
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lease = Lease.take(self._lock_path(str(writer_id)))
+            while (lease := Lease.take(self.directory / f"{writer_id}.lock")) is None and time.monotonic() < deadline:
+                time.sleep(0.005)
         except OSError as error:
             raise SpoolUnavailable(f"the spool in {self.directory} can't be used: {error}") from error
         if lease is None:
             raise SpoolUnavailable(f"another process sends the rows of writer {writer_id}")
         self._leases[writer_id] = lease
-
-    def _lock_path(self, writer_id: str) -> Path:
-        return self.directory / f"{writer_id}.lock"
 
     def _insert(self, connection: sqlite3.Connection, parcel: Parcel) -> int:
         row = (

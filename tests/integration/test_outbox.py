@@ -144,6 +144,17 @@ def test_a_named_pause_is_kept_though_somebody_waits(service: ModelService, tmp_
         assert service.lines_of(JOB) == worker.said
 
 
+def test_a_flush_does_not_wait_for_a_pause_that_outlasts_it(service: ModelService, tmp_path: Path) -> None:
+    service.script.append(Answer(status=503, body=AWAY.body, headers={"Retry-After": "60"}))
+    with outbox_to(service, tmp_path) as outbox:
+        Worker(outbox).say()
+        wait_until(lambda: outbox._courier.named_pause_until > 0)
+        began = time.monotonic()
+        assert not outbox.flush(10)
+        assert time.monotonic() - began < 1
+        assert outbox.stats().spooled == 10
+
+
 def test_a_pause_that_nobody_named_ends_when_somebody_waits(service: ModelService, tmp_path: Path) -> None:
     service.script.extend([AWAY] * 12)
     with outbox_to(service, tmp_path) as outbox:

@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobtail.events import Event, JobFinished, JobProgressed, JobStarted, JobStatus, Line, NumberedEvent
+from jobtail.leases import Lease
 from jobtail.notices import give_up
 from jobtail.spool import Parcel, Spool, SpoolUnavailable
 from jobtail.wire import encode
@@ -124,6 +125,15 @@ def test_lock_files_of_the_dead_are_cleared_away(spool: Spool, tmp_path: Path) -
     assert len(list(tmp_path.glob("*.lock"))) == 1
     spool.close()
     assert list(tmp_path.glob("*.lock")) == []
+
+
+def test_a_writer_waits_for_whoever_looks_whether_it_is_alive(spool: Spool, tmp_path: Path) -> None:
+    writer_id = uuid4()
+    lease = Lease.take(tmp_path / f"{writer_id}.lock")
+    assert lease is not None
+    threading.Timer(0.05, lease.release).start()
+    spool.append([lines(writer_id, 1, 1)])
+    assert len(all_of(spool, writer_id)) == 1
 
 
 def test_orphans_are_adopted_oldest_first(tmp_path: Path) -> None:
