@@ -62,15 +62,15 @@ def test_without_a_service_lines_wait_for_the_next_run(database_url: str, port: 
 
 def test_a_service_that_is_away_or_silent_costs_no_more_than_a_moment() -> None:
     started = time.monotonic()
-    subprocess.run(["true"], check=True)
-    alone = time.monotonic() - started
+    jobtail(NOBODY, "run", "--help")
+    start_s = time.monotonic() - started
     with silent() as mute:
         for url in (NOBODY, mute, "http://no-such-host.invalid"):
             started = time.monotonic()
             done = jobtail(url, "run", "--", "sh", "-c", "echo one; exit 4")
             assert (done.returncode, done.stdout) == (4, b"one\n")
             assert b"will be sent by the next jobtail run" in done.stderr
-            assert time.monotonic() - started - alone < 5
+            assert time.monotonic() - started - start_s < 5
 
 
 def test_a_service_that_stops_and_comes_back_while_a_command_runs_gets_every_line(database_url: str, port: str) -> None:
@@ -113,6 +113,23 @@ def test_a_killed_run_leaves_its_lines_to_the_next_one(database_url: str, port: 
 
 def test_a_flood_passes_unhindered_while_nobody_takes_its_lines() -> None:
     with silent() as mute:
-        done = jobtail(mute, "run", "--", "seq", "300000")
+        done = jobtail(mute, "run", "--", "seq", "50000")
     assert done.returncode == 0
-    assert done.stdout.split() == [b"%d" % number for number in range(1, 300_001)]
+    assert done.stdout.split() == [b"%d" % number for number in range(1, 50_001)]
+
+
+def test_what_waits_in_memory_at_the_end_is_kept_on_disk(database_url: str, port: str) -> None:
+    url = f"http://127.0.0.1:{port}"
+    with socket.create_server(("127.0.0.1", int(port))):
+        assert jobtail(url, "run", "--job", "J_1", "--", "seq", "50000").returncode == 0
+    with serving(database_url, JOBTAIL_PORT=port) as service, Api(service) as api:
+        query = '{ job(jobId: "J_1") { status lastSeq logs(last: 1) { nodes { message } } } }'
+
+        def stored_after_another_run() -> bool:
+            jobtail(url, "run", "--", "true")
+            job = api.ask(query)["job"]
+            return bool(job and job["status"] == "COMPLETED")
+
+        wait_until(stored_after_another_run)
+        job = api.ask(query)["job"]
+        assert (job["lastSeq"], job["logs"]["nodes"]) == (50_000, [{"message": "50000"}])

@@ -59,7 +59,7 @@ class CommandCapture:
         job_id = job.job_id or _new_job_id(name)
         execution_id = job.execution_id or (job_id if job.schedule_id else os.environ.get(EXECUTION_ID))
         try:
-            client.configure(url, token, flush_s=LOOK_EVERY_S)
+            client.configure(url, token, flush_s=0)  # `leave` waits
         except Exception as error:  # noqa: BLE001 - the command runs whatever becomes of its capture
             say(f"the output is not captured: {shown(error)}")
         self._job = open_job(
