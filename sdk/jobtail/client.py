@@ -6,7 +6,9 @@ Without a configuration all of it is silent.
 from __future__ import annotations
 
 import logging
+import math
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,8 @@ from jobtail.writer import Writer
 URL, TOKEN, SPOOL_DIR = "JOBTAIL_URL", "JOBTAIL_TOKEN", "JOBTAIL_SPOOL_DIR"
 SPOOL_BYTES = 256 << 20
 FLUSH_S = 5.0
+KEEP_S = 10.0
+KEEP_STEP_S = 1.0
 
 log = logging.getLogger("jobtail")
 
@@ -69,8 +73,20 @@ class Client:
             return self.writer.flush(timeout_s)
 
     def close(self) -> bool:
+        """Send what waits for `flush_s`, and keep the rest. Says whether all is stored."""
         with context.outside():
-            return self.writer.close(self.flush_s)
+            is_stored = self.writer.flush(self.flush_s)
+            self._keep()
+            self.writer.close(0)
+            return is_stored
+
+    def _keep(self) -> None:
+        """Hand over what is still in memory, for as long as that gets on: disks are quick, or full."""
+        deadline = time.monotonic() + KEEP_S
+        before, waiting = math.inf, self.writer.stats().waiting
+        while 0 < waiting < before and time.monotonic() < deadline:
+            self.writer.hand_over(KEEP_STEP_S)
+            before, waiting = waiting, self.writer.stats().waiting
 
     def stats(self) -> Stats:
         # The sink's books first: what it has taken by then was captured before.

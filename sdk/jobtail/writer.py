@@ -118,6 +118,10 @@ class Writer:
             size = estimated_bytes(event)
             with self._wake:
                 is_first_given_up = self._accept(event, size)
+                is_crowded = self._buffer.is_crowded
+            if is_crowded:
+                # No wait: a job that does nothing but emit leaves the writer's thread too little of the interpreter.
+                time.sleep(0)
             if is_first_given_up:
                 log.warning("capture gives up lines: more wait to be sent than its buffer holds")
         except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
@@ -130,10 +134,14 @@ class Writer:
     def flush(self, timeout_s: float) -> bool:
         """Wait until what was captured before has left, the sink too. Says whether it did so within `timeout_s`."""
         deadline = time.monotonic() + timeout_s
+        has_left = self.hand_over(timeout_s)
+        return self._flush_sink(deadline - time.monotonic()) and has_left
+
+    def hand_over(self, timeout_s: float) -> bool:
+        """Wait until the sink has taken what was captured before. Says whether it did so within `timeout_s`."""
         with self._wake:
             self._buffer.close_gaps()
-            has_left = self._wait_until_settled(self._buffer.last_n + len(self._buffer), timeout_s)
-        return self._flush_sink(deadline - time.monotonic()) and has_left
+            return self._wait_until_settled(self._buffer.last_n + len(self._buffer), timeout_s)
 
     def close(self, timeout_s: float = 5.0) -> bool:
         """Send what waits, for at most `timeout_s`, and end. Says whether all of it left; the rest is dropped.

@@ -20,6 +20,8 @@ import os, signal, sys, threading, time
 import jobtail
 from tests.file_sink import capture_to_file
 """
+WAIT = "while True: time.sleep(0.05)"
+"""Python hears a signal between two steps of its main thread: one that comes just as a sleep begins waits for its end."""
 SLOW = f"{BEGIN}\ncapture_to_file(delay_s=0.3)\n"
 HUNDRED = [str(number) for number in range(100)]
 
@@ -57,6 +59,38 @@ with jobtail.job("JB_1") as emitter:
     assert file_sink.read(tmp_path / "sent")[-1].kind == "JobFinished"
 
 
+def test_what_is_still_in_memory_after_the_bound_is_handed_over_all_the_same(tmp_path: Path) -> None:
+    program = f"""{BEGIN}
+from jobtail import client
+from tests.file_sink import FileSink
+client.use(client.Client(FileSink(os.environ["TEST_SINK_FILE"], 0.3), flush_s=0.1))
+with jobtail.job("JB_1") as emitter:
+    for number in range(1500):
+        emitter.emit_info(str(number))
+"""
+    file_sink.run(program, tmp_path / "sent")
+    assert file_sink.messages(tmp_path / "sent") == [str(number) for number in range(1500)]
+
+
+def test_an_end_waits_no_longer_than_it_gets_on(tmp_path: Path) -> None:
+    """With a sink that takes nothing, neither by wire nor on disk."""
+    program = f"""{BEGIN}
+from jobtail import SinkUnavailable, client
+from tests.file_sink import FileSink
+class Full(FileSink):
+    def send(self, batch):
+        raise SinkUnavailable("no space left")
+client.use(client.Client(Full(""), flush_s=0.1))
+with jobtail.job("JB_1") as emitter:
+    emitter.emit_info("lost")
+print(time.monotonic())
+"""
+    status, said, complained = ended(file_sink.start(program, tmp_path / "sent"))
+    assert status == 0
+    assert time.monotonic() - float(said) < 1 + QUICK_S
+    assert "3 events are dropped" in complained
+
+
 def test_a_program_that_fails_fails_as_without_capture(tmp_path: Path) -> None:
     program = f"""{SLOW}
 with jobtail.job("JB_1") as emitter:
@@ -72,12 +106,12 @@ with jobtail.job("JB_1") as emitter:
     assert error == complained.strip()
 
 
-WORKING = """
+WORKING = f"""
 with jobtail.job("JB_1") as emitter:
     for number in range(100):
         emitter.emit_info(str(number))
     print("ready", flush=True)
-    time.sleep(60)
+    {WAIT}
 """
 
 
@@ -166,13 +200,13 @@ with jobtail.job("JB_1") as emitter:
         emitter.emit_info(str(number))
     assert jobtail.stats().captured == 101
     print("ready", flush=True)
-    WAIT
+    THEN
 print(time.monotonic(), flush=True)
 """
 
 
 def spooling(then: str, flush_s: int = 20) -> str:
-    return SPOOLING.replace("WAIT", then).replace("FLUSH_S", str(flush_s))
+    return SPOOLING.replace("THEN", then).replace("FLUSH_S", str(flush_s))
 
 
 def spooled_lines(directory: Path) -> int:
@@ -197,7 +231,7 @@ def test_a_process_leaves_at_once_while_the_service_is_away_and_keeps_its_lines(
 
 
 def test_sigterm_while_the_service_is_away_leaves_all_lines_on_disk(tmp_path: Path, away: str) -> None:
-    program = spooling("time.sleep(60)")
+    program = spooling(WAIT)
     process = started(program, tmp_path, JOBTAIL_URL=away, JOBTAIL_SPOOL_DIR=str(tmp_path / "spool"))
     signalled_at = time.monotonic()
     status, _, _ = ended(process, signal.SIGTERM)
@@ -236,7 +270,7 @@ with jobtail.job("JB_1", capture_output=True):
     os.system("echo from a child")
     print("half a line", end="", flush=True)
     os.write(2, b"ready\\n")
-    time.sleep(60)
+    {WAIT}
 """
     process = file_sink.start(program, tmp_path / "sent")
     assert process.stderr is not None

@@ -173,7 +173,8 @@ said = fork.Event()
 def work():
     emitter.emit_info("child")
     said.set()
-    time.sleep(60)
+    while True:
+        time.sleep(0.05)
 with jobtail.job("JB_1") as emitter:
     emitter.emit_info("parent")
     child = fork.Process(target=work)
