@@ -356,6 +356,19 @@ def test_a_kept_connection_that_the_service_closed_is_no_failure(
     assert warnings_of(caplog) == []
 
 
+def test_a_connection_that_breaks_once_is_made_again_at_once(
+    service: ModelService, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.script.append(Answer(is_cut=True))
+    with outbox_to(service, tmp_path / "spool") as outbox:
+        worker = Worker(outbox)
+        worker.say()
+        assert outbox.flush(PATIENCE_S)
+        assert service.lines_of(JOB) == worker.said
+        assert service.skipped == 10
+    assert warnings_of(caplog) == []
+
+
 def test_without_a_spool_the_writer_keeps_what_finds_no_room(service: ModelService) -> None:
     service.stop()
     with outbox_to(service, None) as outbox:
