@@ -111,7 +111,7 @@ def _on_postrun(*, task_id: str, task: Any, retval: Any = None, state: str | Non
         _break_off(attempt, sys.exc_info()[1])
 
 
-def _reject(attempt: Attempt, rejection: Reject) -> None:
+def _reject(attempt: Attempt, rejection: Any) -> None:
     if rejection.requeue:
         attempt.leave("rejected, to be delivered again")
     elif isinstance(rejection.reason, BaseException):  # a retry that could not be sent
@@ -207,7 +207,7 @@ def _run(request: Any, name: str, args: Any, kwargs: Any, *, app: Any) -> TaskRu
         job_id=request.id,
         handler_name=name,
         source=f"celery:{queue}" if queue else "celery",
-        parent_job_id=request.get("parent_id") or request.get(PARENT),
+        parent_job_id=_parent(request),
         execution_id=execution_id,
         schedule_id=schedule_id,
         metadata={
@@ -217,6 +217,12 @@ def _run(request: Any, name: str, args: Any, kwargs: Any, *, app: Any) -> TaskRu
             "worker": request.get("hostname"),
         },
     )
+
+
+def _parent(request: Any) -> str | None:
+    parent_id: str | None = request.get("parent_id")
+    # To Celery the first retry of a task is a child of itself.
+    return parent_id if parent_id and parent_id != request.id else request.get(PARENT)
 
 
 def _schedule(request: Any, name: str) -> tuple[str | None, str | None]:

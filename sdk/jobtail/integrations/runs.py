@@ -147,7 +147,7 @@ def ended(job_id: str, status: JobStatus, error: str) -> JobFinished:
 def retry_message(number: int, most: int | None, in_s: float | None, reason: str) -> str:
     """Say which retry follows: `retry 1 of 3 in 5 s: ValueError: no`."""
     of = "" if most is None else f" of {most}"
-    when = "" if in_s is None else f" in {max(in_s, 0):.3g} s"
+    when = "" if in_s is None else f" in {round(max(in_s, 0), 1):g} s"
     return f"retry {number}{of}{when}: {reason}"
 
 

@@ -1,0 +1,137 @@
+"""A real taskiq worker and scheduler on a real Redis, and what the service then knows of their tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from taskiq import AsyncBroker
+from taskiq.kicker import AsyncKicker
+from taskiq_redis import RedisStreamBroker
+
+from tests.apps.running import finished, job_with, running, said, soon
+from tests.client import Api
+from tests.conftest import CloneDatabase, serving
+from tests.redis_server import RedisServer
+
+WORKER = ("worker", "tests.apps.taskiq_app:broker", "--workers", "1")
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A worker, its service, and what sends it tasks."""
+
+    api: Api
+    environment: dict[str, str]
+
+    def send(self, task: str, *args: Any, **labels: Any) -> str:
+        return asyncio.run(self._send(task, *args, **labels))
+
+    async def _send(self, task: str, *args: Any, **labels: Any) -> str:
+        broker: AsyncBroker = RedisStreamBroker(self.environment["REDIS_URL"])
+        kicker: AsyncKicker[Any, Any] = AsyncKicker(task, broker, dict(labels))
+        sent = await kicker.kiq(*args)
+        await broker.shutdown()
+        return sent.task_id
+
+    def run(self, task: str, *args: Any, **labels: Any) -> Any:
+        return finished(self.api, self.send(task, *args, **labels))
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    with asyncio.Runner() as runner:
+        runner.run(server.__aenter__())
+        try:
+            yield server.url
+        finally:
+            runner.run(server.__aexit__())
+
+
+@pytest.fixture(scope="module")
+def shop(
+    redis_url: str, new_database: CloneDatabase, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Shop]:
+    directory = tmp_path_factory.mktemp("taskiq")
+    with serving(new_database(migrated_template)) as service, Api(service) as api:
+        environment = {"JOBTAIL_URL": service.url, "REDIS_URL": redis_url}
+        with running(directory, "taskiq", *WORKER, ready="Listening started", environment=environment):
+            yield Shop(api, environment)
+
+
+def test_a_task_is_a_job_with_what_it_logged(shop: Shop) -> None:
+    job = shop.run("greet", "Ada")
+    assert (job["handlerName"], job["source"], job["status"]) == ("greet", "taskiq:taskiq", "COMPLETED")
+    assert said(job) == [("main", None, "INFO", "hello Ada"), ("fetch", "CNT_1", "INFO", "in a task")]
+    assert job["metadata"] == {"args": ["Ada"], "kwargs": {}, "retries": 0}
+
+
+def test_a_task_that_runs_in_a_thread_is_captured_there(shop: Shop) -> None:
+    assert said(shop.run("in_a_thread")) == [("thread", None, "INFO", "in a thread")]
+
+
+def test_interleaved_tasks_of_one_loop_keep_their_lines_apart(shop: Shop) -> None:
+    ids = shop.send("interleaved", "ping", "pong"), shop.send("interleaved", "pong", "ping")
+    for name, job_id in zip(("ping", "pong"), ids, strict=True):
+        assert said(finished(shop.api, job_id)) == [(name, None, "INFO", f"{name} {n}") for n in range(3)]
+
+
+def test_a_failure_is_one_line_with_its_traceback(shop: Shop) -> None:
+    job = shop.run("broken")
+    assert (job["status"], job["error"]) == ("FAILED", "ValueError: no")
+    (line,) = job["logs"]["nodes"]
+    assert (line["level"], line["metadata"]["exception"]) == ("ERROR", "ValueError")
+    assert line["message"].startswith("Traceback")
+
+
+def test_a_retried_task_is_one_job_that_runs_until_its_last_attempt(shop: Shop) -> None:
+    job = shop.run("flaky", 2, retry_on_error=True)
+    assert (job["status"], job["metadata"]["retries"]) == ("COMPLETED", 2)
+    assert said(job) == [
+        ("main", None, "INFO", "attempt 0"),
+        ("main", None, "WARNING", "retry 1 of 2: ValueError: not yet"),
+        ("main", None, "INFO", "attempt 1"),
+        ("main", None, "WARNING", "retry 2 of 2: ValueError: not yet"),
+        ("main", None, "INFO", "attempt 2"),
+    ]
+    job = shop.run("flaky", 9, retry_on_error=True)
+    assert (job["status"], job["error"], job["metadata"]["retries"]) == ("FAILED", "ValueError: not yet", 2)
+
+
+def test_a_task_sent_by_a_task_knows_its_parent(shop: Shop) -> None:
+    parent_id = shop.send("parent")
+    job = job_with(shop.api, parent_id, lambda job: bool(job["children"]["nodes"]))
+    assert finished(shop.api, job["children"]["nodes"][0]["jobId"])["parent"] == {"jobId": parent_id}
+
+
+def test_a_task_that_is_put_back_into_the_queue_is_one_job(shop: Shop) -> None:
+    job = shop.run("requeued")
+    assert job["status"] == "COMPLETED"
+    assert [message for *_, message in said(job)] == ["delivered", "put back into the queue", "delivered"]
+
+
+def test_a_cancelled_task_is_a_cancelled_job(shop: Shop) -> None:
+    assert shop.run("cancelled")["status"] == "CANCELLED"
+
+
+def test_a_scheduled_task_is_an_execution_with_all_that_it_started(shop: Shop, tmp_path: Path) -> None:
+    query = """{ executions(scheduleId: "each second", first: 5) {
+      nodes { executionId status jobs { nodes { jobId handlerName parent { jobId } } } }
+    } }"""
+
+    def look() -> Any:
+        nodes = shop.api.ask(query)["executions"]["nodes"]
+        return next((node for node in nodes if len(node["jobs"]["nodes"]) == 2), None)
+
+    scheduler = ("scheduler", "tests.apps.taskiq_app:scheduler")
+    with running(tmp_path, "taskiq", *scheduler, ready="Starting scheduler", environment=shop.environment):
+        execution = soon(look)
+    root = finished(shop.api, execution["executionId"])
+    assert [line["executionId"] for line in root["logs"]["nodes"]] == [root["jobId"]]
+    jobs = {job["handlerName"]: job["parent"] for job in execution["jobs"]["nodes"]}
+    assert jobs == {"tick": None, "child": {"jobId": root["jobId"]}}
