@@ -112,3 +112,27 @@ def test_the_tables_name_all_settings_and_all_counts() -> None:
 )
 def test_the_page_tells_of_every_name(name: str) -> None:
     assert f"jobtail.{name}" in (ROOT / PAGE).read_text("utf-8")
+
+
+def test_a_flush_is_true_and_the_counts_agree_once_all_is_stored(service: Service, tmp_path: Path) -> None:
+    program = """
+import os, jobtail
+with jobtail.job("JB_FLUSH") as emitter:
+    for number in range(1000):
+        emitter.emit_info(f"{number} password=hunter2-hunter2")
+    child = os.fork()
+    if child == 0:
+        emitter.emit_info("child")
+        os._exit(0 if jobtail.flush(20) and jobtail.stats().sent == 1 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+print(jobtail.flush(20), jobtail.stats())
+"""
+    done = run(program, service, tmp_path)
+    assert done.stderr == ""
+    counts = jobtail.Stats(captured=1002, sent=1002, masked=1000)
+    assert done.stdout == f"True {counts}\n"
+    with Api(service) as api:
+        assert api.ask('{ job(jobId: "JB_FLUSH") { lastSeq status } }')["job"] == {
+            "lastSeq": 1001,
+            "status": "COMPLETED",
+        }
