@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +51,11 @@ def logged(api: Api, job_id: str) -> Any:
 def messages(api: Api, job_id: str) -> list[str]:
     job = logged(api, job_id)
     return [line["message"] for line in job["logs"]["nodes"]] if job else []
+
+
+def unread(descriptor: int) -> int:
+    """Tell how many bytes a pipe holds."""
+    return int.from_bytes(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def python(program: str) -> tuple[str, ...]:
@@ -220,7 +227,12 @@ while True:
 """
     with running(NOBODY, "run", *python(program)) as run:
         assert run.stderr is not None
+        assert run.stdout is not None
         assert read_until(run.stderr.fileno(), lambda heard: b"\n" in heard) == b"aside\n"
+        out = run.stdout.fileno()
+        wait_until(lambda: unread(out) > 60_000)
+        os.read(out, 8192)  # room for some of what waits, not for all
+        wait_until(lambda: unread(out) > 60_000)
         run.send_signal(signal.SIGTERM)
         assert read_until(run.stderr.fileno(), lambda heard: b"\n" in heard) == b"heard\n"
 
@@ -335,14 +347,13 @@ def test_keys_reach_the_command_and_the_terminal_is_given_back() -> None:
 @pytest.mark.parametrize("option", ["--pty", "--no-pty"])
 def test_ctrl_c_reaches_the_command_once(option: str) -> None:
     program = """
-import signal, time
-heard = []
-signal.signal(signal.SIGINT, lambda *_: heard.append(1))
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
 print("ready", flush=True)
-while not heard:
-    time.sleep(0.01)
-time.sleep(0.3)
-print("heard", len(heard), flush=True)
+heard = 0
+while signal.sigtimedwait([signal.SIGINT], 1 if heard else 60):
+    heard += 1
+print("heard", heard, flush=True)
 raise SystemExit(9)
 """
     with at_terminal(NOBODY, [*JOBTAIL, "run", option, *python(program)]) as screen:
