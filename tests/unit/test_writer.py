@@ -563,7 +563,9 @@ def test_what_cannot_be_masked_is_withheld_and_not_lost(caplog: pytest.LogCaptur
     sink = ListSink()
     with Writer(sink, mask=fail) as writer:
         writer.capture(JobStarted(job_id="J", handler_name="hunter2", metadata={"a": "hunter2"}, total=3, at=at))
-        writer.capture(line("hunter2", job_id="J", stage="hunter2", task_id="hunter2", metadata={"a": "hunter2"}, at=at))
+        writer.capture(
+            line("hunter2", job_id="J", stage="hunter2", task_id="hunter2", metadata={"a": "hunter2"}, at=at)
+        )
         writer.capture(TaskChanged(job_id="J", stage="hunter2", task_id="hunter2", status=TaskStatus.FAILED, at=at))
         writer.capture(JobProgressed(job_id="J", current=1))
         writer.capture(JobFinished(job_id="J", status=JobStatus.FAILED, error="hunter2", at=at))
@@ -573,3 +575,29 @@ def test_what_cannot_be_masked_is_withheld_and_not_lost(caplog: pytest.LogCaptur
     assert sink.events[-1] == JobFinished(job_id="J", status=JobStatus.FAILED, error=sink.messages[0], at=at)
     assert writer.stats().faults == 5
     assert writer.stats().sent == 5
+
+
+def test_a_job_that_does_nothing_but_emit_leaves_the_writer_enough_of_the_interpreter() -> None:
+    def work(batch: Batch) -> None:
+        for item in batch.events:
+            repr(item)
+
+    with Writer(ListSink(work), max_buffer_bytes=2 << 20, close_timeout_s=LONG_S) as writer:
+        for number in range(20_000):
+            writer.capture(line(f"line {number}"))
+    stats = writer.stats()
+    assert (stats.sent, stats.dropped) == (20_000, 0)
+
+
+def test_a_close_without_time_still_waits_for_the_sink_to_keep_what_it_holds() -> None:
+    class SlowToClose(KeepingSink):
+        def close(self) -> None:
+            Flag().wait(0.2)
+            super().close()
+
+    sink = SlowToClose()
+    writer = Writer(sink)
+    writer.capture(line("one"))
+    assert writer.flush(LONG_S)
+    writer.close(0)
+    assert sink.closed == 1
