@@ -48,13 +48,13 @@ microsecond from 1700 to 2250, and those of other years to 32 microseconds."""
 
 
 def storable_time(at: datetime) -> datetime:
-    """Bring a time between `EARLIEST` and `LATEST`. One without an offset is local, as Python has it."""
+    """Bring a time to UTC, between `EARLIEST` and `LATEST`. One without an offset is local, as Python has it."""
     if at.tzinfo is None:
         try:
             at = at.astimezone(UTC)
         except (OverflowError, OSError, ValueError):  # the first and last day of the calendar have no local time
             at = at.replace(tzinfo=UTC)
-    return min(max(at, EARLIEST), LATEST)
+    return min(max(at, EARLIEST), LATEST).astimezone(UTC)
 
 
 MAX_LABEL_LENGTH = 200

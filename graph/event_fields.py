@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from domain.logs import storable_time
 from graph.levels import level_of_name, level_of_number
-from graph.times import read_time
 from jobtail.events import (
     Event,
     JobFinished,
@@ -132,17 +132,19 @@ def _level(value: Any) -> LogLevel:
 
 
 def _time(value: Any) -> datetime:
-    """Read a time; the common form, in UTC, without a look at the others."""
-    try:
-        time = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        pass
-    else:
-        if time.tzinfo is UTC and MINYEAR < time.year < MAXYEAR:
-            return time
-    if (time_in_utc := read_time(value)) is None:
-        raise Wrong.of("at", "an RFC 3339 time with an offset such as 2025-01-15T10:30:00.123456Z", value)
-    return time_in_utc
+    """Read a time of any year: a clock may be wrong, and its line shall not be lost."""
+    if type(value) is str:
+        try:
+            # RFC 3339 has t and z in either case.
+            time = datetime.fromisoformat(value if value.endswith("Z") else value.upper())
+        except ValueError:
+            pass
+        else:
+            if time.tzinfo is UTC:
+                return time
+            if time.tzinfo is not None:
+                return storable_time(time)
+    raise Wrong.of("at", "an RFC 3339 time with an offset such as 2025-01-15T10:30:00.123456Z", value)
 
 
 def _at(fields: dict[str, Any]) -> datetime | None:

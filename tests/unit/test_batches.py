@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from domain.batches import JobBatch, NewLine, fold
 from domain.jobs import UNKNOWN_HANDLER, LogCounts
-from domain.logs import MAX_LABEL_LENGTH
+from domain.logs import EARLIEST, LATEST, MAX_LABEL_LENGTH
 from jobtail.events import (
     Event,
     JobFinished,
@@ -174,3 +174,9 @@ def test_labels_that_are_too_long_are_shortened_and_stay_apart() -> None:
     assert len(batch.tasks) == 2
     assert all(len(stage) == MAX_LABEL_LENGTH for stage, _ in batch.tasks)
     assert [line.task_id for line in batch.lines] == [None] * 3
+
+
+def test_a_line_from_a_clock_that_is_far_off_is_kept() -> None:
+    times = [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)]
+    batch = folded(*[Line(job_id="job", message="", at=at) for at in times])
+    assert [line.at for line in batch.lines] == [LATEST, EARLIEST]
