@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
-from threading import Lock, RLock, Thread
+from threading import TIMEOUT_MAX, Lock, RLock, Thread
 from typing import Any
 
 from jobtail.context import outside
@@ -17,8 +17,8 @@ from jobtail.standard_streams import MovedStream
 FIRST_FREE = 3
 """Descriptors below are standard streams: a closed one must not come to be one of ours."""
 CHUNK = 1 << 16
-MOST_AT_ONCE = 1 << 20
-"""More than a pipe holds: what was in it is read, and a child that never stops does not keep us."""
+MOST_AT_ONCE = 1 << 16
+"""As much as a pipe holds: what was in it is read, and a child that never stops does not keep us."""
 
 
 class Descriptor:
@@ -62,11 +62,11 @@ class Descriptor:
         """Tell whether what is written to a stream of Python's does not come through the pipe."""
         return any(moved.is_of(stream) for moved in self._moved)
 
-    def pump(self) -> bool:
-        """Pass on what is in the pipe. False once nobody can write to it any more."""
+    def pump(self, timeout_s: float = 0) -> bool:
+        """Pass on what is in the pipe, and wait so long until it is heard. False once nobody can write to it any more."""
         with self._lock:
             goes_on = self._read()
-        self._tell(0)
+        self._tell(timeout_s)
         return goes_on
 
     def drain(self, timeout_s: float) -> None:
@@ -104,7 +104,8 @@ class Descriptor:
         with outside():
             while True:
                 waiting.poll()
-                if not self.pump():
+                # It reads on when what it read was heard: a child that is faster waits, and no memory fills.
+                if not self.pump(TIMEOUT_MAX):
                     break
         with self._lock:
             self._close()
@@ -129,13 +130,18 @@ class Descriptor:
         return self._is_open
 
     def _tell(self, timeout_s: float) -> None:
-        """Let the data be heard in their order, by one thread at a time, with no lock that a print may wait for."""
-        while self._heard and self._telling.acquire(timeout=timeout_s or -1, blocking=bool(timeout_s)):
+        """Let the data be heard in their order, by one thread at a time, with no lock that a print may wait for.
+
+        With a timeout also what another thread is telling has been heard afterwards.
+        """
+        while (self._heard or timeout_s) and self._telling.acquire(bool(timeout_s), timeout_s or -1):
             try:
                 while self._heard:
                     self._hear(self._heard.popleft())
             finally:
                 self._telling.release()
+            if not self._heard:
+                return
 
     def _close(self) -> None:
         if self._is_open:

@@ -399,13 +399,20 @@ def test_a_daemon_that_holds_the_pipe_delays_nothing_and_its_output_still_arrive
     assert said(recorded) == ["now"]
 
 
-def test_a_child_that_never_stops_writing_does_not_keep_the_job(recorded: Recording) -> None:
+def test_a_child_that_never_stops_writing_neither_keeps_the_job_nor_fills_the_memory(recorded: Recording) -> None:
+    printed = threading.Event()
     with jobtail.job("JB_1", capture_output=True):
-        child = subprocess.Popen(["yes"])
-        wait_until(lambda: bool(said(recorded)))
+        child = subprocess.Popen(["yes", "x" * 1000])
+        for _ in range(100):
+            print("meanwhile")
+            printed.wait(0.002)
+        begun = time.monotonic()
+    assert time.monotonic() - begun < DRAIN_S
     child.kill()
     child.wait()
-    assert set(said(recorded)) <= {"y", ""}
+    lines = said(recorded)
+    assert lines.count("meanwhile") == 100
+    assert "x" * 1000 in lines
 
 
 def test_neither_descriptors_nor_threads_are_left(recorded: Recording) -> None:
