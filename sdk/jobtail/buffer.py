@@ -80,6 +80,11 @@ class Buffer:
     def has_full_batch(self) -> bool:
         return len(self._queue) >= self._max_batch_events or self._queued_bytes >= self._max_batch_bytes
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether more than half of the room is taken."""
+        return self._queued_bytes > self._max_bytes // 2
+
     def offer(self, event: Event, size: int) -> bool:
         """Take an event, or give it up and say False. An empty buffer takes a line of any size."""
         self.captured += 1

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph import ndjson
 from domain.logs import EARLIEST, LATEST
+from graph import ndjson
 from graph.ndjson import BadLine, EventReader
 from jobtail.events import (
     Event,
