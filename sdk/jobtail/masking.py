@@ -19,22 +19,26 @@ Secret = TypeVar("Secret", str, bytes)
 log = logging.getLogger("jobtail")
 
 _TEXTS: dict[type, tuple[str, ...]] = {
-    Line: ("message", "stage", "task_id"),
+    Line: ("message",),
     JobStarted: ("handler_name", "source"),
-    TaskChanged: ("stage", "task_id", "name", "result"),
+    TaskChanged: ("name", "result"),
     JobFinished: ("error", "result"),
     JobProgressed: (),
 }
 """What is searched. The ids of jobs, executions and schedules are keys and stay."""
+_LABELS: dict[type, tuple[str, ...]] = {Line: ("stage", "task_id"), TaskChanged: ("stage", "task_id")}
+"""What is searched once, since many events have the same."""
+MOST_LABELS = 10_000
 
 
 class Masker:
     """Knows secrets, and shows none. It has no lock: threads may add and mask at once, and a fork disturbs nothing."""
 
-    __slots__ = ("_has_warned", "_needles", "count")
+    __slots__ = ("_has_warned", "_labels", "_needles", "count")
 
     def __init__(self) -> None:
         self._needles = Needles()
+        self._labels: dict[str, str] = {}
         self._has_warned = False
         self.count = 0
         """How many were replaced."""
@@ -50,6 +54,7 @@ class Masker:
                 log.warning("a secret is not masked: only texts and bytes of %s characters and more are", SHORTEST)
             return
         self._needles.add(disguises(value))
+        self._labels = {}  # another one: whoever searches now still writes into the former
 
     def mask(self, text: str) -> str:
         """Replace each secret; the same text if there is none."""
@@ -67,6 +72,10 @@ class Masker:
             text = getattr(event, name)
             if text and (masked := self.mask(text)) is not text:
                 changes[name] = masked
+        for name in _LABELS.get(type(event), ()):
+            label = getattr(event, name)
+            if label and (masked := self._label(label)) is not label:
+                changes[name] = masked
         metadata = getattr(event, "metadata", None)
         if metadata and (masked_metadata := self._value(metadata)) is not metadata:
             changes["metadata"] = masked_metadata
@@ -75,6 +84,18 @@ class Masker:
     def stream(self) -> StreamMasker:
         """Make a masker for the lines of one stream."""
         return StreamMasker(self)
+
+    def _label(self, label: str) -> str:
+        """Mask a label; the same one if there is nothing to mask."""
+        labels = self._labels
+        masked = labels.get(label)
+        if masked is None:
+            if len(labels) >= MOST_LABELS:
+                self._labels = labels = {}
+            masked = labels[label] = self.mask(label)
+        elif masked != label:
+            self.count += 1
+        return label if masked == label else masked
 
     def _value(self, value: Any) -> Any:
         """Mask a JSON value; the same one if there is nothing to mask."""

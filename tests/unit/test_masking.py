@@ -550,3 +550,14 @@ def test_a_message_of_50_mb_is_searched(line: str) -> None:
     begun = time.perf_counter()
     assert ("***" in masker.mask(text)) == ("token" in line)
     assert time.perf_counter() - begun < LIMIT_S
+
+
+def test_a_label_that_was_seen_before_its_secret_was_registered_is_masked_from_then_on() -> None:
+    masker = Masker()
+    line = Line(job_id="JB", message="", stage="of hunter2000", task_id="hunter2000")
+    assert masker.event(line) is line
+    masker.add("hunter2000")
+    for count in (2, 4):
+        masked = masker.event(line)
+        assert isinstance(masked, Line)
+        assert (masked.stage, masked.task_id, masker.count) == ("of ***", "***", count)
