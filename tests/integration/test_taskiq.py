@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from taskiq import AsyncBroker
+from taskiq import (
+    AsyncBroker,
+    InMemoryBroker,
+    ScheduledTask,
+    ScheduleSource,
+    SimpleRetryMiddleware,
+    SmartRetryMiddleware,
+    TaskiqMiddleware,
+)
 from taskiq.kicker import AsyncKicker
 from taskiq_redis import RedisStreamBroker
 
+from jobtail import CaptureHandler, JobFinished, JobStarted, JobStatus, client
+from jobtail.integrations.taskiq import JobtailMiddleware, install
 from tests.apps.running import finished, job_with, running, said, soon
 from tests.client import Api
 from tests.conftest import CloneDatabase, serving
+from tests.recording import Recording, RecordingSink, recording
 from tests.redis_server import RedisServer
 
 WORKER = ("worker", "tests.apps.taskiq_app:broker", "--workers", "1")
@@ -135,3 +147,72 @@ def test_a_scheduled_task_is_an_execution_with_all_that_it_started(shop: Shop, t
     assert [line["executionId"] for line in root["logs"]["nodes"]] == [root["jobId"]]
     jobs = {job["handlerName"]: job["parent"] for job in execution["jobs"]["nodes"]}
     assert jobs == {"tick": None, "child": {"jobId": root["jobId"]}}
+
+
+@pytest.fixture
+def captured() -> Iterator[Recording]:
+    """What tasks of this process leave; the handler that they bring to the root logger is taken away again."""
+    with recording() as present:
+        yield present
+    root = logging.getLogger()
+    root.handlers = [handler for handler in root.handlers if not isinstance(handler, CaptureHandler)]
+
+
+async def fail_once(*middlewares: TaskiqMiddleware) -> None:
+    """Run a task that fails the first time, in this process, until nothing more is sent."""
+    broker = InMemoryBroker(await_inplace=True)
+    broker.add_middlewares(*middlewares)
+    attempts: list[int] = []
+
+    @broker.task(task_name="fails_once", retry_on_error=True)
+    async def fails_once() -> None:
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise ValueError("not yet")
+
+    await fails_once.kiq()
+
+
+async def test_a_retry_that_keeps_its_result_is_known_by_its_message(captured: Recording) -> None:
+    await fail_once(JobtailMiddleware(), SimpleRetryMiddleware(no_result_on_retry=False))
+    assert captured.messages == ["retry 1 of 2: ValueError: not yet"]
+    assert JobStatus.FAILED not in {event.status for event in captured.of(JobFinished)}
+
+
+async def test_a_retry_by_a_schedule_is_known_by_the_result_that_it_takes_away(captured: Recording) -> None:
+    class Schedule(ScheduleSource):
+        async def get_schedules(self) -> list[ScheduledTask]:
+            return []
+
+        async def add_schedule(self, schedule: ScheduledTask) -> None:
+            assert schedule.labels["_retries"] == "1"
+
+    await fail_once(JobtailMiddleware(), SmartRetryMiddleware(schedule_source=Schedule()))
+    assert captured.messages == ["retry 1 of 2: ValueError: not yet"]
+    assert captured.of(JobFinished) == []
+
+
+async def test_a_middleware_that_was_added_twice_opens_one_job(captured: Recording) -> None:
+    await fail_once(JobtailMiddleware(), JobtailMiddleware())
+    assert (len(captured.of(JobStarted)), len(captured.of(JobFinished))) == (1, 1)
+
+
+async def test_a_fault_of_ours_is_counted_and_no_task_hears_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("jobtail.integrations.taskiq.Attempt", fail)
+    monkeypatch.setattr("jobtail.integrations.taskiq.context.present", fail)
+    broker = InMemoryBroker(await_inplace=True)
+    install(broker)
+
+    @broker.task(task_name="works")
+    async def works() -> str:
+        return "done"
+
+    client.use(client.Client(RecordingSink()))
+    try:
+        result = await (await works.kiq()).wait_result()
+        assert (result.return_value, client.stats().faults) == ("done", 2)
+    finally:
+        client.use(None)

@@ -42,6 +42,7 @@ class Run:
     """What is remembered of a run while its task works."""
 
     attempt: Attempt
+    message: TaskiqMessage
     outer: Run | None
     retries: int
     requeued: str | None
@@ -121,12 +122,12 @@ class JobtailMiddleware(TaskiqMiddleware):
     @guarded
     def _begin(self, message: TaskiqMessage) -> None:
         outer = _run.get()
-        if outer is not None and outer.attempt.job_id == message.task_id:
+        if outer is not None and outer.message is message:
             return  # the middleware was added twice
         listen(apart_from=["taskiq.receiver.receiver", "taskiq.retry_middleware", "taskiq.smart_retry_middleware"])
         labels = message.labels
         attempt = Attempt(_task_run(self.broker, message))
-        _run.set(Run(attempt, outer, int(labels.get("_retries", 0)), labels.get(REQUEUED)))
+        _run.set(Run(attempt, message, outer, int(labels.get("_retries", 0)), labels.get(REQUEUED)))
 
 
 def _task_run(broker: AsyncBroker, message: TaskiqMessage) -> TaskRun:
