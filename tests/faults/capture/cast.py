@@ -103,6 +103,10 @@ class Worker:
         """Give what it told of that kind last."""
         return next((value for told, value, _ in reversed(self._reports.copy()) if told == kind), None)
 
+    def told_at(self, kind: str) -> float:
+        """Give the moment at which it first told of that kind, on the monotonic clock."""
+        return next(at for told, _, at in self._reports.copy() if told == kind)
+
     @property
     def log(self) -> str:
         """What stands in the log of its process."""

@@ -89,3 +89,18 @@ async def test_a_worker_that_ends_while_the_service_is_away_leaves_all_to_the_ne
     assert messages == counted("a", len(messages))
     assert len(messages) == said or not is_told
     assert await store.status(JOB) == ("COMPLETED" if is_told else "RUNNING")
+
+
+async def test_a_worker_that_lives_for_a_moment_and_waits_for_nobody_leaves_all_to_the_next(
+    returning: ReturningService, store: Store, tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        options = {"flush_s": 0.05}
+        with (
+            returning.hanging(),
+            working(returning.url, tmp_path, "count", options=options, job_id=JOB, name="a", lines=20) as worker,
+        ):
+            assert await worker.end(patience_s=20) == STATUS, worker.log
+        await inherited(stack, returning, store, tmp_path, 20)
+    assert await store.messages(JOB) == counted("a", 20)
+    assert await store.status(JOB) == "COMPLETED"

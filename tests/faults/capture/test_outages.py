@@ -28,6 +28,8 @@ pytestmark = pytest.mark.timeout(150)
 
 JOB = "job-that-outlives-the-service"
 AWAY_S = 30.0
+EXIT_S = 10.0
+"""A process that may flush for one second ends within that, on a machine that is busy with other tests."""
 
 
 async def assert_untouched(worker: Worker, result: object) -> None:
@@ -106,7 +108,8 @@ async def test_a_service_that_hangs_holds_up_no_job_and_costs_no_line(
     ) as worker:
         await store.until_lines(JOB, 500)
         with returning.hanging():
-            assert await worker.end(patience_s=20) == STATUS, worker.log
+            assert await worker.end() == STATUS, worker.log
+            assert time.monotonic() - worker.told_at("result") < EXIT_S
             assert worker.told("result") == 3_000
             assert await store.last_seq(JOB) < 3_000
         with working(returning.url, tmp_path, "count_until_told", job_id="heir", name="heir", every_s=0.01) as heir:
