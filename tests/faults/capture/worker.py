@@ -25,6 +25,8 @@ STATUS = 3
 """What a story ends with: no Python program ends so by accident."""
 PATIENCE_S = 40.0
 TOLD_EVERY = 20
+SLOW_S = 0.1
+"""Who speaks no oftener tells of every line."""
 
 
 def count(job_id: str, name: str, lines: int, every_s: float = 0, padding: int = 0, hold_at: int = -1) -> Any:
@@ -55,7 +57,7 @@ def count_until_told(job_id: str, name: str, every_s: float) -> Any:
             if is_over.is_set():
                 return number
             emitter.emit_info(f"{name} {number}")
-            told(number + 1)
+            told(number + 1, number + 1 if every_s >= SLOW_S else 0)
     return None
 
 
