@@ -400,7 +400,15 @@ def _changed_job(job: Job, batch: JobBatch, now: datetime) -> Job:
     )
     if delta.status is None:
         return changed
+    if _is_stale(job, delta):
+        return replace(changed, status=job.status, started_at=job.started_at)
     return replace(changed, status=delta.status, finished_at=delta.finished_at, error=delta.error, result=delta.result)
+
+
+def _is_stale(job: Job, delta: JobDelta) -> bool:
+    """Tell whether a start comes late, after an end of a later time."""
+    told_at = delta.finished_at or delta.started_at
+    return delta.is_restarted and job.finished_at is not None and told_at is not None and told_at < job.finished_at
 
 
 def _first_told(*values: str | None) -> str | None:
@@ -432,9 +440,9 @@ def _progress(current: int | None, total: int | None) -> Progress | None:
 
 
 def _changed_progress(job: Job, delta: JobDelta) -> Progress | None:
-    begins_anew = delta.is_restarted and job.finished_at is not None
+    begins_anew = delta.is_restarted and job.finished_at is not None and not _is_stale(job, delta)
     known = job.progress
-    current = delta.progress_current
+    current = None if _is_stale(job, delta) else delta.progress_current
     if current is None and known is not None and not begins_anew:
         current = known.current
     total = delta.progress_total if delta.progress_total is not None else known.total if known else None

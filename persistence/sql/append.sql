@@ -41,24 +41,38 @@ job AS (
         schedule_id = COALESCE($48::text, known.schedule_id),
         parent_job_id = COALESCE(EXCLUDED.parent_job_id, known.parent_job_id),
         metadata = COALESCE(EXCLUDED.metadata, known.metadata),
+        -- A start that comes late, from a spool or from the worker of an earlier attempt, does not bring back to life what
+        -- has ended since: it leaves the status and what goes with it alone.
         status = CASE
+            WHEN $12::boolean AND COALESCE($15::timestamptz, $13::timestamptz) < known.finished_at THEN known.status
             WHEN $11::text IS NOT NULL THEN $11::text
             WHEN known.status = 'QUEUED' THEN 'RUNNING'
             ELSE known.status
         END,
         started_at = CASE
+            WHEN $12::boolean AND COALESCE($15::timestamptz, $13::timestamptz) < known.finished_at THEN known.started_at
             -- A job that is started again after its end begins anew; one that runs keeps its earliest start.
             WHEN $12::boolean AND known.finished_at IS NOT NULL THEN EXCLUDED.started_at
             WHEN $12::boolean THEN LEAST(known.started_at, EXCLUDED.started_at)
             ELSE COALESCE(known.started_at, EXCLUDED.started_at)
         END,
         finished_at = CASE
+            WHEN $12::boolean AND COALESCE($15::timestamptz, $13::timestamptz) < known.finished_at THEN known.finished_at
             WHEN $11::text IS NOT NULL THEN EXCLUDED.finished_at
             ELSE known.finished_at
         END,
-        error = CASE WHEN $11::text IS NOT NULL THEN EXCLUDED.error ELSE known.error END,
-        result = CASE WHEN $11::text IS NOT NULL THEN EXCLUDED.result ELSE known.result END,
+        error = CASE
+            WHEN $12::boolean AND COALESCE($15::timestamptz, $13::timestamptz) < known.finished_at THEN known.error
+            WHEN $11::text IS NOT NULL THEN EXCLUDED.error
+            ELSE known.error
+        END,
+        result = CASE
+            WHEN $12::boolean AND COALESCE($15::timestamptz, $13::timestamptz) < known.finished_at THEN known.result
+            WHEN $11::text IS NOT NULL THEN EXCLUDED.result
+            ELSE known.result
+        END,
         progress_current = CASE
+            WHEN $12::boolean AND COALESCE($15::timestamptz, $13::timestamptz) < known.finished_at THEN known.progress_current
             WHEN $12::boolean AND known.finished_at IS NOT NULL THEN EXCLUDED.progress_current
             ELSE COALESCE(EXCLUDED.progress_current, known.progress_current)
         END,

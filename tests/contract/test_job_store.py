@@ -12,7 +12,7 @@ from domain.jobs import UNKNOWN_HANDLER, Job, LogCounts, Progress
 from domain.pages import Page, Window
 from domain.ports import JobPageRequest, JobPosition
 from domain.recorder import Recorder
-from jobtail.events import JobFinished, JobProgressed, JobStarted, JobStatus, Line, LogLevel
+from jobtail.events import Event, JobFinished, JobProgressed, JobStarted, JobStatus, Line, LogLevel
 from tests.contract.conftest import Stores
 from tests.fakes import MemoryChannel, job_matches, store
 
@@ -236,13 +236,34 @@ async def test_a_line_after_the_end_does_not_reopen_the_job(stores: Stores) -> N
 async def test_a_restart_after_the_end_begins_anew(stores: Stores) -> None:
     await store(stores.logs, JobStarted(job_id="job", handler_name="ingest", at=AT, total=4))
     await store(stores.logs, Line(job_id="job", message="x"), JobProgressed(job_id="job", current=4))
-    await store(stores.logs, JobFinished(job_id="job", status=JobStatus.FAILED, error="no text", result="nothing"))
+    failed = JobFinished(job_id="job", status=JobStatus.FAILED, error="no text", result="nothing", at=AT)
+    await store(stores.logs, failed)
     again = AT + timedelta(hours=1)
     await store(stores.logs, JobStarted(job_id="job", handler_name="ingest", at=again))
     job = await job_of(stores)
     assert (job.status, job.error, job.result, job.finished_at) == (JobStatus.RUNNING, None, None, None)
     assert (job.started_at, job.progress, job.last_seq) == (again, Progress(0, 4), 1)
     assert (await store(stores.logs, Line(job_id="job", message="y"))).last_seq == 2
+
+
+@pytest.mark.parametrize("is_ended", [False, True])
+async def test_a_start_that_comes_after_a_later_end_brings_nothing_back(stores: Stores, *, is_ended: bool) -> None:
+    """The first attempt was at work while the service was away, and its spool is sent last."""
+    earlier = AT - timedelta(minutes=1)
+    await store(stores.logs, JobStarted(job_id="job", handler_name="ingest", at=AT), Line(job_id="job", message="x"))
+    await store(stores.logs, JobProgressed(job_id="job", current=4))
+    await store(stores.logs, JobFinished(job_id="job", status=JobStatus.COMPLETED, result="done", at=AT))
+    late: list[Event] = [
+        JobStarted(job_id="job", handler_name="ingest", source="queue", at=earlier),
+        JobProgressed(job_id="job", current=1),
+        Line(job_id="job", message="retry 1 of 3"),
+    ]
+    if is_ended:
+        late.append(JobFinished(job_id="job", status=JobStatus.FAILED, error="no text", at=earlier))
+    await store(stores.logs, *late)
+    job = await job_of(stores)
+    assert (job.status, job.error, job.result, job.finished_at) == (JobStatus.COMPLETED, None, "done", AT)
+    assert (job.started_at, job.progress, job.last_seq, job.source) == (AT, Progress(4, None), 2, "queue")
 
 
 @pytest.mark.parametrize("status", [JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED])
