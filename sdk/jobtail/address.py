@@ -15,15 +15,15 @@ def base_url(url: str) -> str:
     """Bring the URL of a service into its one form.
 
     Raises:
-        ValueError: if it is none; the message says what to write.
+        ValueError: if it is none; the message says what to write, and nothing of the URL that may be a password.
     """
     example = "write it like http://127.0.0.1:8820 or https://jobtail.example.com"
     try:
         parsed = parse_url(url.strip())
-    except LocationParseError as error:
-        raise ValueError(f"{url!r} is no URL: {example}") from error
+    except LocationParseError:
+        raise ValueError(f"the URL of the service is none: {example}") from None
     if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise ValueError(f"{url!r} is not the URL of a service: {example}")
+        raise ValueError(f"the URL of the service must begin with http:// or https:// and name a host: {example}")
     if parsed.auth or parsed.query or parsed.fragment:
         raise ValueError(f"the URL of {parsed.host} has more than a host, a port and a path: {example}")
     path = (parsed.path or "").rstrip("/").removesuffix(PATH)

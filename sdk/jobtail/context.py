@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from jobtail.session import JobCapture
 
+JOB_ID, EXECUTION_ID = "JOBTAIL_JOB_ID", "JOBTAIL_EXECUTION_ID"
+"""What `jobtail run` puts into the environment of its command: the job around all jobs of that process."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 

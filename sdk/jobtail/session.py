@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from jobtail import client
-from jobtail.context import Place, enter, leave, present
+from jobtail.context import EXECUTION_ID, JOB_ID, Place, enter, leave, present
 from jobtail.decorated import decorated
 from jobtail.emitter import LogCapturingEmitter
 from jobtail.events import MAIN_STAGE, JobFinished, JobStarted, JobStatus, Line, LogLevel
@@ -172,7 +172,9 @@ class JobCapture:
         options, writer, outer = self._options, client.writer(), present()
         given = options.job_id() if callable(options.job_id) else options.job_id
         self.job_id = shown(given) if given else str(uuid4())
-        self.execution_id = options.execution_id or (outer.job.execution_id if outer else None)
+        around = (outer.job_id, outer.job.execution_id) if outer else (os.environ.get(JOB_ID), os.environ.get(EXECUTION_ID))
+        parent_job_id = options.parent_job_id or around[0] or None
+        self.execution_id = options.execution_id or around[1] or None
         self._pid, self.origin = os.getpid(), Origin()
         self._narration = Narration(writer, self.job_id, keeps_completion=True)
         self._token = enter(Place(self, self.job_id))
@@ -183,7 +185,7 @@ class JobCapture:
                 source=options.source,
                 execution_id=self.execution_id,
                 schedule_id=options.schedule_id,
-                parent_job_id=options.parent_job_id or (outer.job_id if outer else None),
+                parent_job_id=parent_job_id,
                 metadata=jsonable_object(options.metadata),
                 total=options.total,
                 at=datetime.now(UTC),

@@ -260,8 +260,14 @@ async def test_the_scraper_enqueues_a_child_for_each_vacancy() -> None:
     queued: list[JobSpec] = []
     queue = JobQueue()
 
-    def enqueue(handler: str, payload: Mapping[str, Any], *, parent: JobSpec | None = None) -> JobSpec:
-        queued.append(queue.enqueue(handler, payload, parent=parent))
+    def enqueue(
+        handler: str,
+        payload: Mapping[str, Any],
+        *,
+        parent: JobSpec | None = None,
+        schedule_id: str | None = None,
+    ) -> JobSpec:
+        queued.append(queue.enqueue(handler, payload, parent=parent, schedule_id=schedule_id))
         return queued[-1]
 
     page = (DATA / "vacancies.html").as_uri()

@@ -501,3 +501,14 @@ def test_a_job_that_is_open_outlives_a_new_configuration() -> None:
     client.use(None)
     assert [type(event) for event in first.events] == [JobStarted, Line]
     assert [type(event) for event in second.events] == [Line, JobFinished]
+
+
+def test_a_job_of_a_command_that_jobtail_runs_is_a_child_of_its_job(
+    recorded: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOBTAIL_JOB_ID", "nightly")
+    monkeypatch.setenv("JOBTAIL_EXECUTION_ID", "run-1")
+    with jobtail.job("import"), jobtail.job("row"):
+        pass
+    starts = [(start.job_id, start.parent_job_id, start.execution_id) for start in recorded.of(JobStarted)]
+    assert starts == [("import", "nightly", "run-1"), ("row", "import", "run-1")]

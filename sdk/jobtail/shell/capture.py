@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from jobtail import client
+from jobtail.context import EXECUTION_ID, JOB_ID
 from jobtail.events import JobStatus
 from jobtail.jsonable import shown
 from jobtail.lines import LineSplitter
@@ -23,7 +24,6 @@ from jobtail.session import job as open_job
 from jobtail.shell.exits import say
 from jobtail.state import state_directory
 
-JOB_ID, EXECUTION_ID = "JOBTAIL_JOB_ID", "JOBTAIL_EXECUTION_ID"
 FIRST_ANSWER_S = 0.75
 """How long the end of the command waits for a service that has not answered yet."""
 NEXT_ANSWER_S = 5.0
