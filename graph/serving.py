@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import sys
 from collections.abc import Iterator
@@ -78,6 +79,9 @@ async def serve(app: Starlette, settings: Settings) -> None:
                 ws_ping_interval=PING_EVERY_S,
                 ws_ping_timeout=SILENCE_S,
             )
+            # What was imported and opened lives as long as the process: the collector need not look at it again and again.
+            gc.collect()
+            gc.freeze()
             await _Server(config).serve(sockets=[listener])
 
 

@@ -9,6 +9,7 @@ import sys
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 from jobtail.events import (
@@ -26,6 +27,7 @@ from jobtail.jsonable import rfc3339
 EVENT_BYTES = 400
 """What an event costs beside its texts: its object, time, number and place in the queue."""
 VALUE_BYTES = 32
+CROWD_BATCHES = 4
 
 
 @dataclass(slots=True)
@@ -64,6 +66,8 @@ class Buffer:
         self._max_batch_events = max_batch_events
         self._max_batch_bytes = max_batch_bytes
         self._max_bytes = max_bytes
+        self._crowd_events = CROWD_BATCHES * max_batch_events
+        self._crowd_bytes = min(CROWD_BATCHES * max_batch_bytes, max_bytes // 2)
         self._queue: deque[tuple[Event, int]] = deque()
         self._queued_bytes = 0
         self._taken_bytes = 0
@@ -82,8 +86,8 @@ class Buffer:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether more than half of the room is taken."""
-        return self._queued_bytes > self._max_bytes // 2
+        """Whether several batches wait."""
+        return len(self._queue) > self._crowd_events or self._queued_bytes > self._crowd_bytes
 
     def offer(self, event: Event, size: int) -> bool:
         """Take an event, or give it up and say False. An empty buffer takes a line of any size."""
@@ -105,19 +109,23 @@ class Buffer:
 
     def take(self) -> tuple[NumberedEvent, ...]:
         """Take the next batch out. Its bytes count until `free`."""
-        events: list[NumberedEvent] = []
-        while self._queue and len(events) < self._max_batch_events:
-            event, size = self._queue[0]
-            if events and self._taken_bytes + size > self._max_batch_bytes:
+        queue, room = self._queue, self._max_batch_bytes
+        taken = 0
+        events: list[Event] = []
+        while queue and len(events) < self._max_batch_events:
+            event, size = queue[0]
+            if events and taken + size > room:
                 break
-            self._queue.popleft()
-            self._queued_bytes -= size
-            self._taken_bytes += size
-            # Numbered here and not on arrival: a signal handler that captures in the middle of a capture cannot
-            # turn the numbers round.
-            self.last_n += 1
-            events.append(NumberedEvent(self.last_n, event))
-        return tuple(events)
+            queue.popleft()
+            taken += size
+            events.append(event)
+        self._queued_bytes -= taken
+        self._taken_bytes += taken
+        # Numbered here and not on arrival: a signal handler that captures in the middle of a capture cannot turn the
+        # numbers round.
+        first_n = self.last_n + 1
+        self.last_n += len(events)
+        return tuple(map(NumberedEvent, count(first_n), events))
 
     def free(self) -> None:
         """Forget the batch that was taken out."""

@@ -15,6 +15,8 @@ from jobtail.spool import Spool, SpoolUnavailable
 WINDOW_BATCHES = 4
 """How many batches are handed from thread to thread without touching the disk, while the service is quick."""
 JOINED_BYTES = 1 << 20
+SPOOL_SHARE = 16
+"""What goes out together goes to disk, and is given up there, together: no more than this part of a small spool."""
 
 log = logging.getLogger("jobtail")
 
@@ -31,6 +33,7 @@ class Depot:
         self.sent = self.spooled = self.waiting = self.dropped = self.adopted = 0
         self.last_error: str | None = None
         self._spool = spool
+        self._joined_bytes = min(JOINED_BYTES, spool.max_bytes // SPOOL_SHARE) if spool else JOINED_BYTES
         self._window: deque[Load] = deque()
         self._in_flight: Load | None = None
         self._writer_id: UUID | None = None
@@ -58,6 +61,8 @@ class Depot:
         """
         with self.changed:
             self._know(load.writer_id)
+            if not self._has_rows and not self._orphans and self._joins_last(load):
+                return
             has_room = len(self._window) < WINDOW_BATCHES
             if (self._has_rows or self._orphans or not has_room) and self.spill(load):
                 return
@@ -66,6 +71,20 @@ class Depot:
             self._window.append(load)
             self.waiting += load.events
             self.changed.notify_all()
+
+    def _joins_last(self, load: Load) -> bool:
+        """Let a batch go out with the one before it, if that waits and there is room: each post has its price."""
+        last = self._window[-1] if self._window else None
+        if (
+            last is None
+            or last is self._in_flight
+            or last.writer_id != load.writer_id
+            or len(last.body) + len(load.body) > self._joined_bytes
+        ):
+            return False
+        last.join(load)
+        self.waiting += load.events
+        return True
 
     def spill(self, *more: Load) -> bool:
         """Put what is in memory, and more behind it, on disk. False if that can't be done."""

@@ -26,6 +26,12 @@ class Load:
     was_late: bool = False
     """The service took it and did not answer in the time that a batch in memory has."""
 
+    def join(self, later: Load) -> None:
+        """Take in a batch of the same writer that comes right behind."""
+        self.body += later.body
+        self.events += later.events
+        self.last_n = later.last_n
+
     @property
     def parcel(self) -> Parcel:
         return Parcel(self.writer_id, self.first_n, self.last_n, self.events, self.body)

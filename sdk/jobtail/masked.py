@@ -16,15 +16,19 @@ def masked(
     report_fault: Callable[[Exception], None],
 ) -> tuple[NumberedEvent, ...]:
     """Mask each event of a batch. Never raises: a fault of `mask` is reported, and the event's texts are withheld."""
-    return tuple(NumberedEvent(n, _masked(event, mask, report_fault)) for n, event in events)
+    return tuple([_masked(numbered, mask, report_fault) for numbered in events])
 
 
-def _masked(event: Event, mask: Callable[[Event], Event], report_fault: Callable[[Exception], None]) -> Event:
+def _masked(
+    numbered: NumberedEvent, mask: Callable[[Event], Event], report_fault: Callable[[Exception], None]
+) -> NumberedEvent:
+    n, event = numbered
     try:
-        return mask(event)
+        masked_event = mask(event)
     except Exception as error:  # noqa: BLE001 - a fault of masking must cost a text, never a line
         report_fault(error)
-        return _withheld(event)
+        masked_event = _withheld(event)
+    return numbered if masked_event is event else NumberedEvent(n, masked_event)
 
 
 def _withheld(event: Event) -> Event:

@@ -172,7 +172,9 @@ class JobCapture:
         options, writer, outer = self._options, client.writer(), present()
         given = options.job_id() if callable(options.job_id) else options.job_id
         self.job_id = shown(given) if given else str(uuid4())
-        around = (outer.job_id, outer.job.execution_id) if outer else (os.environ.get(JOB_ID), os.environ.get(EXECUTION_ID))
+        around = (
+            (outer.job_id, outer.job.execution_id) if outer else (os.environ.get(JOB_ID), os.environ.get(EXECUTION_ID))
+        )
         parent_job_id = options.parent_job_id or around[0] or None
         self.execution_id = options.execution_id or around[1] or None
         self._pid, self.origin = os.getpid(), Origin()

@@ -73,7 +73,7 @@ class Spool:
         """
         self.directory = Path(directory)
         self._url = base_url(url)
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._file = SpoolFile(self.directory)
         self._leases: dict[UUID, Lease] = {}
 
@@ -89,7 +89,7 @@ class Spool:
             ids = [self._insert(connection, parcel) for parcel in parcels]
             if is_first_sending:
                 connection.execute("UPDATE batches SET sending = ? WHERE id = ?", (_SENDING, ids[0]))
-            dropped = make_room(connection, str(writer_id), self._max_bytes)
+            dropped = make_room(connection, str(writer_id), self.max_bytes)
         return Appended(ids, dropped or 0, dropped is not None)
 
     def head(self, writer_id: UUID, *, after_id: int = 0, max_bytes: int) -> list[Row]:

@@ -49,7 +49,7 @@ class Writer:
         self,
         sink: Sink,
         *,
-        max_batch_events: int = 500,
+        max_batch_events: int = 2000,
         max_batch_bytes: int = 1 << 20,
         max_age_s: float = 0.02,
         max_buffer_bytes: int = 64 << 20,

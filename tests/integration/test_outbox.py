@@ -21,7 +21,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from jobtail.depot import WINDOW_BATCHES
+from jobtail.depot import JOINED_BYTES, WINDOW_BATCHES
 from jobtail.events import Batch, JobFinished, JobStarted, JobStatus, Line, NumberedEvent
 from jobtail.http import HttpTransport
 from jobtail.outbox import Outbox
@@ -39,6 +39,10 @@ DROPPED = re.compile(r"(\d+) lines? dropped between \S+ and \S+")
 def service() -> Iterator[ModelService]:
     with model_service() as running:
         yield running
+
+
+APART = JOINED_BYTES // 2 // 10 + 1
+"""Lines of this size make batches that are sent one by one."""
 
 
 @contextmanager
@@ -92,6 +96,21 @@ def test_what_is_sent_is_stored_once_and_in_order(service: ModelService, tmp_pat
         assert outbox.stats().sent == len(worker.said)
         assert service.headers[0]["Jobtail-Writer"] == str(worker.writer_id)
         assert service.headers[0]["Content-Type"] == "application/x-ndjson"
+
+
+def test_batches_that_wait_in_memory_go_out_together(service: ModelService) -> None:
+    released = threading.Event()
+    service.script.append(Answer(after=released))
+    with outbox_to(service, None) as outbox:
+        worker = Worker(outbox)
+        worker.say()
+        wait_until(lambda: service.posts)
+        worker.say(batches=50)
+        released.set()
+        assert outbox.flush(PATIENCE_S)
+        assert service.lines_of(JOB) == worker.said
+        assert len(service.posts) == 2
+        assert_sum(outbox, 510)
 
 
 def test_a_quick_service_leaves_the_disk_alone(service: ModelService, tmp_path: Path) -> None:
@@ -372,7 +391,7 @@ def test_a_connection_that_breaks_once_is_made_again_at_once(
 def test_without_a_spool_the_writer_keeps_what_finds_no_room(service: ModelService) -> None:
     service.stop()
     with outbox_to(service, None) as outbox:
-        worker = Worker(outbox)
+        worker = Worker(outbox, size=APART)
         worker.say(batches=WINDOW_BATCHES)
         with pytest.raises(SinkUnavailable):
             worker.say()
@@ -389,7 +408,7 @@ def test_a_spool_that_cannot_be_written_costs_no_line_while_the_service_is_there
     in_the_way = tmp_path / "file"
     in_the_way.write_text("this is no directory")
     with outbox_to(service, in_the_way / "spool") as outbox:
-        worker = Worker(outbox)
+        worker = Worker(outbox, size=APART)
         worker.say()
         assert outbox.flush(PATIENCE_S)
         service.stop()
@@ -604,19 +623,19 @@ def test_beyond_its_bound_the_spool_gives_up_the_oldest_and_says_how_many(
 def test_what_is_in_flight_is_not_counted_as_given_up(service: ModelService, tmp_path: Path) -> None:
     released = threading.Event()
     service.script.append(Answer(after=released))
-    with outbox_to(service, tmp_path, max_bytes=15_000) as outbox:
-        worker = Worker(outbox)
+    with outbox_to(service, tmp_path, max_bytes=2_000_000) as outbox:
+        worker = Worker(outbox, size=APART)
         worker.say()
         wait_until(lambda: service.posts)
-        worker.say(batches=60)
+        worker.say(batches=9)
         released.set()
         wait_until(lambda: outbox.flush(PATIENCE_S))
         lines = service.lines_of(JOB)
         notices = [int(found[1]) for line in lines if (found := DROPPED.fullmatch(line))]
         assert lines[:10] == worker.said[:10]
         assert sum(notices) > 0
-        assert len(lines) - len(notices) + sum(notices) == 610
-        assert_sum(outbox, 610)
+        assert len(lines) - len(notices) + sum(notices) == 100
+        assert_sum(outbox, 100)
 
 
 def test_a_close_leaves_no_file_open(service: ModelService, tmp_path: Path) -> None:
@@ -713,7 +732,9 @@ def test_a_large_body_is_packed_but_not_within_the_machine(service: ModelService
     assert service.posts[0] == service.posts[1]
 
 
-@pytest.mark.parametrize("url", ["", "jobtail", "ftp://u:word@host", "http://", "http://u:word@host", "http://host?x=word"])
+@pytest.mark.parametrize(
+    "url", ["", "jobtail", "ftp://u:word@host", "http://", "http://u:word@host", "http://host?x=word"]
+)
 def test_a_url_that_is_none_is_refused_with_advice_and_without_its_password(url: str) -> None:
     with pytest.raises(ValueError, match="write it like http://") as raised:
         HttpTransport(url)
