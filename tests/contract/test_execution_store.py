@@ -208,7 +208,7 @@ LOG_FILTERS = [
 ]
 
 
-@pytest.mark.parametrize("log_filter", LOG_FILTERS, ids=str)
+@pytest.mark.parametrize("log_filter", LOG_FILTERS)
 async def test_lines_of_all_jobs_are_paged_job_by_job(stores: Stores, log_filter: LogFilter) -> None:
     await say(stores)
     every = list((await lines(stores)).items)
