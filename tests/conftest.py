@@ -26,6 +26,12 @@ ROOT = Path(__file__).parent.parent
 TEMPLATE = "jobtail_template"
 START_S = 30
 
+
+def pytest_configure() -> None:
+    """Hear SIGINT, and let the processes of tests hear it, though the tests may run in the background, where it is ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 CloneDatabase = Callable[[str | None], str]
 
 

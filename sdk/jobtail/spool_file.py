@@ -143,9 +143,16 @@ class SpoolFile:
         return connection
 
     def _give_back(self, error: Exception) -> None:
-        """Start anew after a failure; a file that is broken for good makes room for a new one."""
+        """Start anew after a failure; a file that is broken for good makes room for a new one.
+
+        Where the disk is full the connection stays: what is there can be read by it, and a new one would need room for
+        files of its own.
+        """
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_FULL:
+            return
         self._drop_connection()
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
+        if code in _BROKEN:
             with suppress(OSError):
                 self._move_aside(error)
 

@@ -54,6 +54,15 @@ class Shop:
         return finished(self.api, self.send(task, *args, **labels))
 
 
+@pytest.fixture(autouse=True)
+def unheard() -> Iterator[None]:
+    """Take away what an integration within this process put at the root logger."""
+    yield
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, CaptureHandler)]:
+        root.removeHandler(handler)
+
+
 @pytest.fixture(scope="module")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = RedisServer(tmp_path_factory.mktemp("redis"))

@@ -58,7 +58,7 @@ def assert_gaps_are_told(lines: Sequence[StoredLine], name: str, said: int, *, i
 async def assert_untouched(worker: Worker, said: int) -> dict[str, Any]:
     assert await worker.end(patience_s=80) == STATUS, worker.log
     assert worker.told("result") == said
-    assert worker.told("flushed") is True, worker.told("stats")
+    assert worker.told("flushed") is True, (worker.told("stats"), worker.log)
     stats: dict[str, Any] = worker.told("stats")
     assert stats["faults"] == 0
     assert stats["captured"] == stats["sent"] + stats["dropped"], stats
