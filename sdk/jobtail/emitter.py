@@ -69,19 +69,18 @@ class LogCapturingEmitter:
         if name.startswith("_LogCapturingEmitter__"):  # not yet made: a copy asks before it is filled
             raise AttributeError(name)
         attribute = getattr(self.__base, name)
+        known = self.__methods.get(name)
+        if known is not None and known[0] == attribute:  # the job may have put another method in its place
+            return known[1]
         if not (name.startswith("emit_") or name in EMISSIONS) or not callable(attribute):
             return attribute
         try:
-            return self.__captured(name, attribute)
+            captured = _capturing(self.__narration, name, attribute)
         except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
             self.__narration.writer.report_fault(error)
             return attribute
-
-    def __captured(self, name: str, attribute: Any) -> Any:
-        known = self.__methods.get(name)
-        if known is None or known[0] != attribute:  # the job may have put another method in its place
-            known = self.__methods[name] = (attribute, _capturing(self.__narration, name, attribute))
-        return known[1]
+        self.__methods[name] = (attribute, captured)
+        return captured
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self.__base, name, value)

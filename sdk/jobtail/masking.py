@@ -58,7 +58,9 @@ class Masker:
 
     def mask(self, text: str) -> str:
         """Replace each secret; the same text if there is none."""
-        spans = [*self._needles.find(text), *find_secrets(text)]
+        spans = find_secrets(text)
+        if self._needles:
+            spans += self._needles.find(text)
         while spans:
             text = self._replaced(text, spans)
             # A registered value with stars in it may come about by the replacement.

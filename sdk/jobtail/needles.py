@@ -71,6 +71,9 @@ class Needles:
         self.has_stars = False
         """Whether the mask itself may complete one of them."""
 
+    def __bool__(self) -> bool:
+        return bool(self._known)
+
     def add(self, disguises: Iterable[Disguise]) -> None:
         for disguise in disguises:
             if disguise not in self._known:
@@ -80,7 +83,7 @@ class Needles:
 
     def find(self, text: str) -> list[Span]:
         """Give the places of all of them, in no order; they may overlap."""
-        return [*self._long.find(text), *self._short.find(text)] if self._known else []
+        return [*self._long.find(text), *self._short.find(text)]
 
 
 def _extended(text: str, start: int, disguise: Disguise) -> Span:

@@ -42,7 +42,9 @@ def _shape(pattern: str, behind: int = 0) -> Finder:
 
 def find_secrets(text: str) -> list[Span]:
     """Give the places of all that looks like a secret, in no order; they may overlap."""
-    lower = _lowered(text)
+    lower = text.lower()
+    if len(lower) != len(text):
+        lower = text.replace("\u0130", "i").lower()  # the one letter that becomes two
     if not _may_hold_secret(lower):
         return []
     found = [span for trigger, finder in _FINDERS for span in _found(text, lower, trigger, finder)]
@@ -59,12 +61,6 @@ def _found(text: str, lower: str, trigger: str, finder: Finder) -> Iterator[Span
             if value.is_secret and value.start < value.end:
                 yield value.start, value.end
         place = lower.find(trigger, read)
-
-
-def _lowered(text: str) -> str:
-    lower = text.lower()
-    # The one letter that becomes two.
-    return lower if len(lower) == len(text) else text.replace("\u0130", "i").lower()
 
 
 def _bearer_at(text: str, _lower: str, place: int) -> Value | None:
