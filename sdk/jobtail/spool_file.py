@@ -20,6 +20,8 @@ from jobtail.leases import Lease
 
 NAME = "spool.db"
 VERSION = 1
+PAGE_BYTES = 16 << 10
+"""A row is a batch of some hundred kilobytes, and the file is synced every 1,000 pages."""
 BUSY_S = 5.0
 FORK_PATIENCE_S = 2.0
 """How long a fork waits for another thread's transaction."""
@@ -233,6 +235,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     if found > VERSION:
         raise SpoolUnavailable("the spool was made by a later version of jobtail: update this process")
+    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL").fetchone()
     connection.execute("PRAGMA synchronous = NORMAL")
