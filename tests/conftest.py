@@ -21,6 +21,7 @@ from persistence.database import Database
 from persistence.embedded import EmbeddedPostgres
 from persistence.maintenance import ensure_partitions
 from persistence.migration import upgrade
+from tests.redis_server import RedisServer
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = "jobtail_template"
@@ -153,3 +154,15 @@ def serving(database_url: str, **settings: str) -> Iterator[Service]:
 def service(database_url: str) -> Iterator[Service]:
     with serving(database_url) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run a Redis for the tests of a module; yields its URL."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    with asyncio.Runner() as runner:
+        runner.run(server.__aenter__())
+        try:
+            yield server.url
+        finally:
+            runner.run(server.__aexit__())

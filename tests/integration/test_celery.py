@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from collections.abc import Iterator
@@ -16,7 +15,6 @@ from celery import Celery
 from tests.apps.running import finished, job_with, running, said, soon
 from tests.client import Api
 from tests.conftest import CloneDatabase, serving
-from tests.redis_server import RedisServer
 
 
 @dataclass(frozen=True)
@@ -33,17 +31,6 @@ class Shop:
 
     def run(self, task: str, *args: Any, **options: Any) -> Any:
         return finished(self.api, self.send(task, *args, **options))
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    with asyncio.Runner() as runner:
-        runner.run(server.__aenter__())
-        try:
-            yield server.url
-        finally:
-            runner.run(server.__aexit__())
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy.engine import make_url
 
 from domain.executions import ExecutionStatus
 from domain.filters import ANY_EXECUTION, EVERYTHING, ExecutionFilter, JobFilter, LogFilter
@@ -18,8 +17,9 @@ from jobtail.events import LogLevel
 from persistence.database import Database
 from persistence.execution_store import PostgresExecutionStore
 from persistence.job_store import PostgresJobStore
-from tests.conftest import CloneDatabase, connect
-from tests.integration.test_plans import UNANALYSED, Node, of_table, run
+from tests.conftest import CloneDatabase
+from tests.integration.test_plans import Node, of_table, run
+from tests.loading import load_unanalysed
 
 LOAD = [
     "SELECT task_logs_ensure_week('2030-07-01'::date + 7 * week) FROM generate_series(0, 4) AS week",
@@ -66,21 +66,7 @@ LOAD = [
 
 @pytest.fixture(scope="module")
 def loaded_template(new_database: CloneDatabase, migrated_template: str) -> str:
-    url = new_database(migrated_template)
-
-    async def load() -> None:
-        connection = await connect(url)
-        try:
-            await connection.execute(LOAD[0])
-            for (alter,) in await connection.fetch(UNANALYSED):
-                await connection.execute(alter)
-            for load in LOAD[1:]:
-                await connection.execute(load)
-        finally:
-            await connection.close()
-
-    asyncio.run(load())
-    return str(make_url(url).database)
+    return load_unanalysed(new_database(migrated_template), LOAD)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
-from sqlalchemy.engine import make_url
 
 from domain.filters import ANY_JOB, EVERYTHING, LogFilter
 from domain.pages import Window
@@ -22,6 +20,7 @@ from persistence.job_store import PostgresJobStore
 from persistence.log_store import PostgresLogStore
 from persistence.task_store import PostgresTaskStore
 from tests.conftest import CloneDatabase, connect
+from tests.loading import load_unanalysed
 
 LOAD = [
     "SELECT task_logs_ensure_week('2030-07-01'::date + 7 * week) FROM generate_series(0, 4) AS week",
@@ -53,30 +52,11 @@ LOAD = [
     FROM task_logs GROUP BY job_id, stage, task_id
     """,
 ]
-UNANALYSED = """
-SELECT format('ALTER TABLE %s SET (autovacuum_enabled = off)', c.oid::regclass)
-FROM pg_class c
-WHERE relkind = 'r' AND (relname IN ('jobs', 'job_tasks', 'capture_positions') OR relname LIKE 'task_logs%')
-"""
 
 
 @pytest.fixture(scope="module")
 def loaded_template(new_database: CloneDatabase, migrated_template: str) -> str:
-    url = new_database(migrated_template)
-
-    async def load() -> None:
-        connection = await connect(url)
-        try:
-            await connection.execute(LOAD[0])
-            for (alter,) in await connection.fetch(UNANALYSED):
-                await connection.execute(alter)
-            for load in LOAD[1:]:
-                await connection.execute(load)
-        finally:
-            await connection.close()
-
-    asyncio.run(load())
-    return str(make_url(url).database)
+    return load_unanalysed(new_database(migrated_template), LOAD)
 
 
 @pytest.fixture

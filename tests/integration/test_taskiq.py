@@ -28,7 +28,6 @@ from tests.apps.running import finished, job_with, running, said, soon
 from tests.client import Api
 from tests.conftest import CloneDatabase, serving
 from tests.recording import Recording, RecordingSink, recording
-from tests.redis_server import RedisServer
 
 WORKER = ("worker", "tests.apps.taskiq_app:broker", "--workers", "1")
 
@@ -61,17 +60,6 @@ def unheard() -> Iterator[None]:
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if isinstance(handler, CaptureHandler)]:
         root.removeHandler(handler)
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    with asyncio.Runner() as runner:
-        runner.run(server.__aenter__())
-        try:
-            yield server.url
-        finally:
-            runner.run(server.__aexit__())
 
 
 @pytest.fixture(scope="module")
