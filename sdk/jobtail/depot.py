@@ -14,7 +14,7 @@ from jobtail.spool import Spool, SpoolUnavailable
 
 WINDOW_BATCHES = 4
 """How many batches are handed from thread to thread without touching the disk, while the service is quick."""
-JOINED_BYTES = 1 << 20
+JOINED_BYTES = 2 << 20
 SPOOL_SHARE = 16
 """What goes out together goes to disk, and is given up there, together: no more than this part of a small spool."""
 
