@@ -14,10 +14,12 @@ from domain.pages import window
 from domain.ports import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest
 from graph.connections import Connection, Node
 from graph.context import Context, Info
+from graph.counts import duration
 from graph.inputs import After, Before, First, Last, LogFilterArgument, given, log_filter
+from graph.jobs import Job, job_connection
+from graph.keys import creation_key, job_key, moment
 from graph.lines import TaskLog
 from graph.scalars import BigInt
-from graph.types import Job, creation_key, duration, job_connection, job_key, moment
 
 
 @strawberry.type(

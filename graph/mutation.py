@@ -10,8 +10,8 @@ from domain.errors import InvalidInput, NotFound
 from domain.logs import storable_label
 from graph.context import Info
 from graph.inputs import CaptureLineInput, FinishJobInput, StartJobInput
+from graph.jobs import Job
 from graph.scalars import BigInt
-from graph.types import Job
 
 
 @strawberry.type(description="The numbers that captured lines were given.")

@@ -9,8 +9,9 @@ from domain.ports import LogPageRequest, LogScope
 from graph.connections import Node
 from graph.context import Context
 from graph.executions import Execution
+from graph.jobs import Job
 from graph.lines import TaskLog
-from graph.types import Job, Stage, Task
+from graph.stages import Stage, Task
 
 
 async def load_node(context: Context, node_id: str) -> Node | None:

@@ -13,8 +13,8 @@ from graph.connections import Connection, Node
 from graph.context import Info
 from graph.executions import Execution, execution_connection
 from graph.inputs import After, Before, First, JobFilterArgument, Last, execution_filter, job_filter
+from graph.jobs import Job, job_connection, job_window
 from graph.nodes import load_node
-from graph.types import Job, job_connection, job_window
 
 
 @strawberry.type(description="What can be read.")

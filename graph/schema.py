@@ -15,8 +15,8 @@ from graph.lines import TaskLog
 from graph.mutation import Mutation
 from graph.query import Query
 from graph.scalars import SCALARS
+from graph.stages import Stage, Task
 from graph.subscription import Subscription
-from graph.types import Stage, Task
 
 
 class Schema(strawberry.Schema):

@@ -16,9 +16,9 @@ from domain.feed import PACE_S
 from domain.logs import storable_label
 from graph.context import Info
 from graph.inputs import JobFilterArgument, LogFilterArgument, given, job_filter, log_filter
+from graph.jobs import Job
 from graph.lines import TaskLog
 from graph.scalars import BigInt
-from graph.types import Job
 from jobtail.events import JobStatus
 
 JobId = Annotated[str, strawberry.argument(description="The job's id. One that is not known yet is waited for.")]

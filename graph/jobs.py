@@ -1,0 +1,150 @@
+"""Jobs: thin views of the domain's values."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Self, cast
+
+import strawberry
+from strawberry import UNSET
+from strawberry.scalars import JSON
+
+from domain import cursors, filters, hierarchy, jobs
+from domain.logs import storable_label
+from domain.pages import Window, window
+from domain.ports import JobPageRequest, LogScope
+from graph.connections import Connection, Node
+from graph.context import Context, Info
+from graph.counts import LogCounts, duration
+from graph.inputs import After, First, given
+from graph.keys import job_key
+from graph.lines import TaskLog, resolve_logs
+from graph.scalars import BigInt
+from graph.stages import Stage
+from jobtail.events import JobStatus
+
+if TYPE_CHECKING:
+    from graph.executions import Execution
+
+
+@strawberry.type(description="How much of a job's work is done.")
+class Progress:
+    current: BigInt = strawberry.field(description="Units of work done.")
+    total: BigInt | None = strawberry.field(description="Units of work in all, where the job knows.")
+    percentage: float | None = strawberry.field(description="0 to 100, null where the total is unknown.")
+
+    @classmethod
+    def from_domain(cls, progress: jobs.Progress) -> Self:
+        return cls(
+            current=BigInt(progress.current),
+            total=None if progress.total is None else BigInt(progress.total),
+            percentage=progress.percentage,
+        )
+
+
+@strawberry.type(description="One run of a handler, and everything that it said.")
+class Job(Node):
+    job_id: str = strawberry.field(description="The id that the emitter gave it, such as JB_MANUAL_E2E_LOG_TEST_123.")
+    handler_name: str = strawberry.field(description="What runs it; `unknown` until somebody says.")
+    source: str | None = strawberry.field(description="Where it came from, such as a queue or a URL.")
+    schedule_id: str | None = strawberry.field(description="The schedule that started it, null if none did.")
+    status: JobStatus = strawberry.field(description="How it stands.")
+    progress: Progress | None = strawberry.field(description="How much is done, where the job says so.")
+    error: str | None = strawberry.field(description="Why it failed.")
+    metadata: JSON | None = strawberry.field(description="Whatever else is known of it.")
+    created_at: datetime = strawberry.field(description="When it was first heard of, by the database's clock.")
+    started_at: datetime | None = strawberry.field(description="When it started, by the worker's clock.")
+    finished_at: datetime | None = strawberry.field(description="When it ended, by the worker's clock.")
+    duration_ms: BigInt | None = strawberry.field(description="From start to end, in milliseconds.")
+    log_counts: LogCounts = strawberry.field(description="Its lines by level.")
+    last_seq: BigInt = strawberry.field(description="The seq of the newest line, 0 before the first.")
+    job: strawberry.Private[jobs.Job]
+    scope: strawberry.Private[LogScope]
+
+    @classmethod
+    def from_domain(cls, job: jobs.Job) -> Self:
+        return cls(
+            id=strawberry.ID(cursors.encode("Job", job.job_id)),
+            job_id=job.job_id,
+            handler_name=job.handler_name,
+            source=job.source,
+            schedule_id=job.schedule_id,
+            status=job.status,
+            progress=Progress.from_domain(job.progress) if job.progress else None,
+            error=job.error,
+            metadata=cast("JSON | None", job.metadata),
+            created_at=job.created_at,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+            duration_ms=duration(job.started_at, job.finished_at),
+            log_counts=LogCounts.from_domain(job.log_counts),
+            last_seq=BigInt(job.last_seq),
+            job=job,
+            scope=LogScope(job_id=job.job_id),
+        )
+
+    @strawberry.field(description="The job that started it.")
+    async def parent(self, info: Info) -> Job | None:
+        if self.job.parent_job_id is None:
+            return None
+        parent = await info.context.loaders.jobs.load(self.job.parent_job_id)
+        return Job.from_domain(parent) if parent else None
+
+    @strawberry.field(description="The jobs that it started, the newest first.")
+    def children(self, info: Info, first: First = 50, after: After = UNSET) -> Connection[Job]:
+        asked = window(first=given(first), after=job_key(given(after)))
+        return job_connection(info.context, asked, filters.JobFilter(parent_job_id=self.job_id))
+
+    @strawberry.field(description="The execution that it is part of.")
+    async def execution(self, info: Info) -> Annotated[Execution, strawberry.lazy("graph.executions")] | None:
+        from graph.executions import Execution  # noqa: PLC0415 - it is made of jobs
+
+        if self.job.execution_id is None:
+            return None
+        execution = await info.context.loaders.executions.load(self.job.execution_id)
+        return Execution.from_domain(execution) if execution else None
+
+    @strawberry.field(description="In order of first occurrence.")
+    async def stages(self, info: Info) -> list[Stage]:
+        records = await info.context.loaders.stages.load(self.job_id)
+        return [Stage.from_domain(stage) for stage in hierarchy.stages_of(self.job, records)]
+
+    @strawberry.field(description="One of its stages.")
+    async def stage(
+        self,
+        info: Info,
+        name: Annotated[str, strawberry.argument(description="The stage's name.")],
+    ) -> Stage | None:
+        records, name = await info.context.loaders.stages.load(self.job_id), storable_label(name)
+        found = (stage for stage in hierarchy.stages_of(self.job, records) if stage.record.name == name)
+        return next(map(Stage.from_domain, found), None)
+
+    logs: Connection[TaskLog] = strawberry.field(resolver=resolve_logs, description="Its lines, in order.")
+
+
+def job_connection(
+    context: Context,
+    asked: Window[tuple[datetime, str]],
+    chosen: filters.JobFilter,
+) -> Connection[Job]:
+    request = JobPageRequest(window=asked, filter=chosen)
+    return Connection(
+        load=lambda: context.loaders.job_pages.load(request),
+        count=lambda: context.loaders.job_counts.load(chosen),
+        to_node=Job.from_domain,
+        to_cursor=lambda job: cursors.encode("job", job.created_at.isoformat(), job.job_id),
+    )
+
+
+def job_window(
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+) -> Window[tuple[datetime, str]]:
+    return window(
+        first=given(first),
+        after=job_key(given(after)),
+        last=given(last),
+        before=job_key(given(before)),
+    )

@@ -1,0 +1,118 @@
+"""Stages and their tasks: thin views of the domain's values."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+from typing import Self
+
+import strawberry
+from strawberry import UNSET
+
+from domain import cursors, hierarchy
+from domain.pages import window
+from domain.ports import LogScope, TaskPageRequest
+from graph.connections import Connection, Node
+from graph.context import Info
+from graph.counts import LogCounts, duration
+from graph.inputs import After, First, given
+from graph.keys import task_key
+from graph.lines import TaskLog, resolve_logs
+from graph.scalars import BigInt
+from jobtail.events import TaskStatus
+
+strawberry.enum(TaskStatus, description="How a task stands.")
+
+
+@strawberry.enum(description="How a stage stands.")
+class StageStatus(Enum):
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+@strawberry.type(description="A unit of work within a stage, or the stage's own lines.")
+class Task(Node):
+    task_id: str = strawberry.field(description="The work unit's id; the stage's own name for lines that have none.")
+    name: str | None = strawberry.field(description="What the job calls it.")
+    status: TaskStatus = strawberry.field(description="What the job stated, or what follows from its lines and stage.")
+    result: str | None = strawberry.field(description="What came of it, as the job stated it.")
+    started_at: datetime = strawberry.field(description="When it was first heard of.")
+    finished_at: datetime | None = strawberry.field(description="When it ended.")
+    duration_ms: BigInt | None = strawberry.field(description="From start to end, in milliseconds.")
+    log_counts: LogCounts = strawberry.field(description="Its lines by level.")
+    scope: strawberry.Private[LogScope]
+
+    @classmethod
+    def from_domain(cls, task: hierarchy.Task) -> Self:
+        record = task.record
+        return cls(
+            id=strawberry.ID(cursors.encode("Task", record.job_id, record.stage, record.task_id)),
+            task_id=record.task_id,
+            name=record.name,
+            status=task.status,
+            result=record.result,
+            started_at=record.started_at,
+            finished_at=task.finished_at,
+            duration_ms=duration(record.started_at, task.finished_at),
+            log_counts=LogCounts.from_domain(record.log_counts),
+            scope=LogScope(job_id=record.job_id, stage=record.stage, task_id=record.task_id),
+        )
+
+    logs: Connection[TaskLog] = strawberry.field(resolver=resolve_logs, description="Its lines, in order.")
+
+
+@strawberry.type(description="A phase of a job.")
+class Stage(Node):
+    name: str = strawberry.field(description="As the job calls it.")
+    status: StageStatus = strawberry.field(
+        description="RUNNING from its first line, COMPLETED when a later stage starts or the job ends well, FAILED when "
+        "an error names it or the job fails in it.",
+    )
+    started_at: datetime = strawberry.field(description="When it was first heard of.")
+    finished_at: datetime | None = strawberry.field(description="When it ended.")
+    duration_ms: BigInt | None = strawberry.field(description="From start to end, in milliseconds.")
+    log_counts: LogCounts = strawberry.field(description="Its lines by level, those of its tasks included.")
+    task_count: BigInt = strawberry.field(description="How many tasks it has, its own lines as one of them.")
+    stage: strawberry.Private[hierarchy.Stage]
+    scope: strawberry.Private[LogScope]
+
+    @classmethod
+    def from_domain(cls, stage: hierarchy.Stage) -> Self:
+        record = stage.record
+        return cls(
+            id=strawberry.ID(cursors.encode("Stage", record.job_id, record.name)),
+            name=record.name,
+            status=StageStatus(stage.status.value),
+            started_at=record.started_at,
+            finished_at=stage.finished_at,
+            duration_ms=duration(record.started_at, stage.finished_at),
+            log_counts=LogCounts.from_domain(record.log_counts),
+            task_count=BigInt(record.task_count),
+            stage=stage,
+            scope=LogScope(job_id=record.job_id, stage=record.name),
+        )
+
+    @strawberry.field(description="Its tasks, in order of first occurrence.")
+    def tasks(self, info: Info, first: First = 100, after: After = UNSET) -> Connection[Task]:
+        context, record = info.context, self.stage.record
+        request = TaskPageRequest(
+            job_id=record.job_id,
+            stage=record.name,
+            window=window(first=given(first), after=task_key(given(after))),
+        )
+
+        async def count() -> int:
+            return record.task_count
+
+        return Connection(
+            load=lambda: context.loaders.task_pages.load(request),
+            count=count,
+            to_node=lambda task: Task.from_domain(hierarchy.task_of(self.stage, task)),
+            to_cursor=lambda task: cursors.encode("task", task.first_seq, task.started_at.isoformat(), task.task_id),
+        )
+
+    logs: Connection[TaskLog] = strawberry.field(
+        resolver=resolve_logs, description="Its lines, those of its tasks included, in order."
+    )
