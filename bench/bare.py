@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,6 +24,14 @@ FROM task_logs
 WHERE job_id = $1 AND seq > $2
 ORDER BY seq
 LIMIT $3
+"""
+TASKS = """
+SELECT stage, task_id, status,
+    count_trace + count_debug + count_info + count_warning + count_error + count_critical AS total,
+    count_info AS info, count_warning AS warning, count_error AS error
+FROM job_tasks
+WHERE job_id = $1
+ORDER BY first_seq
 """
 CHANNEL = "bench_raw"
 
@@ -64,7 +72,14 @@ def _ring(app: Starlette, payload: str) -> None:
 
 async def page(request: Request) -> Response:
     asked = request.query_params
-    rows = await request.app.state.pool.fetch(PAGE, asked["job"], int(asked["after"]), int(asked["first"]))
+    return _answer(await request.app.state.pool.fetch(PAGE, asked["job"], int(asked["after"]), int(asked["first"])))
+
+
+async def tasks(request: Request) -> Response:
+    return _answer(await request.app.state.pool.fetch(TASKS, request.query_params["job"]))
+
+
+def _answer(rows: Sequence[Mapping[str, Any]]) -> Response:
     return Response(orjson.dumps([dict(row) for row in rows]), media_type="application/json")
 
 
@@ -86,7 +101,12 @@ async def healthz(_: Request) -> Response:
 
 
 def main() -> None:
-    routes = [Route("/page", page), WebSocketRoute("/live", live), Route("/healthz", healthz)]
+    routes = [
+        Route("/page", page),
+        Route("/tasks", tasks),
+        WebSocketRoute("/live", live),
+        Route("/healthz", healthz),
+    ]
     app = Starlette(routes=routes, lifespan=lifespan)
     port = int(os.environ["JOBTAIL_PORT"])
     uvicorn.run(app, port=port, log_level="warning", access_log=False, ws="websockets-sansio")
