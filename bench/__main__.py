@@ -8,16 +8,11 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from uuid import uuid4
 
-from bench import capturing, live, reading, servers, storing
+from bench import capturing, live, loading, reading, servers, storing
 from bench.figures import Figure, picture, table
-from domain.cursors import log_cursor
-from domain.recorder import Recorder
-from jobtail.events import Batch, NumberedEvent
 from persistence.database import Database
 from persistence.embedded import EmbeddedPostgres
-from persistence.log_store import PostgresLogStore
 from persistence.maintenance import ensure_partitions
 from persistence.migration import upgrade
 
@@ -41,23 +36,13 @@ async def main() -> None:
 
 async def measure(database_url: str, database: Database) -> list[Figure]:
     figures = await storing.measure(database)
-    job_id = await _load(database)
+    job_id = await loading.job(database, ROWS)
     with servers.service(database_url) as service_port, servers.bare(database_url) as bare_port:
-        ours = reading.graphql_request(job_id, log_cursor(job_id, DEPTH))
-        figures += await reading.measure(service_port, bare_port, ours, reading.bare_request(job_id, DEPTH))
+        figures += await reading.measure(service_port, bare_port, job_id, DEPTH, await loading.hierarchy(database))
+        figures += await reading.measure_long(service_port, await loading.long_job(database), loading.LONG)
         figures += await live.measure(database_url, service_port, bare_port)
         figures += await capturing.measure(database, service_port)
     return figures
-
-
-async def _load(database: Database) -> str:
-    """Fill a job to read from."""
-    job_id, writer_id = f"JB_{uuid4()}", uuid4()
-    recorder = Recorder(PostgresLogStore(database), storing.Silent())
-    events = [NumberedEvent(n, line) for n, line in enumerate(storing.lines(job_id, ROWS), 1)]
-    for start in range(0, ROWS, 1000):
-        await recorder.record(Batch(writer_id, tuple(events[start : start + 1000])))
-    return job_id
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def page_of(rows: Sequence[Item], asked: Window[Key], *, found: int | None = Non
     `found` before they were cut by size. On the other side there is something if the window had a bound there, since a
     cursor names an item that exists.
     """
-    items = list(rows[: asked.limit])
+    items = rows[: asked.limit]
     more = (len(rows) if found is None else found) > len(items)
     if asked.backward:
         return Page(items[::-1], has_next=asked.before is not None, has_previous=more)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 import asyncpg
 from sqlalchemy import Row, Select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import CompoundSelect
+from sqlalchemy.util import greenlet_spawn
 
 from domain.errors import Unavailable
 from persistence.engine import create_engine
 from persistence.errors import translated
+from persistence.statements import Statement
 
 Result = TypeVar("Result")
 
@@ -44,19 +46,33 @@ class Database:
         except Unavailable:
             return await self._connected(run)
 
+    async def fetch(self, statement: Statement, values: Mapping[str, Any]) -> Sequence[asyncpg.Record]:
+        """Run a query on the driver itself, which keeps it prepared, and load all of its rows.
+
+        It is tried once more as `read` is.
+        """
+        text, arguments = statement.text, statement.arguments(values)
+
+        async def run(driver: Any) -> Sequence[asyncpg.Record]:
+            rows: Sequence[asyncpg.Record] = await driver.fetch(text, *arguments)
+            return rows
+
+        try:
+            return await self._driven(run)
+        except Unavailable:
+            return await self._driven(run)
+
     async def write(self, statement: str, *arguments: Any) -> asyncpg.Record | None:
         """Run one statement in a transaction of its own on the driver itself, and return its first row.
 
         Never tried again here: whether it was committed is not known when the connection dies.
         """
 
-        async def run(connection: AsyncConnection) -> asyncpg.Record | None:
-            driver = (await connection.get_raw_connection()).driver_connection
-            assert driver is not None
+        async def run(driver: Any) -> asyncpg.Record | None:
             row: asyncpg.Record | None = await driver.fetchrow(statement, *arguments)
             return row
 
-        return await self._connected(run)
+        return await self._driven(run)
 
     async def ping(self) -> None:
         """Ask Postgres for a sign of life.
@@ -72,6 +88,15 @@ class Database:
             await self._connected(run)
         except Unavailable:
             await self._connected(run)
+
+    async def _driven(self, run: Callable[[Any], Awaitable[Result]]) -> Result:
+        """Lend the driver's own connection, without the transaction that SQLAlchemy would begin around it."""
+        with translated():
+            pooled = await self.engine.raw_connection()
+            try:
+                return await run(pooled.driver_connection)
+            finally:
+                await greenlet_spawn(pooled.close)
 
     async def _connected(self, run: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
         with translated():

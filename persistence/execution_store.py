@@ -30,7 +30,8 @@ from domain.pages import Page
 from domain.ports import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest
 from persistence.database import Database
 from persistence.job_store import job_of
-from persistence.log_store import kept_lines, log_of, matching, tasks_matching, within_bytes
+from persistence.log_pages import log_of, matching
+from persistence.log_store import kept_lines, tasks_matching, within_bytes
 from persistence.paging import fetch_counts, fetch_pages, windowed
 from persistence.tables import job_tasks, jobs, task_logs
 
@@ -103,7 +104,7 @@ def _where(execution_filter: ExecutionFilter) -> list[ColumnElement[bool]]:
 
 
 def _execution(row: Row[Any]) -> Execution:
-    return Execution(row.execution_id, job_of(row))
+    return Execution(row.execution_id, job_of(row._mapping))  # noqa: SLF001 - SQLAlchemy's public name for it
 
 
 def _page(request: ExecutionLogPageRequest) -> Select[Any]:

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, literal_column, or_, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Row,
+    Text,
+    any_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from domain.filters import JobFilter, fold_case
 from domain.jobs import Job, LogCounts, Progress
@@ -14,8 +26,9 @@ from domain.pages import Page
 from domain.ports import JobPageRequest, JobPosition
 from jobtail.events import JobStatus
 from persistence.database import Database
-from persistence.log_store import SEARCH_FOLD
+from persistence.log_pages import SEARCH_FOLD
 from persistence.paging import fetch_counts, fetch_pages, windowed
+from persistence.statements import Named, Statement, compiled
 from persistence.tables import ACTIVE, LEVEL_COLUMNS, jobs
 
 MOST_POSITIONS = 10_000
@@ -28,8 +41,8 @@ class PostgresJobStore:
         self._database = database
 
     async def get(self, job_ids: Sequence[str]) -> Mapping[str, Job]:
-        rows = await self._database.read(select(jobs).where(jobs.c.job_id.in_(job_ids)))
-        return {row.job_id: job_of(row) for row in rows}
+        rows = await self._database.fetch(_jobs_by_id(), {"job_ids": list(job_ids)})
+        return {row["job_id"]: job_of(row) for row in rows}
 
     async def pages(self, requests: Sequence[JobPageRequest]) -> Sequence[Page[Job]]:
         keys = [jobs.c.created_at, jobs.c.job_id]
@@ -37,12 +50,12 @@ class PostgresJobStore:
             windowed(select(jobs).where(*_where(request.filter)), keys, request.window, descending=True)
             for request in requests
         ]
-        return await fetch_pages(self._database, queries, [request.window for request in requests], job_of)
+        return await fetch_pages(self._database, queries, [request.window for request in requests], _job)
 
     async def matching(self, job_ids: Sequence[str], job_filter: JobFilter) -> Sequence[Job]:
         chosen = select(jobs).where(jobs.c.job_id.in_(job_ids), *_where(job_filter))
         rows = await self._database.read(chosen.order_by(jobs.c.created_at, jobs.c.job_id))
-        return [job_of(row) for row in rows]
+        return [_job(row) for row in rows]
 
     async def counts(self, job_filters: Sequence[JobFilter]) -> Sequence[int]:
         queries = [select(func.count()).select_from(jobs).where(*_where(each)) for each in job_filters]
@@ -55,6 +68,11 @@ class PostgresJobStore:
         columns = (jobs.c.job_id, jobs.c.last_seq, jobs.c.status)
         rows = await self._database.read(select(*columns).where(wanted).limit(MOST_POSITIONS))
         return {row.job_id: JobPosition(row.last_seq, JobStatus(row.status)) for row in rows}
+
+
+@cache
+def _jobs_by_id() -> Statement:
+    return compiled(select(jobs).where(jobs.c.job_id == any_(bindparam("job_ids", type_=ARRAY(Text)))))
 
 
 def _where(job_filter: JobFilter) -> list[ColumnElement[bool]]:
@@ -85,33 +103,37 @@ def _contains(column: ColumnElement[Any], part: str) -> ColumnElement[bool]:
     return func.strpos(func.lower(column.collate(SEARCH_FOLD)), fold_case(part)) > 0
 
 
-def counts_of(row: Row[Any]) -> LogCounts:
+def counts_of(row: Named) -> LogCounts:
     """Read the counters that a row carries under the names of the tables' columns."""
-    return LogCounts(**{LogCounts.NAMES[level]: int(getattr(row, name)) for level, name in LEVEL_COLUMNS.items()})
+    return LogCounts(*(int(row[name]) for name in LEVEL_COLUMNS.values()))
 
 
-def job_of(row: Row[Any]) -> Job:
+def job_of(row: Named) -> Job:
     """Make a job of a row that has the columns of the table."""
     progress = None
-    if row.progress_current is not None or row.progress_total is not None:
-        progress = Progress(row.progress_current or 0, row.progress_total)
+    if row["progress_current"] is not None or row["progress_total"] is not None:
+        progress = Progress(row["progress_current"] or 0, row["progress_total"])
     return Job(
-        job_id=row.job_id,
-        handler_name=row.handler_name,
-        source=row.source,
-        status=JobStatus(row.status),
+        job_id=row["job_id"],
+        handler_name=row["handler_name"],
+        source=row["source"],
+        status=JobStatus(row["status"]),
         progress=progress,
-        error=row.error,
-        result=row.result,
-        parent_job_id=row.parent_job_id,
-        execution_id=row.execution_id,
-        schedule_id=row.schedule_id,
-        metadata=row.metadata,
-        created_at=row.created_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        last_seq=row.last_seq,
-        first_recorded_at=row.first_recorded_at,
-        last_recorded_at=row.last_recorded_at,
+        error=row["error"],
+        result=row["result"],
+        parent_job_id=row["parent_job_id"],
+        execution_id=row["execution_id"],
+        schedule_id=row["schedule_id"],
+        metadata=row["metadata"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        last_seq=row["last_seq"],
+        first_recorded_at=row["first_recorded_at"],
+        last_recorded_at=row["last_recorded_at"],
         log_counts=counts_of(row),
     )
+
+
+def _job(row: Row[Any]) -> Job:
+    return job_of(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it

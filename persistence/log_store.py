@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import orjson
-from sqlalchemy import ColumnElement, Row, Select, Subquery, Table, func, literal, select
-from sqlalchemy.dialects.postgresql import JSONB
+from asyncpg import Record
+from sqlalchemy import ColumnElement, Select, Subquery, Table, func, literal, select
 
 from domain.batches import AlreadyAt, Appended, JobBatch
-from domain.filters import LogFilter, fold_case
+from domain.filters import LogFilter
 from domain.logs import TaskLog
-from domain.pages import Page
+from domain.pages import Page, page_of
 from domain.ports import LogPageRequest, LogScope
 from jobtail.events import JobStatus, LogLevel
 from persistence.database import Database
-from persistence.paging import fetch_pages, windowed
+from persistence.log_pages import (
+    Form,
+    LogRows,
+    bound_of_job,
+    group_of,
+    is_cut,
+    log_of,
+    many_pages,
+    matching,
+    one_page,
+    values_of_many,
+    values_of_one,
+)
+from persistence.paging import alike, divided, fetch_pages, windowed
 from persistence.sql import statement
 from persistence.tables import LEVEL_COLUMNS, job_tasks, jobs, task_logs
-
-SEARCH_FOLD = "search_fold"
-"""The collation, made by a migration, that lowers letters as `fold_case` does."""
 
 
 class PostgresLogStore:
@@ -40,8 +50,22 @@ class PostgresLogStore:
         return AlreadyAt(position["last_n"])
 
     async def pages(self, requests: Sequence[LogPageRequest]) -> Sequence[Page[TaskLog]]:
-        queries = [_page(request) for request in requests]
-        return await fetch_pages(self._database, queries, [request.window for request in requests], log_of)
+        pages: list[Page[TaskLog] | None] = [None] * len(requests)
+        for group, places in alike(map(group_of, requests)).items():
+            chosen = [requests[place] for place in places]
+            for place, page in zip(places, await self._pages_alike(group.form, chosen), strict=True):
+                pages[place] = page
+        return cast("list[Page[TaskLog]]", pages)
+
+    async def _pages_alike(self, form: Form, requests: Sequence[LogPageRequest]) -> list[Page[TaskLog]]:
+        if len(requests) == 1:
+            rows: Sequence[Sequence[Record]] = [await self._database.fetch(one_page(form), values_of_one(requests[0]))]
+        else:
+            rows = divided(await self._database.fetch(many_pages(form), values_of_many(requests)), len(requests))
+        if any(map(is_cut, rows)):
+            queries = [_page(request) for request in requests]
+            return await fetch_pages(self._database, queries, [request.window for request in requests], log_of)
+        return [page_of(LogRows(own), request.window) for own, request in zip(rows, requests, strict=True)]
 
     async def count(self, scope: LogScope, log_filter: LogFilter) -> int:
         query = _kept_count(scope, log_filter) if log_filter.is_countable else _real_count(scope, log_filter)
@@ -152,49 +176,14 @@ def _where(scope: LogScope, log_filter: LogFilter) -> list[ColumnElement[bool]]:
     column = task_logs.c
     conditions = [
         column.job_id == scope.job_id,
-        column.recorded_at >= _bound_of_job(jobs.c.first_recorded_at, scope.job_id),
-        column.recorded_at <= _bound_of_job(jobs.c.last_recorded_at, scope.job_id),
+        column.recorded_at >= bound_of_job(jobs.c.first_recorded_at, scope.job_id),
+        column.recorded_at <= bound_of_job(jobs.c.last_recorded_at, scope.job_id),
     ]
     if scope.stage is not None:
         conditions.append(column.stage == scope.stage)
     if scope.task_id is not None:
         conditions.append(column.task_id == scope.task_id)
     return conditions + matching(log_filter)
-
-
-def matching(log_filter: LogFilter) -> list[ColumnElement[bool]]:
-    """Give the conditions of a filter."""
-    column = task_logs.c
-    conditions: list[ColumnElement[bool]] = []
-    if len(log_filter.wanted_levels) < len(LogLevel):
-        conditions.append(column.level.in_(sorted(log_filter.wanted_levels)))
-    if log_filter.stages is not None:
-        conditions.append(column.stage.in_(sorted(log_filter.stages)))
-    if log_filter.task_ids is not None:
-        conditions.append(column.task_id.in_(sorted(log_filter.task_ids)))
-    return conditions + _uncounted(log_filter)
-
-
-def _uncounted(log_filter: LogFilter) -> list[ColumnElement[bool]]:
-    """Give the conditions that no kept count answers."""
-    column = task_logs.c
-    conditions: list[ColumnElement[bool]] = []
-    if log_filter.execution_id is not None:
-        conditions.append(column.execution_id == log_filter.execution_id)
-    if log_filter.since is not None:
-        conditions.append(column.timestamp >= log_filter.since)
-    if log_filter.until is not None:
-        conditions.append(column.timestamp < log_filter.until)
-    if log_filter.search:
-        folded = func.lower(column.message.collate(SEARCH_FOLD))
-        conditions.append(func.strpos(folded, fold_case(log_filter.search)) > 0)
-    if log_filter.metadata is not None:
-        conditions.append(column.metadata.op("@>")(literal(dict(log_filter.metadata), JSONB)))
-    return conditions
-
-
-def _bound_of_job(column: ColumnElement[Any], job_id: str) -> ColumnElement[Any]:
-    return select(column).where(jobs.c.job_id == job_id).scalar_subquery()
 
 
 def _real_count(scope: LogScope, log_filter: LogFilter) -> Select[Any]:
@@ -221,24 +210,3 @@ def tasks_matching(log_filter: LogFilter) -> list[ColumnElement[bool]]:
 def kept_lines(table: Table, log_filter: LogFilter) -> ColumnElement[Any]:
     """Add up a row's counters of the wanted levels."""
     return sum((table.c[LEVEL_COLUMNS[level]] for level in sorted(log_filter.wanted_levels)), start=literal(0))
-
-
-_LEVELS = {int(level): level for level in LogLevel}
-_COLUMNS = len(task_logs.c)
-
-
-def log_of(row: Row[Any]) -> TaskLog:
-    """Make a line of a row that begins with the columns of the table, by position: pages have hundreds of them."""
-    job_id, seq, execution_id, stage, task_id, timestamp, recorded_at, level, message, metadata = row[:_COLUMNS]
-    return TaskLog(
-        job_id=job_id,
-        seq=seq,
-        execution_id=execution_id,
-        stage=stage,
-        task_id=None if task_id == stage else task_id,
-        timestamp=timestamp,
-        recorded_at=recorded_at,
-        level=_LEVELS[level],
-        message=message,
-        metadata=metadata,
-    )

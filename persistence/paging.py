@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Integer, Row, Select, literal, tuple_, union_all
+from asyncpg import Record
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    column,
+    func,
+    literal,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.types import TypeEngine
 
 from domain.pages import Page, Window, page_of
 from persistence.database import Database
 
 Item = TypeVar("Item")
+Form = TypeVar("Form", bound=Hashable)
 
 PAGES_A_STATEMENT = 100
 """Keeps a statement's parameters far below the protocol's 32,767."""
@@ -31,14 +48,14 @@ def windowed(
     if before is not None:
         query = query.where(key > before if descending else key < before)
     downwards = descending is not window.backward
-    return query.order_by(*(column.desc() if downwards else column.asc() for column in keys)).limit(window.limit + 1)
+    return query.order_by(*(each.desc() if downwards else each.asc() for each in keys)).limit(window.limit + 1)
 
 
 def _bound(keys: Sequence[ColumnElement[Any]], value: Any) -> ColumnElement[Any] | None:
     if value is None:
         return None
     parts = value if isinstance(value, tuple) else (value,)
-    return tuple_(*(literal(part, column.type) for part, column in zip(parts, keys, strict=True)))
+    return tuple_(*(literal(part, key.type) for part, key in zip(parts, keys, strict=True)))
 
 
 async def fetch_pages(
@@ -90,3 +107,31 @@ async def fetch_counts(database: Database, queries: Sequence[Select[Any]]) -> li
         found = {row.place: row[0] for row in await database.read(union_all(*marked))}
         counts += [int(found[index] or 0) for index in range(len(marked))]
     return counts
+
+
+def requested(columns: Mapping[str, TypeEngine[Any] | type[TypeEngine[Any]]]) -> FromClause:
+    """Make a table of many requests, a row each, of one array a column; `place` counts them from 1."""
+    arrays = [bindparam(name, type_=ARRAY(kind)) for name, kind in columns.items()]
+    named = [column(name, kind) for name, kind in columns.items()]
+    return func.unnest(*arrays).table_valued(*named, with_ordinality="place").render_derived("asked")
+
+
+def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Turn the values of many requests into what `requested` takes."""
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def alike(forms: Iterable[Form]) -> dict[Form, list[int]]:
+    """Gather the places of requests by form. Those of one field have one form, however many they are."""
+    places: dict[Form, list[int]] = defaultdict(list)
+    for place, form in enumerate(forms):
+        places[form].append(place)
+    return places
+
+
+def divided(rows: Iterable[Record], count: int) -> list[list[Record]]:
+    """Give each request the rows that bear its place."""
+    parts: list[list[Record]] = [[] for _ in range(count)]
+    for row in rows:
+        parts[row["place"] - 1].append(row)
+    return parts

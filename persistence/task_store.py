@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, TypeAlias, cast
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import (
+    ARRAY,
+    TIMESTAMP,
+    BigInteger,
+    Text,
+    any_,
+    bindparam,
+    func,
+    select,
+    true,
+    tuple_,
+)
 
 from domain.hierarchy import StageRecord, TaskRecord
-from domain.pages import Page
+from domain.pages import Page, page_of
 from domain.ports import TaskPageRequest
 from jobtail.events import TaskStatus
 from persistence.database import Database
 from persistence.job_store import counts_of
-from persistence.paging import fetch_pages, windowed
+from persistence.paging import alike, columns_of, divided, requested
+from persistence.statements import Named, Statement, compiled
 from persistence.tables import LEVEL_COLUMNS, job_tasks
 
 
@@ -25,75 +38,119 @@ class PostgresTaskStore:
         self._database = database
 
     async def stages(self, job_ids: Sequence[str]) -> Mapping[str, Sequence[StageRecord]]:
-        column = job_tasks.c
-        own = column.task_id == column.stage
-        first_seq, first_at = func.min(column.first_seq), func.min(column.first_at)
-        query = (
-            select(
-                column.job_id,
-                column.stage,
-                first_seq.label("first_seq"),
-                first_at.label("first_at"),
-                func.max(column.last_at).label("last_at"),
-                func.count().label("task_count"),
-                func.coalesce(func.max(column.count_error + column.count_critical).filter(own), 0).label("failures"),
-                func.max(column.status).filter(own).label("status"),
-                *(func.sum(column[name]).label(name) for name in LEVEL_COLUMNS.values()),
-            )
-            .where(column.job_id.in_(job_ids))
-            .group_by(column.job_id, column.stage)
-            .order_by(first_seq, first_at, column.stage)
-        )
         stages: dict[str, list[StageRecord]] = defaultdict(list)
-        for row in await self._database.read(query):
-            stages[row.job_id].append(_stage(row))
+        for row in await self._database.fetch(_stages(), {"job_ids": list(job_ids)}):
+            stages[row["job_id"]].append(_stage(row))
         return stages
 
     async def pages(self, requests: Sequence[TaskPageRequest]) -> Sequence[Page[TaskRecord]]:
-        column = job_tasks.c
-        keys = [column.first_seq, column.first_at, column.task_id]
-        queries = [
-            windowed(
-                select(job_tasks).where(column.job_id == request.job_id, column.stage == request.stage),
-                keys,
-                request.window,
-            )
-            for request in requests
-        ]
-        return await fetch_pages(self._database, queries, [request.window for request in requests], _task)
+        pages: list[Page[TaskRecord] | None] = [None] * len(requests)
+        for (form, limit), places in alike(map(_group, requests)).items():
+            values = columns_of([_values(requests[place]) for place in places]) | {"limit": limit + 1}
+            rows = divided(await self._database.fetch(_pages(form), values), len(places))
+            for place, own in zip(places, rows, strict=True):
+                pages[place] = page_of([_task(row) for row in own], requests[place].window)
+        return cast("list[Page[TaskRecord]]", pages)
 
     async def get(self, job_id: str, stage: str, task_id: str) -> TaskRecord | None:
-        column = job_tasks.c
-        query = select(job_tasks).where(column.job_id == job_id, column.stage == stage, column.task_id == task_id)
-        rows = await self._database.read(query)
+        rows = await self._database.fetch(_one_task(), {"job_id": job_id, "stage": stage, "task_id": task_id})
         return _task(rows[0]) if rows else None
 
 
-def _stage(row: Row[Any]) -> StageRecord:
-    return StageRecord(
-        job_id=row.job_id,
-        name=row.stage,
-        first_seq=row.first_seq,
-        started_at=row.first_at,
-        last_at=row.last_at,
-        task_count=row.task_count,
-        log_counts=counts_of(row),
-        own_failures=row.failures,
-        stated=None if row.status is None else TaskStatus(row.status),
+@cache
+def _stages() -> Statement:
+    column = job_tasks.c
+    own = column.task_id == column.stage
+    first_seq, first_at = func.min(column.first_seq), func.min(column.first_at)
+    return compiled(
+        select(
+            column.job_id,
+            column.stage,
+            first_seq.label("first_seq"),
+            first_at.label("first_at"),
+            func.max(column.last_at).label("last_at"),
+            func.count().label("task_count"),
+            func.coalesce(func.max(column.count_error + column.count_critical).filter(own), 0).label("failures"),
+            func.max(column.status).filter(own).label("status"),
+            *(func.sum(column[name]).label(name) for name in LEVEL_COLUMNS.values()),
+        )
+        .where(column.job_id == any_(bindparam("job_ids", type_=ARRAY(Text))))
+        .group_by(column.job_id, column.stage)
+        .order_by(first_seq, first_at, column.stage)
     )
 
 
-def _task(row: Row[Any]) -> TaskRecord:
+_AFTER: Mapping[str, Any] = {"after_seq": BigInteger, "after_at": TIMESTAMP(timezone=True), "after_task": Text}
+_BEFORE: Mapping[str, Any] = {"before_seq": BigInteger, "before_at": TIMESTAMP(timezone=True), "before_task": Text}
+
+_Form: TypeAlias = tuple[bool, bool, bool]
+"""What the text of a page depends on: direction, and whether it lies behind one key, and before another."""
+
+
+def _group(request: TaskPageRequest) -> tuple[_Form, int]:
+    """Tell what requests have in common that one statement answers: the form, and the limit."""
+    asked = request.window
+    return (asked.backward, asked.after is not None, asked.before is not None), asked.limit
+
+
+def _values(request: TaskPageRequest) -> dict[str, Any]:
+    after = dict(zip(_AFTER, request.window.after or (), strict=False))
+    return {
+        "job_id": request.job_id,
+        "stage": request.stage,
+        **after,
+        **dict(zip(_BEFORE, request.window.before or (), strict=False)),
+    }
+
+
+@cache
+def _pages(form: _Form) -> Statement:
+    """Select a page for each of the requests, which bears its place."""
+    backward, is_after, is_before = form
+    column, keys = job_tasks.c, (job_tasks.c.first_seq, job_tasks.c.first_at, job_tasks.c.task_id)
+    asked = requested({"job_id": Text, "stage": Text, **(_AFTER if is_after else {}), **(_BEFORE if is_before else {})})
+    own = select(job_tasks).where(column.job_id == asked.c.job_id, column.stage == asked.c.stage)
+    if is_after:
+        own = own.where(tuple_(*keys) > tuple_(*(asked.c[name] for name in _AFTER)))
+    if is_before:
+        own = own.where(tuple_(*keys) < tuple_(*(asked.c[name] for name in _BEFORE)))
+    order = (key.desc() if backward else key.asc() for key in keys)
+    page = own.order_by(*order).limit(bindparam("limit", type_=BigInteger)).correlate(asked).lateral("page")
+    return compiled(select(asked.c.place, page).select_from(asked).join(page, true()))
+
+
+@cache
+def _one_task() -> Statement:
+    column = job_tasks.c
+    wanted = (column[name] == bindparam(name, type_=Text) for name in ("job_id", "stage", "task_id"))
+    return compiled(select(job_tasks).where(*wanted))
+
+
+def _stage(row: Named) -> StageRecord:
+    return StageRecord(
+        job_id=row["job_id"],
+        name=row["stage"],
+        first_seq=row["first_seq"],
+        started_at=row["first_at"],
+        last_at=row["last_at"],
+        task_count=row["task_count"],
+        log_counts=counts_of(row),
+        own_failures=row["failures"],
+        stated=None if row["status"] is None else TaskStatus(row["status"]),
+    )
+
+
+def _task(row: Named) -> TaskRecord:
     return TaskRecord(
-        job_id=row.job_id,
-        stage=row.stage,
-        task_id=row.task_id,
-        name=row.name,
-        stated=None if row.status is None else TaskStatus(row.status),
-        result=row.result,
-        first_seq=row.first_seq,
-        started_at=row.first_at,
-        last_at=row.last_at,
-        finished_at=row.finished_at,
+        job_id=row["job_id"],
+        stage=row["stage"],
+        task_id=row["task_id"],
+        name=row["name"],
+        stated=None if row["status"] is None else TaskStatus(row["status"]),
+        result=row["result"],
+        first_seq=row["first_seq"],
+        started_at=row["first_at"],
+        last_at=row["last_at"],
+        finished_at=row["finished_at"],
         log_counts=counts_of(row),
     )

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from domain.cursors import encode, log_cursor
 from domain.filters import EVERYTHING
@@ -24,6 +23,7 @@ from persistence.log_store import PostgresLogStore
 from tests.client import Api, worker
 from tests.conftest import CloneDatabase, serving
 from tests.fakes import store
+from tests.statements import statements_of
 
 AT = datetime(2025, 1, 15, 10, 30, 0, 123456, tzinfo=UTC)
 RUNS = ["EX_1", "EX_2", "EX_3", "EX_4", "EX_5"]
@@ -359,11 +359,6 @@ TREE = """
 
 
 async def test_a_list_of_executions_costs_as_many_statements_whatever_its_length(empty: Database) -> None:
-    statements: list[str] = []
-
-    def note(*arguments: Any) -> None:
-        statements.append(arguments[2])
-
     async def cost() -> tuple[int, int]:
         unused: Any = None
         services = Services(
@@ -375,8 +370,8 @@ async def test_a_list_of_executions_costs_as_many_statements_whatever_its_length
             hub=unused,
             feed=unused,
         )
-        statements.clear()
-        result = await schema.execute(TREE, context_value=Context(services))
+        with statements_of(empty) as statements:
+            result = await schema.execute(TREE, context_value=Context(services))
         assert result.errors is None
         assert result.data is not None
         nodes = result.data["executions"]["nodes"]
@@ -386,7 +381,6 @@ async def test_a_list_of_executions_costs_as_many_statements_whatever_its_length
         return len(statements), sum(len(node["jobs"]["nodes"]) for node in nodes)
 
     await record(empty, range(1), jobs=1)
-    event.listen(empty.engine.sync_engine, "before_cursor_execute", note)
     small = await cost()
     await record(empty, range(1, 20), jobs=4)
     assert (small, await cost()) == ((7, 1), (7, 1 + 19 * 4))

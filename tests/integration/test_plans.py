@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from domain.filters import ANY_JOB, EVERYTHING, LogFilter
 from domain.pages import Window
@@ -21,6 +20,7 @@ from persistence.log_store import PostgresLogStore
 from persistence.task_store import PostgresTaskStore
 from tests.conftest import CloneDatabase, connect
 from tests.loading import load_unanalysed
+from tests.statements import statements_of
 
 LOAD = [
     "SELECT task_logs_ensure_week('2030-07-01'::date + 7 * week) FROM generate_series(0, 4) AS week",
@@ -99,19 +99,14 @@ def nodes(plan: dict[str, Any]) -> Iterator[Node]:
 
 async def run(database: Database, asked: Awaitable[Any]) -> tuple[Any, list[Node]]:
     """Ask a store, and have the statements that it sends explained."""
-    sent: list[tuple[str, Any]] = []
-
-    def listen(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        sent.append((statement, parameters))
-
-    event.listen(database.engine.sync_engine, "before_cursor_execute", listen)
-    answer = await asked
-    event.remove(database.engine.sync_engine, "before_cursor_execute", listen)
+    with statements_of(database) as sent:
+        answer = await asked
     found: list[Node] = []
     async with database.engine.connect() as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
         for statement, parameters in sent:
-            explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
-            plan = (await connection.exec_driver_sql(explain, parameters)).scalar_one()
+            ((plan,),) = await driver.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *parameters)
             (told,) = json.loads(plan) if isinstance(plan, str) else plan
             found += nodes(told["Plan"])
     assert sent

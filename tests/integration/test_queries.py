@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from domain.recorder import Recorder
 from graph.context import Context, Services
@@ -20,6 +19,7 @@ from persistence.log_store import PostgresLogStore
 from persistence.task_store import PostgresTaskStore
 from tests.client import Api, new_job_id, worker
 from tests.conftest import CloneDatabase, serving
+from tests.statements import statements_of
 
 AT = datetime(2025, 1, 15, 10, 30, 0, 123456, tzinfo=UTC)
 JOB, PARENT, CHILDREN = "JB_WHOLE", "JB_PARENT", ["JB_CHILD_1", "JB_CHILD_2", "JB_CHILD_3"]
@@ -516,15 +516,7 @@ async def test_the_hierarchy_costs_as_many_statements_whatever_its_size(empty_ur
 
 
 async def _compare_costs(database: Database, recorder: Recorder) -> None:
-    statements: list[str] = []
-
-    def note(*arguments: Any) -> None:
-        statements.append(arguments[2])
-
-    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
-
     async def cost() -> tuple[int, int]:
-        statements.clear()
         jobs, logs = PostgresJobStore(database), PostgresLogStore(database)
         unused: Any = None
         services = Services(
@@ -536,7 +528,8 @@ async def _compare_costs(database: Database, recorder: Recorder) -> None:
             hub=unused,
             feed=unused,
         )
-        result = await schema.execute(HIERARCHY, context_value=Context(services))
+        with statements_of(database) as statements:
+            result = await schema.execute(HIERARCHY, context_value=Context(services))
         assert result.errors is None
         assert result.data is not None
         lines = sum(
