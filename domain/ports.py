@@ -101,6 +101,9 @@ class TaskStore(Protocol):
     async def get(self, job_id: str, stage: str, task_id: str) -> TaskRecord | None:
         """Load one task."""
 
+    async def jobs_of(self, task_id: str, *, job_id: str | None = None, limit: int) -> Sequence[str]:
+        """List the jobs that have a task of that id, ascending; with `job_id` that job or none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogScope:

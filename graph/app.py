@@ -27,6 +27,7 @@ from graph.context import Services
 from graph.errors import http_answer
 from graph.health import healthz, readyz
 from graph.otlp import OtlpEndpoint
+from graph.rest import rest_routes
 from graph.settings import Settings
 from graph.view import GraphQLView
 from persistence.channel import BroadcastChannel
@@ -75,6 +76,7 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
             WebSocketRoute("/graphql", view),
             Route("/api/capture", capture.post, methods=["POST"], max_body_size=sys.maxsize),
             Route("/v1/logs", otlp.post, methods=["POST"], max_body_size=sys.maxsize),
+            *rest_routes(),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Mount("/static", StaticFiles(directory=STATIC, check_dir=False)),

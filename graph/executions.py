@@ -71,9 +71,9 @@ class Execution(Node):
     ) -> Connection[TaskLog]:
         asked = window(
             first=given(first),
-            after=_line_key(given(after), self.execution_id),
+            after=line_key(given(after), self.execution_id),
             last=given(last),
-            before=_line_key(given(before), self.execution_id),
+            before=line_key(given(before), self.execution_id),
         )
         loaders, chosen = info.context.loaders, log_filter(filter)
         page = ExecutionLogPageRequest(execution_id=self.execution_id, window=asked, filter=chosen)
@@ -82,7 +82,7 @@ class Execution(Node):
             load=lambda: loaders.execution_log_pages.load(page),
             count=lambda: loaders.execution_log_counts.load(count),
             to_node=lambda line: TaskLog.from_domain(line.log),
-            to_cursor=lambda line: _line_cursor(line, self.execution_id),
+            to_cursor=lambda line: line_cursor(line, self.execution_id),
         )
 
 
@@ -102,12 +102,12 @@ def execution_connection(
     )
 
 
-def _line_cursor(line: executions.ExecutionLine, execution_id: str) -> str:
+def line_cursor(line: executions.ExecutionLine, execution_id: str) -> str:
     created_at = line.job_created_at.isoformat()
     return cursors.encode("executionLog", execution_id, created_at, line.log.job_id, line.log.seq)
 
 
-def _line_key(cursor: str | None, execution_id: str) -> tuple[datetime, str, int] | None:
+def line_key(cursor: str | None, execution_id: str) -> tuple[datetime, str, int] | None:
     if cursor is None:
         return None
     match cursors.decode(cursor):

@@ -18,7 +18,7 @@ LARGEST = 2**53 - 1
 """The largest whole number that a JSON number carries exactly to every client."""
 
 
-def _write_time(value: datetime) -> str:
+def write_time(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
@@ -39,7 +39,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         name="DateTime",
         description="RFC 3339, UTC, microseconds: 2025-01-15T10:30:00.123456Z",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
-        serialize=_write_time,
+        serialize=write_time,
         parse_value=_read_time,
     ),
     BigInt: strawberry.scalar(

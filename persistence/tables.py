@@ -109,6 +109,7 @@ job_tasks = Table(
     PrimaryKeyConstraint("job_id", "stage", "task_id", name="job_tasks_pkey"),
     CheckConstraint(_one_of("status", TaskStatus), name="job_tasks_status_known"),
     Index("job_tasks_in_order", "job_id", "stage", "first_seq", "first_at", "task_id"),
+    Index("job_tasks_by_id", "task_id", "job_id"),
     postgresql_with={"fillfactor": 70},
 )
 """A stage's own lines are those of the task that bears its name. `status` is null until the job states one.

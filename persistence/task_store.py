@@ -56,6 +56,13 @@ class PostgresTaskStore:
         rows = await self._database.fetch(_one_task(), {"job_id": job_id, "stage": stage, "task_id": task_id})
         return _task(rows[0]) if rows else None
 
+    async def jobs_of(self, task_id: str, *, job_id: str | None = None, limit: int) -> Sequence[str]:
+        column = job_tasks.c
+        query = select(column.job_id).where(column.task_id == task_id).order_by(column.job_id).distinct().limit(limit)
+        if job_id is not None:
+            query = query.where(column.job_id == job_id)
+        return [row.job_id for row in await self._database.read(query)]
+
 
 @cache
 def _stages() -> Statement:

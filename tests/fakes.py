@@ -218,6 +218,13 @@ class MemoryTaskStore:
     async def get(self, job_id: str, stage: str, task_id: str) -> TaskRecord | None:
         return await self._memory.asked(task_id, lambda: self._memory.tasks.get((job_id, stage, task_id)))
 
+    async def jobs_of(self, task_id: str, *, job_id: str | None = None, limit: int) -> Sequence[str]:
+        def found() -> list[str]:
+            jobs = {task.job_id for task in self._memory.tasks.values() if task.task_id == task_id}
+            return sorted(jobs if job_id is None else jobs & {job_id})[:limit]
+
+        return await self._memory.asked(task_id, found)
+
 
 class MemoryExecutionStore:
     """Satisfies `domain.ports.ExecutionStore`."""

@@ -127,3 +127,17 @@ async def test_pages_in_both_directions_make_up_the_tasks_of_a_stage(stores: Sto
 
 def key(task: TaskRecord) -> Key:
     return task.first_seq, task.started_at, task.task_id
+
+
+async def test_the_jobs_that_have_a_task_are_found_by_its_id_alone(stores: Stores) -> None:
+    def of(job_id: str, stage: str, task_id: str | None) -> Line:
+        return Line(job_id=job_id, message="m", stage=stage, task_id=task_id, at=AT)
+
+    await store(stores.logs, of("b", "score", "c-1"), of("b", "persist", "c-1"), of("b", "score", None))
+    await store(stores.logs, of("a", "score", "c-1"), of("a", "score", "c-2"))
+    assert list(await stores.tasks.jobs_of("c-1", limit=10)) == ["a", "b"]
+    assert list(await stores.tasks.jobs_of("c-1", limit=1)) == ["a"]
+    assert list(await stores.tasks.jobs_of("c-1", job_id="b", limit=10)) == ["b"]
+    assert list(await stores.tasks.jobs_of("c-2", job_id="b", limit=10)) == []
+    assert list(await stores.tasks.jobs_of("score", limit=10)) == ["b"]
+    assert list(await stores.tasks.jobs_of("c-3", limit=10)) == []

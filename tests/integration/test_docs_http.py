@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+from typing import Any
 
 from graph.ndjson import MAX_EVENTS
 from tests.client import PATIENCE_S, Api
@@ -12,6 +14,14 @@ from tests.integration.test_capture_http import line, ndjson, post
 from tests.integration.test_docs import blocks
 
 PAGE = "docs/http.md"
+
+
+def commands() -> list[str]:
+    return [block.text for block in blocks(PAGE) if block.language == "sh"]
+
+
+def answers() -> list[Any]:
+    return [json.loads(block.text) for block in blocks(PAGE) if block.language == "json"]
 
 
 def run_shell(command: str, service: Service) -> str:
@@ -23,8 +33,8 @@ def run_shell(command: str, service: Service) -> str:
 
 
 def test_the_command_of_the_page_captures_a_job_once(service: Service) -> None:
-    (command,) = [block.text for block in blocks(PAGE) if block.language == "sh"]
-    first, second, _ = [json.loads(block.text) for block in blocks(PAGE) if block.language == "json"]
+    command = commands()[0]
+    first, second, *_ = answers()
     assert json.loads(run_shell(command, service)) == first
     assert json.loads(run_shell(command, service)) == second
     with Api(service) as api:
@@ -39,7 +49,7 @@ def test_the_command_of_the_page_captures_a_job_once(service: Service) -> None:
 
 
 def test_the_error_of_the_page_is_the_one_that_comes(service: Service) -> None:
-    shown = [json.loads(block.text) for block in blocks(PAGE) if block.language == "json"][-1]
+    shown = answers()[2]
     with Api(service) as api:
         refused = post(api, ndjson(line("a", 1), line("a", 2), line("a", 3, level="LOUD")))
     assert refused.json() == shown
@@ -47,3 +57,15 @@ def test_the_error_of_the_page_is_the_one_that_comes(service: Service) -> None:
 
 def test_the_page_says_how_many_events_a_request_takes() -> None:
     assert f"{MAX_EVENTS:,} events at most" in (ROOT / PAGE).read_text("utf-8")
+
+
+def test_the_commands_of_the_page_read_what_was_captured(service: Service) -> None:
+    capture, page, text = commands()
+    run_shell(capture, service)
+    shown = answers()[3]
+    found = json.loads(run_shell(page, service))
+    found["logs"][0]["timestamp"] = shown["logs"][0]["timestamp"]
+    assert found == shown
+    (lines,) = [block.text for block in blocks(PAGE) if block.language == "text"]
+    time = re.compile(r"^\S+", re.MULTILINE)
+    assert time.sub("TIME", run_shell(text, service)).strip() == time.sub("TIME", lines).strip()
