@@ -71,3 +71,18 @@ def page_of(rows: Sequence[Item], asked: Window[Key], *, found: int | None = Non
     if asked.backward:
         return Page(items[::-1], has_next=asked.before is not None, has_previous=more)
     return Page(items, has_next=more, has_previous=asked.after is not None)
+
+
+def joined(before: Page[Item], behind: Page[Item], size: int) -> Page[Item]:
+    """Join what comes before a place and what comes behind it to a page of `size` items, half of them from either side.
+
+    Where one side has fewer, the other has more.
+    """
+    earlier, later = list(before.items), list(behind.items)
+    ahead = min(len(later), max(size - size // 2, size - len(earlier)))
+    back = min(len(earlier), size - ahead)
+    return Page(
+        earlier[len(earlier) - back :] + later[:ahead],
+        has_next=behind.has_next or ahead < len(later),
+        has_previous=before.has_previous or back < len(earlier),
+    )

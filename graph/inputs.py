@@ -27,6 +27,13 @@ First: TypeAlias = Annotated[int | None, strawberry.argument(description="At mos
 After: TypeAlias = Annotated[str | None, strawberry.argument(description="Only what comes behind this cursor.")]
 Last: TypeAlias = Annotated[int | None, strawberry.argument(description="At most this many from the end.")]
 Before: TypeAlias = Annotated[str | None, strawberry.argument(description="Only what comes before this cursor.")]
+Around: TypeAlias = Annotated[
+    BigInt | None,
+    strawberry.argument(
+        description="The seq of a line: `first` lines around it (100 if left out), half of them before it; nearer to an end "
+        "of the list, and beyond it, the first or the last ones. Not together with `after`, `last` and `before`."
+    ),
+]
 
 
 def given(value: Value) -> Value | None:

@@ -16,6 +16,7 @@ from domain.ports import JobPageRequest, LogScope
 from graph.connections import Connection, Node
 from graph.context import Context, Info
 from graph.counts import LogCounts, duration
+from graph.failure import JobFailure, load_failure
 from graph.inputs import After, First, given
 from graph.keys import job_key
 from graph.lines import TaskLog, resolve_logs
@@ -120,6 +121,13 @@ class Job(Node):
         return next(map(Stage.from_domain, found), None)
 
     logs: Connection[TaskLog] = strawberry.field(resolver=resolve_logs, description="Its lines, in order.")
+
+    @strawberry.field(
+        description="Null unless something went wrong, that is while no line at ERROR or above was captured. A job may fail "
+        "without such a line: `error` tells why."
+    )
+    async def failure(self, info: Info) -> JobFailure | None:
+        return await load_failure(info.context.loaders, self.job)
 
 
 def job_connection(

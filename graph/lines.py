@@ -11,11 +11,12 @@ from strawberry.scalars import JSON
 
 from domain import cursors, logs
 from domain.errors import InvalidInput
-from domain.pages import window
-from domain.ports import LogPageRequest
+from domain.filters import LogFilter
+from domain.pages import MAX_PAGE_BYTES, Page, Window, joined, window
+from domain.ports import LogPageRequest, LogScope
 from graph.connections import Connection, Node
-from graph.context import Info
-from graph.inputs import After, Before, First, Last, LogFilterArgument, given, log_filter
+from graph.context import Info, Loaders
+from graph.inputs import After, Around, Before, First, Last, LogFilterArgument, given, log_filter
 from graph.scalars import BigInt
 from jobtail.events import LogLevel
 
@@ -79,6 +80,7 @@ async def resolve_logs(
     last: Last = UNSET,
     before: Before = UNSET,
     filter: LogFilterArgument = UNSET,  # noqa: A002 - the contract's name
+    around: Around = UNSET,
 ) -> Connection[TaskLog]:
     """Resolve the lines of whatever has a scope. A page of very large lines ends early, and says that there is more."""
     scope, context, chosen = root.scope, info.context, log_filter(filter)
@@ -88,9 +90,14 @@ async def resolve_logs(
         last=given(last),
         before=_seq(given(before), scope.job_id),
     )
+    middle = _middle(around, after, last, before)
     request = LogPageRequest(scope=scope, window=asked, filter=chosen)
     return Connection(
-        load=lambda: context.loaders.log_pages.load(request),
+        load=lambda: (
+            context.loaders.log_pages.load(request)
+            if middle is None
+            else _load_around(context.loaders, scope, chosen, middle, asked.limit)
+        ),
         count=lambda: context.services.logs.count(scope, chosen),
         to_node=TaskLog.from_domain,
         to_cursor=lambda row: cursors.log_cursor(row.job_id, row.seq),
@@ -99,3 +106,34 @@ async def resolve_logs(
 
 def _seq(cursor: str | None, job_id: str) -> int | None:
     return None if cursor is None else cursors.log_seq(cursor, job_id)
+
+
+def _middle(around: int | None, *others: str | int | None) -> int | None:
+    """Read the line that a page lies around.
+
+    Raises:
+        InvalidInput: if it is no line's number, or if another argument says where the page lies.
+    """
+    seq = given(around)
+    if seq is None:
+        return None
+    if any(given(other) is not None for other in others):
+        raise InvalidInput("around says where the page lies; give it with first alone, without after, last and before")
+    if seq < 1:
+        raise InvalidInput(f"around must be the number of a line, 1 or more, not {seq}")
+    return seq
+
+
+async def _load_around(loaders: Loaders, scope: LogScope, chosen: LogFilter, seq: int, size: int) -> Page[logs.TaskLog]:
+    """Load lines around a line.
+
+    Those behind it come first: once one of them is seen, all before it are there to be seen.
+    """
+
+    async def load(asked: Window[int]) -> Page[logs.TaskLog]:
+        request = LogPageRequest(scope=scope, window=asked, filter=chosen, max_bytes=MAX_PAGE_BYTES // 2)
+        return await loaders.log_pages.load(request)
+
+    behind = await load(Window(limit=size, after=seq - 1))
+    before = await load(Window(limit=size, before=seq, backward=True))
+    return joined(before, behind, size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -19,6 +19,11 @@ LOGS = (
     f"query ($job: String!, {DECLARED}) {{ job(jobId: $job) {{ logs({ARGUMENTS}) {{ nodes {{ seq }} {FIELDS} }} }} }}"
 )
 JOBS = f"query ({DECLARED}) {{ jobs({ARGUMENTS}) {{ nodes {{ jobId }} {FIELDS} }} }}"
+AROUND = f"""
+query ($job: String!, $around: BigInt, $filter: LogFilter, {DECLARED}) {{
+  job(jobId: $job) {{ logs({ARGUMENTS}, around: $around, filter: $filter) {{ nodes {{ seq }} {FIELDS} }} }}
+}}
+"""
 TASKS = f"""
 query ($first: Int, $after: String) {{
   job(jobId: "{JOB}") {{ stage(name: "read_jd") {{ tasks(first: $first, after: $after) {{ {FIELDS} }} }} }}
@@ -134,6 +139,90 @@ def test_a_size_that_cannot_be_is_refused(api: Api, query: str, arguments: dict[
 def test_a_size_that_cannot_be_is_refused_below_a_job_too(api: Api, query: str) -> None:
     refused = api.refusal(query, first=1001)
     assert (refused.code, refused.message) == ("BAD_INPUT", "first must be between 0 and 1000, not 1001")
+
+
+def _around(api: Api, line: int, first: int | None = None, **chosen: Any) -> Any:
+    return api.ask(AROUND, job=JOB, around=line, first=first, filter=chosen)["job"]["logs"]
+
+
+@pytest.mark.parametrize(
+    ("line", "first", "seqs", "info"),
+    [
+        (5, 4, range(3, 7), (True, True)),
+        (5, 3, range(4, 7), (True, True)),
+        (5, 1, range(5, 6), (True, True)),
+        (5, 0, (), (True, True)),
+        (1, 0, (), (False, True)),
+        (1, 4, range(1, 5), (False, True)),
+        (2, 6, range(1, 7), (False, True)),
+        (3, 4, range(1, 5), (False, True)),
+        (9, 4, range(7, 11), (True, False)),
+        (10, 4, range(7, 11), (True, False)),
+        (11, 4, range(7, 11), (True, False)),
+        (2**53 - 1, 4, range(7, 11), (True, False)),
+        (5, None, range(1, 11), (False, False)),
+        (999, 1000, range(1, 11), (False, False)),
+    ],
+)
+def test_a_page_lies_around_a_line(
+    api: Api, line: int, first: int | None, seqs: Iterable[int], info: tuple[bool, bool]
+) -> None:
+    page = _around(api, line, first)
+    assert (_seqs(page), _info(page), page["totalCount"]) == (list(seqs), info, 10)
+    cursors = [edge["cursor"] for edge in page["edges"]]
+    assert cursors == [log_cursor(JOB, seq) for seq in seqs]
+    ends = page["pageInfo"]["startCursor"], page["pageInfo"]["endCursor"]
+    assert ends == ((cursors[0], cursors[-1]) if cursors else (None, None))
+
+
+def test_a_page_around_a_line_has_what_the_filter_leaves(api: Api) -> None:
+    page = _around(api, 5, 3, search="1")
+    assert (_seqs(page), _info(page), page["totalCount"]) == ([1, 10], (False, False), 2)
+    page = _around(api, 7, 4, taskIds=["read_jd"])
+    assert (_seqs(page), page["totalCount"]) == ([5, 6, 7, 8], 10)
+    page = _around(api, 5, 4, levels=[])
+    assert page == {"nodes": [], "edges": [], "totalCount": 0, "pageInfo": EMPTY}
+
+
+def test_an_empty_log_has_an_empty_page_around_any_line(api: Api) -> None:
+    page = api.ask(AROUND, job="JB_EMPTY", around=7)["job"]["logs"]
+    assert page == {"nodes": [], "edges": [], "totalCount": 0, "pageInfo": EMPTY}
+
+
+def test_stages_and_tasks_have_pages_around_a_line_too(api: Api) -> None:
+    job = "JB_TWO_TASKS"
+    api.capture(job, *({"stage": "score", "taskId": f"CNT_{n % 2}", "message": "m"} for n in range(20)))
+    page = "logs(first: 4, around: 10) { nodes { seq } }"
+    query = f'{{ job(jobId: "{job}") {{ stage(name: "score") {{ {page} tasks {{ nodes {{ {page} }} }} }} }} }}'
+    stage = api.ask(query)["job"]["stage"]
+    assert _seqs(stage["logs"]) == [8, 9, 10, 11]
+    assert [_seqs(task["logs"]) for task in stage["tasks"]["nodes"]] == [[7, 9, 11, 13], [6, 8, 10, 12]]
+
+
+PLACED = "around says where the page lies; give it with first alone, without after, last and before"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"around": 0}, "around must be the number of a line, 1 or more, not 0"),
+        ({"around": -5}, "around must be the number of a line, 1 or more, not -5"),
+        ({"around": 5, "after": log_cursor(JOB, 1)}, PLACED),
+        ({"around": 5, "before": log_cursor(JOB, 1)}, PLACED),
+        ({"around": 5, "last": 2}, PLACED),
+        ({"around": 5, "first": 1001}, "first must be between 0 and 1000, not 1001"),
+        ({"around": 5, "first": -1}, "first must be between 0 and 1000, not -1"),
+    ],
+)
+def test_a_page_around_what_cannot_be_is_refused(api: Api, arguments: dict[str, Any], message: str) -> None:
+    refused = api.refusal(AROUND, job=JOB, **arguments)
+    assert (refused.code, refused.message) == ("BAD_INPUT", message)
+
+
+def test_arguments_that_are_null_count_as_left_out(api: Api) -> None:
+    every = dict.fromkeys(["around", "after", "last", "before", "first"])
+    assert _seqs(api.ask(AROUND, job=JOB, **every)["job"]["logs"]) == list(range(1, 11))
+    assert _seqs(api.ask(AROUND, job=JOB, **{**every, "around": 3, "first": 2})["job"]["logs"]) == [2, 3]
 
 
 LOG = log_cursor(JOB, 3)

@@ -18,11 +18,7 @@ from graphql.utilities import find_breaking_changes
 from tests.conftest import ROOT
 
 CONTRACT = ROOT.parent / "shared" / "contract" / "schema.graphql"
-LATER = {
-    "JobFailure",
-    "Job.failure",
-    "Query.logs",
-}
+LATER = {"Query.logs"}
 """What the contract has and later work brings."""
 
 

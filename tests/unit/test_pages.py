@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import InvalidInput
-from domain.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, Window, page_of, window
+from domain.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, Window, joined, page_of, window
 from tests.fakes import paged
 
 
@@ -54,3 +54,25 @@ def test_a_page_is_right_of_every_list(items: set[int], data: st.DataObject, des
     if begin <= end:
         assert page.has_next == (end < len(ordered) if backward else cut > 0)
         assert page.has_previous == (cut > 0 if backward else begin > 0)
+
+
+@settings(deadline=None)
+@given(st.sets(st.integers(1, 40)), st.integers(1, 45), st.integers(0, 45))
+def test_a_page_around_a_place_is_right_of_every_list(items: set[int], middle: int, size: int) -> None:
+    behind = paged(items, lambda item: item, Window(limit=size, after=middle - 1))
+    before = paged(items, lambda item: item, Window(limit=size, before=middle, backward=True))
+    page = joined(before, behind, size)
+    ordered = sorted(items)
+    place = sum(item < middle for item in ordered)
+    begin = max(min(place - size // 2, len(ordered) - size), 0)
+    expected = ordered[begin : begin + size]
+    assert page.items == expected
+    if size:
+        assert page.has_previous == (begin > 0)
+        assert page.has_next == (begin + size < len(ordered))
+
+
+def test_a_page_of_nothing_around_a_place_still_tells_what_is_there() -> None:
+    behind: Page[int] = Page([], has_next=True, has_previous=True)
+    before: Page[int] = Page([], has_next=True, has_previous=False)
+    assert joined(before, behind, 0) == Page([], has_next=True, has_previous=False)

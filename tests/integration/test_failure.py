@@ -1,0 +1,169 @@
+"""Why a job failed: its first error, and what was said around it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from graph.context import Context, Services
+from graph.schema import schema
+from jobtail.events import Line, LogLevel
+from persistence.database import Database
+from persistence.job_store import PostgresJobStore
+from persistence.log_store import PostgresLogStore
+from tests.client import Api, new_job_id
+from tests.conftest import CloneDatabase, serving
+from tests.fakes import store
+
+FAILURE = """
+query ($job: String!, $before: Int = 10, $after: Int = 5) {
+  job(jobId: $job) {
+    error
+    failure { stage taskId firstError { seq level message } context(before: $before, after: $after) { seq } }
+  }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def api(new_database: CloneDatabase, migrated_template: str) -> Iterator[Api]:
+    with serving(new_database(migrated_template)) as service, Api(service) as api:
+        yield api
+
+
+def _line(level: str, message: str = "m", **more: Any) -> dict[str, Any]:
+    return {"stage": "score", "level": level, "message": message, **more}
+
+
+def _failure(api: Api, job_id: str, **arguments: Any) -> Any:
+    return api.ask(FAILURE, job=job_id, **arguments)["job"]["failure"]
+
+
+def _context(failure: Any) -> list[int]:
+    return [line["seq"] for line in failure["context"]]
+
+
+def test_the_first_line_at_error_or_above_tells_why(api: Api) -> None:
+    job_id = new_job_id()
+    api.capture(job_id, *["said"] * 20, _line("WARNING"), _line("CRITICAL", "no CV", taskId="CNT_1"), _line("ERROR"))
+    api.capture(job_id, *["said"] * 20)
+    failure = _failure(api, job_id)
+    assert _context(failure) == list(range(12, 28))
+    del failure["context"]
+    assert failure == {
+        "stage": "score",
+        "taskId": "CNT_1",
+        "firstError": {"seq": 22, "level": "CRITICAL", "message": "no CV"},
+    }
+
+
+def test_a_stage_that_failed_itself_is_no_task(api: Api) -> None:
+    job_id = new_job_id()
+    api.capture(job_id, _line("ERROR"))
+    failure = _failure(api, job_id)
+    assert (failure["stage"], failure["taskId"], _context(failure)) == ("score", None, [1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "seqs"),
+    [
+        ({"before": 0, "after": 0}, [4]),
+        ({"before": 1, "after": 0}, [3, 4]),
+        ({"before": 0, "after": 2}, [4, 5, 6]),
+        ({"before": 3, "after": 3}, [1, 2, 3, 4, 5, 6, 7]),
+        ({"before": 999, "after": 0}, [1, 2, 3, 4]),
+        ({"before": 0, "after": 999}, [4, 5, 6, 7]),
+        ({"before": None, "after": 0}, [1, 2, 3, 4]),
+        ({}, [1, 2, 3, 4, 5, 6, 7]),
+    ],
+    ids=str,
+)
+def test_the_context_is_as_wide_as_was_asked_for(api: Api, arguments: dict[str, int | None], seqs: list[int]) -> None:
+    job_id = new_job_id()
+    api.capture(job_id, "1", "2", "3", _line("ERROR"), "5", "6", "7")
+    assert _context(_failure(api, job_id, **arguments)) == seqs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"before": -1}, "before must not be negative, and is -1"),
+        ({"after": -1}, "after must not be negative, and is -1"),
+        ({"before": 500, "after": 500}, "before and after must be 999 together at most, not 1000"),
+        ({"before": 2**31 - 1, "after": 2**31 - 1}, f"before and after must be 999 together at most, not {2**32 - 2}"),
+    ],
+    ids=str,
+)
+def test_a_context_that_cannot_be_is_refused(api: Api, arguments: dict[str, int], message: str) -> None:
+    job_id = new_job_id()
+    api.capture(job_id, _line("ERROR"))
+    refused = api.refusal(FAILURE, job=job_id, **arguments)
+    assert (refused.code, refused.message) == ("BAD_INPUT", message)
+
+
+def test_a_job_without_a_grave_line_has_no_failure(api: Api) -> None:
+    job_id = new_job_id()
+    api.start(job_id)
+    assert _failure(api, job_id) is None
+    api.capture(job_id, "said", _line("WARNING"))
+    assert _failure(api, job_id) is None
+
+
+def test_a_job_that_failed_without_a_word_has_an_error_and_no_failure(api: Api) -> None:
+    job_id = new_job_id()
+    api.capture(job_id, "said")
+    api.finish(job_id, "FAILED", error="killed")
+    assert api.ask(FAILURE, job=job_id)["job"] == {"error": "killed", "failure": None}
+
+
+def test_a_job_that_goes_on_or_ends_well_after_an_error_tells_of_it(api: Api) -> None:
+    job_id = new_job_id()
+    api.capture(job_id, _line("ERROR"))
+    assert _failure(api, job_id)["firstError"]["seq"] == 1
+    api.finish(job_id, "COMPLETED")
+    assert _failure(api, job_id)["firstError"]["seq"] == 1
+
+
+async def test_the_failures_of_many_jobs_cost_as_many_statements_as_that_of_one(
+    new_database: CloneDatabase, migrated_template: str
+) -> None:
+    url = await asyncio.to_thread(new_database, migrated_template)
+    async with Database(url) as database:
+        logs = PostgresLogStore(database)
+        costs = []
+        for jobs in (range(1), range(1, 30)):
+            for job in jobs:
+                await store(logs, Line(job_id=f"job-{job}", message="m", level=LogLevel.ERROR))
+            costs.append(await _cost(database, len(jobs) + (jobs.start > 0)))
+        assert costs[0] == costs[1]
+
+
+async def _cost(database: Database, expected: int) -> int:
+    statements: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        statements.append(arguments[2])
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    unused: Any = None
+    services = Services(
+        jobs=PostgresJobStore(database),
+        tasks=unused,
+        logs=PostgresLogStore(database),
+        executions=unused,
+        recorder=unused,
+        hub=unused,
+        feed=unused,
+    )
+    query = "{ jobs { nodes { failure { firstError { seq } context { seq } } } } }"
+    result = await schema.execute(query, context_value=Context(services))
+    event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+    assert result.errors is None
+    assert result.data is not None
+    whole = {"firstError": {"seq": 1}, "context": [{"seq": 1}]}
+    assert [job["failure"] for job in result.data["jobs"]["nodes"]] == [whole] * expected
+    return len(statements)
