@@ -3,6 +3,7 @@
 JobtailError
 ├── InvalidInput          the caller sent something that cannot be; the message says what to do
 ├── NotFound              no such thing
+├── OutOfTime             the answer would take longer than it may; the message says what to do
 ├── Unavailable           Postgres or the channel is away; the same call may succeed later
 └── StorageFault          Postgres refused what should have been fine: a defect of ours
     └── UnstorableContent     ... for what a value of it is: another batch may be fine
@@ -24,6 +25,10 @@ class NotFound(JobtailError):
         super().__init__(f"there is no {kind} {key!r}")
         self.kind = kind
         self.key = key
+
+
+class OutOfTime(JobtailError):
+    """The answer would take longer than it may. Asking for less may succeed."""
 
 
 class Unavailable(JobtailError):

@@ -9,6 +9,7 @@ from typing import Any
 
 from domain.executions import ExecutionStatus
 from domain.logs import TaskLog
+from domain.patterns import compiled
 from jobtail.events import JobStatus, LogLevel
 
 
@@ -27,9 +28,25 @@ class LogFilter:
     until: datetime | None = None
     """Exclusive."""
     search: str | None = None
-    """A plain substring of the message, whatever its case."""
+    """A plain substring of the message, whatever its case, or a regular expression."""
+    regex: bool = False
+    """Whether `search` is a regular expression."""
     metadata: Mapping[str, Any] | None = None
     """An object that the line's metadata contains, as jsonb's @> understands it."""
+
+    def __post_init__(self) -> None:
+        """Refuse a regular expression that is wrong before anything is asked.
+
+        Raises:
+            InvalidInput: saying what is wrong with it, and where.
+        """
+        if self.has_pattern:
+            compiled(self.search or "")
+
+    @property
+    def has_pattern(self) -> bool:
+        """Whether a regular expression is searched for, which takes time."""
+        return self.regex and bool(self.search)
 
     @property
     def is_countable(self) -> bool:
@@ -51,9 +68,15 @@ class LogFilter:
             and (self.execution_id is None or row.execution_id == self.execution_id)
             and (self.since is None or row.timestamp >= self.since)
             and (self.until is None or row.timestamp < self.until)
-            and (self.search is None or fold_case(self.search) in fold_case(row.message))
+            and (not self.search or self._finds(self.search, row.message))
             and (self.metadata is None or (row.metadata is not None and contains(row.metadata, self.metadata)))
         )
+
+    def _finds(self, search: str, message: str) -> bool:
+        if not self.regex:
+            return fold_case(search) in fold_case(message)
+        pattern = compiled(search)
+        return pattern.is_in(fold_case(message) if pattern.ignores_case else message)
 
 
 EVERYTHING = LogFilter()

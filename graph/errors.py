@@ -13,12 +13,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from strawberry.extensions import MaskErrors
 
-from domain.errors import InvalidInput, JobtailError, NotFound, StorageFault, Unavailable, UnstorableContent
+from domain.errors import InvalidInput, JobtailError, NotFound, OutOfTime, StorageFault, Unavailable, UnstorableContent
 from graph.ndjson import BadLine
 
 CODES: dict[type[JobtailError], str] = {
     InvalidInput: "BAD_INPUT",
     NotFound: "NOT_FOUND",
+    OutOfTime: "TOO_COMPLEX",
     Unavailable: "UNAVAILABLE",
     UnstorableContent: "BAD_INPUT",
     StorageFault: "INTERNAL",
@@ -26,6 +27,7 @@ CODES: dict[type[JobtailError], str] = {
 STATUSES: dict[type[JobtailError], int] = {
     InvalidInput: 400,
     NotFound: 404,
+    OutOfTime: 422,
     Unavailable: 503,
     UnstorableContent: 422,
     StorageFault: 500,

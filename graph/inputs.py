@@ -88,7 +88,12 @@ class LogFilter:
     until: datetime | None = strawberry.field(default=UNSET, description="Said before this time. Exclusive.")
     search: str | None = strawberry.field(
         default=UNSET,
-        description="Case-insensitive, a plain substring of the message.",
+        description="Case-insensitive, a plain substring of the message, or with `regex` a regular expression.",
+    )
+    regex: bool | None = strawberry.field(
+        default=False,
+        description="Whether `search` is a regular expression: case-insensitive unless it begins with (?-i), `^` and `$` at "
+        "the ends of each line, without back references and looks around. The search has a time bound.",
     )
     metadata: JSON | None = strawberry.field(default=UNSET, description="Lines whose metadata contains this object.")
 
@@ -102,6 +107,7 @@ class LogFilter:
             since=given(self.since),
             until=given(self.until),
             search=_text(self.search),
+            regex=bool(given(self.regex)),
             metadata=storable_json(_object(self.metadata, "filter.metadata")),
         )
 

@@ -6,17 +6,20 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 import asyncpg
-from sqlalchemy import Row, Select
+from sqlalchemy import Row, Select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import CompoundSelect
 from sqlalchemy.util import greenlet_spawn
 
-from domain.errors import Unavailable
+from domain.errors import OutOfTime, Unavailable
 from persistence.engine import create_engine
-from persistence.errors import translated
+from persistence.errors import translated, was_cancelled
 from persistence.statements import Statement
 
 Result = TypeVar("Result")
+
+NARROW = "ask for less: by levels, stages, tasks or times, without a totalCount, or search for a plain text"
+_LIMIT = "SELECT set_config('statement_timeout', {}, true)"
 
 
 class Database:
@@ -31,36 +34,47 @@ class Database:
     async def __aexit__(self, *exc: object) -> None:
         await self.engine.dispose()
 
-    async def read(self, query: Select[Any] | CompoundSelect[Any]) -> Sequence[Row[Any]]:
+    async def read(
+        self, query: Select[Any] | CompoundSelect[Any], *, within_s: float | None = None
+    ) -> Sequence[Row[Any]]:
         """Run a query and load all of its rows.
 
         A connection may have died while it lay in the pool, so a read that finds Postgres away is tried once more.
+
+        Raises:
+            OutOfTime: if Postgres, given `within_s`, took longer.
         """
 
         async def run(connection: AsyncConnection) -> Sequence[Row[Any]]:
+            if within_s is not None:
+                await connection.execute(text(_LIMIT.format(":limit")), {"limit": _milliseconds(within_s)})
             rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
             return rows
 
-        try:
-            return await self._connected(run)
-        except Unavailable:
-            return await self._connected(run)
+        return await _twice(lambda: self._connected(run), within_s)
 
-    async def fetch(self, statement: Statement, values: Mapping[str, Any]) -> Sequence[asyncpg.Record]:
+    async def fetch(
+        self, statement: Statement, values: Mapping[str, Any], *, within_s: float | None = None
+    ) -> Sequence[asyncpg.Record]:
         """Run a query on the driver itself, which keeps it prepared, and load all of its rows.
 
         It is tried once more as `read` is.
+
+        Raises:
+            OutOfTime: if Postgres, given `within_s`, took longer.
         """
-        text, arguments = statement.text, statement.arguments(values)
+        arguments = statement.arguments(values)
 
         async def run(driver: Any) -> Sequence[asyncpg.Record]:
-            rows: Sequence[asyncpg.Record] = await driver.fetch(text, *arguments)
-            return rows
+            if within_s is None:
+                rows: Sequence[asyncpg.Record] = await driver.fetch(statement.text, *arguments)
+                return rows
+            async with driver.transaction():
+                await driver.execute(_LIMIT.format("$1"), _milliseconds(within_s))
+                rows = await driver.fetch(statement.text, *arguments)
+                return rows
 
-        try:
-            return await self._driven(run)
-        except Unavailable:
-            return await self._driven(run)
+        return await _twice(lambda: self._driven(run), within_s)
 
     async def write(self, statement: str, *arguments: Any) -> asyncpg.Record | None:
         """Run one statement in a transaction of its own on the driver itself, and return its first row.
@@ -102,3 +116,16 @@ class Database:
         with translated():
             async with self.engine.connect() as connection:
                 return await run(connection)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{max(round(1000 * seconds), 1)}ms"
+
+
+async def _twice(run: Callable[[], Awaitable[Result]], within_s: float | None) -> Result:
+    try:
+        return await run()
+    except Unavailable as error:
+        if within_s is not None and was_cancelled(error):
+            raise OutOfTime(f"this takes longer than {within_s:g} s; {NARROW}") from error
+        return await run()

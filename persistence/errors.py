@@ -58,6 +58,11 @@ def translated() -> Iterator[None]:
         raise StorageFault(f"the database refused a statement: {cause}") from error
 
 
+def was_cancelled(error: Unavailable) -> bool:
+    """Tell whether a statement was ended for its time."""
+    return error.__cause__ is not None and isinstance(_cause(error.__cause__), asyncpg.QueryCanceledError)
+
+
 def _cause(error: BaseException) -> BaseException:
     """Find the driver's own error below SQLAlchemy's and its adapter's."""
     if isinstance(error, DBAPIError) and error.orig is not None:

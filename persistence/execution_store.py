@@ -30,7 +30,7 @@ from domain.pages import Page
 from domain.ports import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest
 from persistence.database import Database
 from persistence.job_store import job_of
-from persistence.log_pages import log_of, matching
+from persistence.log_pages import log_of, matching, search_time
 from persistence.log_store import kept_lines, tasks_matching, within_bytes
 from persistence.paging import fetch_counts, fetch_pages, windowed
 from persistence.tables import job_tasks, jobs, task_logs
@@ -70,13 +70,16 @@ class PostgresExecutionStore:
 
     async def log_pages(self, requests: Sequence[ExecutionLogPageRequest]) -> Sequence[Page[ExecutionLine]]:
         queries = [_page(request) for request in requests]
-        return await fetch_pages(self._database, queries, [request.window for request in requests], _line)
+        within_s = search_time(request.filter for request in requests)
+        windows = [request.window for request in requests]
+        return await fetch_pages(self._database, queries, windows, _line, within_s=within_s)
 
     async def log_counts(self, requests: Sequence[ExecutionLogCount]) -> Sequence[int]:
         queries = [
             _kept_count(request) if request.filter.is_countable else _real_count(request) for request in requests
         ]
-        return await fetch_counts(self._database, queries)
+        within_s = search_time(request.filter for request in requests)
+        return await fetch_counts(self._database, queries, within_s=within_s)
 
 
 def _in_order_of_roots(query: Select[Any], table: Any = jobs) -> Select[Any]:

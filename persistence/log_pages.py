@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
+from domain import patterns
 from domain.filters import LogFilter, fold_case
 from domain.logs import TaskLog
 from domain.ports import LogPageRequest
@@ -40,14 +41,20 @@ from persistence.tables import jobs, task_logs
 SEARCH_FOLD = "search_fold"
 """The collation, made by a migration, that lowers letters as `fold_case` does."""
 
+SEARCH_S = 8.0
+"""How long one statement may search for a pattern."""
+
 _LINE = task_logs.c
+_FOLDED = func.lower(_LINE.message.collate(SEARCH_FOLD))
 _KINDS: Mapping[str, tuple[TypeEngine[Any], Callable[[Any], ColumnElement[bool]]]] = {
     "stages": (ARRAY(Text), lambda value: _LINE.stage == any_(value)),
     "task_ids": (ARRAY(Text), lambda value: _LINE.task_id == any_(value)),
     "execution_id": (Text(), lambda value: _LINE.execution_id == value),
     "since": (TIMESTAMP(timezone=True), lambda value: _LINE.timestamp >= value),
     "until": (TIMESTAMP(timezone=True), lambda value: _LINE.timestamp < value),
-    "search": (Text(), lambda value: func.strpos(func.lower(_LINE.message.collate(SEARCH_FOLD)), value) > 0),
+    "search": (Text(), lambda value: func.strpos(_FOLDED, value) > 0),
+    "pattern": (Text(), lambda value: _FOLDED.collate("C").regexp_match(value)),
+    "exact_pattern": (Text(), lambda value: _LINE.message.collate("C").regexp_match(value)),
     "metadata": (JSONB(), _LINE.metadata.op("@>")),
 }
 """Of each part of a filter, the type of its value, and the condition that it makes of it."""
@@ -61,10 +68,24 @@ def filter_values(log_filter: LogFilter) -> dict[str, Any]:
         "execution_id": log_filter.execution_id,
         "since": log_filter.since,
         "until": log_filter.until,
-        "search": fold_case(log_filter.search) if log_filter.search else None,
         "metadata": None if log_filter.metadata is None else dict(log_filter.metadata),
     }
+    if log_filter.search:
+        parts |= _searched(log_filter.search, is_pattern=log_filter.regex)
     return {name: value for name, value in parts.items() if value is not None}
+
+
+def _searched(search: str, *, is_pattern: bool) -> dict[str, str]:
+    """Name what is looked for by where: patterns go by code points alone, hence the collation "C" of their conditions."""
+    if not is_pattern:
+        return {"search": fold_case(search)}
+    pattern = patterns.compiled(search)
+    return {"pattern" if pattern.ignores_case else "exact_pattern": pattern.postgres}
+
+
+def search_time(log_filters: Iterable[LogFilter]) -> float | None:
+    """Bound the time of a statement with these filters, in seconds, None where no pattern is searched for."""
+    return SEARCH_S if any(each.has_pattern for each in log_filters) else None
 
 
 def matching(log_filter: LogFilter) -> list[ColumnElement[bool]]:

@@ -26,6 +26,7 @@ from persistence.log_pages import (
     many_pages,
     matching,
     one_page,
+    search_time,
     values_of_many,
     values_of_one,
 )
@@ -58,18 +59,21 @@ class PostgresLogStore:
         return cast("list[Page[TaskLog]]", pages)
 
     async def _pages_alike(self, form: Form, requests: Sequence[LogPageRequest]) -> list[Page[TaskLog]]:
+        within_s, fetch = search_time(request.filter for request in requests), self._database.fetch
         if len(requests) == 1:
-            rows: Sequence[Sequence[Record]] = [await self._database.fetch(one_page(form), values_of_one(requests[0]))]
+            found = await fetch(one_page(form), values_of_one(requests[0]), within_s=within_s)
+            rows: Sequence[Sequence[Record]] = [found]
         else:
-            rows = divided(await self._database.fetch(many_pages(form), values_of_many(requests)), len(requests))
+            found = await fetch(many_pages(form), values_of_many(requests), within_s=within_s)
+            rows = divided(found, len(requests))
         if any(map(is_cut, rows)):
-            queries = [_page(request) for request in requests]
-            return await fetch_pages(self._database, queries, [request.window for request in requests], log_of)
+            queries, windows = [_page(request) for request in requests], [request.window for request in requests]
+            return await fetch_pages(self._database, queries, windows, log_of, within_s=within_s)
         return [page_of(LogRows(own), request.window) for own, request in zip(rows, requests, strict=True)]
 
     async def count(self, scope: LogScope, log_filter: LogFilter) -> int:
         query = _kept_count(scope, log_filter) if log_filter.is_countable else _real_count(scope, log_filter)
-        (row,) = await self._database.read(query)
+        (row,) = await self._database.read(query, within_s=search_time([log_filter]))
         return int(row[0] or 0)
 
 

@@ -63,12 +63,18 @@ async def fetch_pages(
     queries: Sequence[Select[Any]],
     windows: Sequence[Window[Any]],
     convert: Callable[[Row[Any]], Item],
+    *,
+    within_s: float | None = None,
 ) -> list[Page[Item]]:
-    """Load the page of each query, in order. `queries` were made by `windowed`."""
+    """Load the page of each query, in order. `queries` were made by `windowed`.
+
+    Raises:
+        OutOfTime: if a statement, given `within_s`, takes longer.
+    """
     pages: list[Page[Item]] = []
     for start in range(0, len(queries), PAGES_A_STATEMENT):
         part = slice(start, start + PAGES_A_STATEMENT)
-        pages += await _fetch(database, queries[part], windows[part], convert)
+        pages += await _fetch(database, queries[part], windows[part], convert, within_s)
     return pages
 
 
@@ -77,15 +83,16 @@ async def _fetch(
     queries: Sequence[Select[Any]],
     windows: Sequence[Window[Any]],
     convert: Callable[[Row[Any]], Item],
+    within_s: float | None,
 ) -> list[Page[Item]]:
     if len(queries) == 1:
-        return [_page(await database.read(queries[0]), windows[0], convert)]
+        return [_page(await database.read(queries[0], within_s=within_s), windows[0], convert)]
     marked = [
         query.add_columns(literal(index, Integer).label("page")).subquery().select()
         for index, query in enumerate(queries)
     ]
     rows_by_page: list[list[Row[Any]]] = [[] for _ in queries]
-    for row in await database.read(union_all(*marked)):
+    for row in await database.read(union_all(*marked), within_s=within_s):
         rows_by_page[row.page].append(row)
     return [_page(rows, window, convert) for rows, window in zip(rows_by_page, windows, strict=True)]
 
@@ -96,15 +103,21 @@ def _page(rows: Sequence[Row[Any]], window: Window[Any], convert: Callable[[Row[
     return page_of([convert(row) for row in rows], window, found=found)
 
 
-async def fetch_counts(database: Database, queries: Sequence[Select[Any]]) -> list[int]:
-    """Load the one number that each query selects, in order; what is null counts as nothing."""
+async def fetch_counts(
+    database: Database, queries: Sequence[Select[Any]], *, within_s: float | None = None
+) -> list[int]:
+    """Load the one number that each query selects, in order; what is null counts as nothing.
+
+    Raises:
+        OutOfTime: if a statement, given `within_s`, takes longer.
+    """
     counts: list[int] = []
     for start in range(0, len(queries), PAGES_A_STATEMENT):
         marked = [
             query.add_columns(literal(index, Integer).label("place"))
             for index, query in enumerate(queries[start : start + PAGES_A_STATEMENT])
         ]
-        found = {row.place: row[0] for row in await database.read(union_all(*marked))}
+        found = {row.place: row[0] for row in await database.read(union_all(*marked), within_s=within_s)}
         counts += [int(found[index] or 0) for index in range(len(marked))]
     return counts
 
