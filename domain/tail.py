@@ -18,6 +18,7 @@ from domain.jobs import Job
 from domain.logs import TaskLog
 from domain.pages import MAX_PAGE_SIZE, Page, Window
 from domain.ports import Announcement, JobPosition, JobStore, LogPageRequest, LogScope, LogStore
+from domain.searching import SLICE_LINES
 from jobtail.events import JobStatus
 
 RING_ROWS = 2_000
@@ -191,6 +192,8 @@ class JobTail:
                 self._ring.extend(page.items)
 
     async def _read(self, cursor: int, log_filter: LogFilter, end: int) -> tuple[Sequence[TaskLog], int]:
+        if log_filter.has_pattern:
+            end = min(end, cursor + SLICE_LINES)
         page = await self._page(Window(limit=BATCH_ROWS, after=cursor, before=end + 1), log_filter)
         return page.items, page.items[-1].seq if page.has_next else end
 
@@ -198,9 +201,12 @@ class JobTail:
         """Find the cursor before the newest `count` rows that match."""
         before, missing, has_more = self.last_seq + 1, count, True
         while missing and has_more:
-            page = await self._page(Window(limit=missing, before=before, backward=True), log_filter)
-            before = page.items[0].seq if page.items else before
-            missing, has_more = missing - len(page.items), page.has_previous
+            floor = max(before - 1 - SLICE_LINES, 0) if log_filter.has_pattern else 0
+            page = await self._page(Window(limit=missing, after=floor, before=before, backward=True), log_filter)
+            missing -= len(page.items)
+            is_cut = page.has_previous or not missing
+            before = page.items[0].seq if is_cut else floor + 1
+            has_more = is_cut or floor > 0
         return before - 1
 
     async def _page(self, window: Window[int], log_filter: LogFilter) -> Page[TaskLog]:

@@ -19,6 +19,7 @@ from domain.doorbell import Doorbell
 from domain.errors import InvalidInput, JobtailError
 from domain.feed import JobFeed
 from domain.recorder import Recorder
+from domain.searching import SlicedSearch
 from domain.tail import TailHub
 from graph.admission import Admission
 from graph.body import BodyLimits
@@ -110,7 +111,7 @@ async def _open(app: Starlette, settings: Settings, stack: AsyncExitStack) -> No
     app.state.services = Services(
         jobs=jobs,
         tasks=PostgresTaskStore(database),
-        logs=logs,
+        logs=SlicedSearch(logs),
         executions=PostgresExecutionStore(database),
         recorder=Recorder(logs, channel),
         hub=hub,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Self, TypeVar
 
 import asyncpg
@@ -66,12 +67,10 @@ class Database:
         arguments = statement.arguments(values)
 
         async def run(driver: Any) -> Sequence[asyncpg.Record]:
-            if within_s is None:
+            async with nullcontext() if within_s is None else driver.transaction():
+                if within_s is not None:
+                    await driver.execute(_LIMIT.format("$1"), _milliseconds(within_s))
                 rows: Sequence[asyncpg.Record] = await driver.fetch(statement.text, *arguments)
-                return rows
-            async with driver.transaction():
-                await driver.execute(_LIMIT.format("$1"), _milliseconds(within_s))
-                rows = await driver.fetch(statement.text, *arguments)
                 return rows
 
         return await _twice(lambda: self._driven(run), within_s)

@@ -24,9 +24,9 @@ def statements_of(database: Database) -> Iterator[Sent]:
     def listen(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         sent.append((statement, parameters))
 
-    async def noted(statement: Statement, values: Mapping[str, Any]) -> Any:
+    async def noted(statement: Statement, values: Mapping[str, Any], **more: Any) -> Any:
         sent.append((statement.text, statement.arguments(values)))
-        return await fetch(statement, values)
+        return await fetch(statement, values, **more)
 
     event.listen(database.engine.sync_engine, "before_cursor_execute", listen)
     try:

@@ -11,9 +11,11 @@ from uuid import uuid4
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain.errors import InvalidInput
 from domain.filters import EVERYTHING, JobFilter, LogFilter, fold_case
 from domain.logs import storable
 from domain.pages import Window
+from domain.patterns import compiled
 from domain.ports import JobPageRequest, LogPageRequest, LogScope
 from jobtail.events import Event, JobFinished, JobStarted, JobStatus, Line, LogLevel
 from persistence.database import Database
@@ -21,6 +23,7 @@ from persistence.job_store import PostgresJobStore
 from persistence.log_store import PostgresLogStore
 from tests.conftest import connect
 from tests.fakes import job_matches, store
+from tests.patterns import PATTERNS
 
 AT = datetime(2026, 11, 22, 20, 33, 58, 123456, tzinfo=UTC)
 LETTERS = (
@@ -127,6 +130,24 @@ async def test_each_condition_means_the_same_in_sql_and_in_python(
     whole = data.draw(st.lists(whole_filters(lines), min_size=2, max_size=2))
     wanted = [LogFilter(**{name: getattr(each, name)}) for each in whole for name in LogFilter.__slots__]
     await asked_both_ways(database, lines, wanted)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(found=st.lists(PATTERNS, min_size=20, max_size=30), texts=st.lists(TEXTS, min_size=5, max_size=12))
+async def test_a_pattern_means_the_same_in_sql_and_in_python(
+    database: Database, found: list[str], texts: list[str]
+) -> None:
+    lines = [Line(job_id="job", message=text, at=AT) for text in texts]
+    wanted = [LogFilter(search=storable(pattern), regex=True) for pattern in found if is_right(pattern)]
+    await asked_both_ways(database, lines, wanted)
+
+
+def is_right(pattern: str) -> bool:
+    try:
+        compiled(pattern)
+    except InvalidInput:
+        return False
+    return True
 
 
 async def test_letters_that_python_lowers_by_their_context_are_found(database: Database) -> None:

@@ -64,6 +64,9 @@ SECOND = timedelta(seconds=1)
         (LogFilter(search="5_%"), False, False),
         (LogFilter(search="ärzte\\_"), True, False),
         (LogFilter(search=""), True, True),
+        (LogFilter(search="^skill [0-9]+%", regex=True), True, False),
+        (LogFilter(search="(?-i)^skill", regex=True), False, False),
+        (LogFilter(search="", regex=True), True, True),
         (LogFilter(metadata={"attempt": 1}), True, False),
         (LogFilter(metadata={}), True, False),
         (LogFilter(metadata={"attempt": 2}), False, False),
@@ -132,9 +135,10 @@ def test_the_kept_counts_know_levels_stages_and_tasks_only(name: str) -> None:
         "since": AT,
         "until": AT,
         "search": "a",
+        "regex": True,
         "metadata": {},
     }
-    is_kept = name in {"levels", "min_level", "stages", "task_ids"}
+    is_kept = name in {"levels", "min_level", "stages", "task_ids", "regex"}
     assert LogFilter(**{name: values[name]}).is_countable is is_kept
 
 
