@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from domain.logs import TaskLog
+from graph.negotiation import accepted
 from graph.scalars import write_time
 
 LEVEL_WIDTH = 8
@@ -112,18 +113,5 @@ async def _continued(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator
 
 def accepted_form(request: Request) -> Form:
     """Choose what the client likes best by its Accept header; JSON where it says nothing that we have."""
-    best, form = 0.0, Form.JSON
-    for part in request.headers.get("accept", "").split(","):
-        media_type, *parameters = (each.strip().lower() for each in part.split(";"))
-        liked = next((_weight(each[2:]) for each in parameters if each.startswith("q=")), 1.0)
-        found = next((each for each, name in MEDIA_TYPES.items() if name == media_type), None)
-        if found is not None and liked > best:
-            best, form = liked, found
-    return form
-
-
-def _weight(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
+    media_type = accepted(request.headers.get("accept", ""), list(MEDIA_TYPES.values()))
+    return next(form for form, name in MEDIA_TYPES.items() if name == media_type)

@@ -1,0 +1,23 @@
+"""Which of the media types that are offered a client likes best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def accepted(header: str, offered: Sequence[str]) -> str:
+    """Choose by an Accept header; the first of the offered where it names none of them."""
+    best, chosen = 0.0, offered[0]
+    for part in header.split(","):
+        media_type, *parameters = (each.strip().lower() for each in part.split(";"))
+        liked = next((_weight(each[2:]) for each in parameters if each.startswith("q=")), 1.0)
+        if media_type in offered and liked > best:
+            best, chosen = liked, media_type
+    return chosen
+
+
+def _weight(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
