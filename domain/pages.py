@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from domain.errors import InvalidInput
 
@@ -28,6 +29,16 @@ class Window(Generic[Key]):
     after: Key | None = None
     before: Key | None = None
     backward: bool = False
+
+
+class Columnar(Sequence[Item]):
+    """Items that are made when somebody looks. Who wants one attribute of all gets it without any being made."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def column(self, name: str) -> Sequence[Any]:
+        """List the attribute of that name of all items."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import strawberry
 
-from domain.pages import Page
+from domain.pages import Columnar, Page
 from graph.scalars import BigInt
 
 NodeType = TypeVar("NodeType")
+
+Columns: TypeAlias = Mapping[str, Callable[[Sequence[Any]], Sequence[Any]]]
+"""Of fields of a node, what makes their values of many items, without a node of each. Arguments leave them to the node."""
+
+
+def column(name: str) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """Read an attribute of many items, from a sequence that keeps it as a column if it is such a one."""
+    read = attrgetter(name)
+
+    def values(items: Sequence[Any]) -> Sequence[Any]:
+        return items.column(name) if isinstance(items, Columnar) else list(map(read, items))
+
+    return values
 
 
 @strawberry.interface(description="Anything that can be asked for by its id alone.")
@@ -39,6 +53,7 @@ class Connection(Generic[NodeType]):
     count: strawberry.Private[Callable[[], Awaitable[int]]]
     to_node: strawberry.Private[Callable[[Any], Any]]
     to_cursor: strawberry.Private[Callable[[Any], str]]
+    columns: strawberry.Private[Columns | None] = None
     loading: strawberry.Private[asyncio.Future[Page[Any]] | None] = None
 
     def page(self) -> Awaitable[Page[Any]]:

@@ -1,18 +1,154 @@
-"""Documents that were parsed before are not parsed again."""
+"""Documents: a text is parsed and validated once, planned once, and kept while it is in use.
+
+`Documents.prepare` is the only way from a text to what runs, by HTTP, websocket and SSE alike. A rule that judges the
+document alone (depth, aliases, tokens) is one of `rules`, and is paid for once a text. What depends on the variables or on
+who asks is judged where an operation begins, in graph/schema.py, with the `Prepared` in hand.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from strawberry.extensions import ParserCache
+from graphql import (
+    ASTValidationRule,
+    DirectiveNode,
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    VariableNode,
+    Visitor,
+    parse,
+    specified_rules,
+    visit,
+)
+from graphql.execution.collect_fields import FragmentDetails
+from graphql.execution.values import VariableValues, get_variable_values
+from strawberry.schema.schema import validate_document
+
+from graph.plan import Planner, Run, Step
+
+KEPT = 500
+"""How many documents are kept; the one that was not used for longest goes first."""
+LONGEST_KEPT = 20_000
+"""Longer texts, in characters, are prepared anew: the memory of all that are kept stays bounded."""
+PLANS_KEPT = 16
+"""How many plans of one document are kept: one for each operation and set of values of what @skip and @include name."""
 
 
-class DocumentCache(ParserCache):
-    """Leaves a document that cannot be parsed to the schema, which reports it in a place where errors get their code."""
+class _Conditions(Visitor):
+    """Collects the variables that say what is selected."""
 
-    def on_parse(self) -> Iterator[None]:
-        context = self.execution_context
-        with suppress(Exception):
-            context.graphql_document = self.cached_parse_document(context.query, **context.parse_options)
-        yield
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
+        self.names |= {each.value.name.value for each in node.arguments or () if isinstance(each.value, VariableNode)}
+
+
+@dataclass(slots=True, eq=False)
+class Prepared:
+    """A document that is ready to run, or the errors that keep it from that."""
+
+    document: DocumentNode | None
+    """None where the text is none."""
+    errors: list[GraphQLError]
+    fragments: dict[str, FragmentDetails] = field(init=False)
+    operations: list[OperationDefinitionNode] = field(init=False)
+    conditions: tuple[str, ...] = field(init=False)
+    """The variables that say what is selected."""
+    plans: dict[tuple[Any, ...], Step | None] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        definitions = self.document.definitions if self.document else ()
+        self.operations = [each for each in definitions if isinstance(each, OperationDefinitionNode)]
+        fragments = [each for each in definitions if isinstance(each, FragmentDefinitionNode)]
+        self.fragments = {each.name.value: FragmentDetails(each) for each in fragments}
+        conditions = _Conditions()
+        if self.document and not self.errors:
+            visit(self.document, conditions)
+        self.conditions = tuple(sorted(conditions.names))
+
+    def operation(self, name: str | None) -> OperationDefinitionNode | None:
+        """Find the operation of a name; without one the only one that there is."""
+        if name is None:
+            return self.operations[0] if len(self.operations) == 1 else None
+        return next((each for each in self.operations if each.name and each.name.value == name), None)
+
+    async def run(
+        self, schema: GraphQLSchema, name: str | None, variables: dict[str, Any] | None, context: Any, root_value: Any
+    ) -> dict[str, Any] | None:
+        """Answer a query by its plan; None where it has to be graphql-core that answers, an error included."""
+        operation = self.operation(name)
+        if operation is None or operation.operation is not OperationType.QUERY:
+            return None
+        values = get_variable_values(schema, operation.variable_definitions or (), variables or {})
+        if isinstance(values, list):
+            return None
+        try:
+            plan = self._plan(schema, operation, values)
+            if plan is None:
+                return None
+            run = Run(values, context, root_value)
+            made = plan.make(run, [root_value])
+            (data,) = await made if plan.is_async else made
+        except Exception:  # noqa: BLE001 - graphql-core meets it again, and reports it in the right place
+            return None
+        else:
+            return data  # type: ignore[no-any-return]
+
+    def _plan(self, schema: GraphQLSchema, operation: OperationDefinitionNode, values: VariableValues) -> Step | None:
+        key = (id(operation), *(values.coerced.get(name) for name in self.conditions))
+        if key not in self.plans:
+            if len(self.plans) >= PLANS_KEPT:
+                self.plans.clear()
+            self.plans[key] = self._make_plan(schema, operation, values)
+        return self.plans[key]
+
+    def _make_plan(
+        self, schema: GraphQLSchema, operation: OperationDefinitionNode, values: VariableValues
+    ) -> Step | None:
+        if any(fragment.definition.variable_definitions for fragment in self.fragments.values()):
+            return None
+        try:
+            return Planner(schema, self.fragments, operation, values).plan()
+        except Exception:  # noqa: BLE001 - whatever it is that is not known, graphql-core knows it
+            return None
+
+
+class Documents:
+    """Keeps what was prepared, by text."""
+
+    def __init__(
+        self, schema: GraphQLSchema, rules: Sequence[type[ASTValidationRule]] = tuple(specified_rules)
+    ) -> None:
+        self._schema = schema
+        self._rules = tuple(rules)
+        self._kept: OrderedDict[str, Prepared] = OrderedDict()
+
+    def prepare(self, text: str) -> Prepared:
+        known = self._kept.get(text)
+        if known is not None:
+            self._kept.move_to_end(text)
+            return known
+        prepared = self._prepare(text)
+        if len(text) <= LONGEST_KEPT:
+            self._kept[text] = prepared
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return prepared
+
+    def _prepare(self, text: str) -> Prepared:
+        try:
+            document = parse(text)
+        except GraphQLError as error:
+            return Prepared(None, [error])
+        except Exception as error:  # noqa: BLE001 - such as a RecursionError
+            return Prepared(None, [GraphQLError(str(error), original_error=error)])
+        return Prepared(document, validate_document(self._schema, document, self._rules))

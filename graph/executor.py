@@ -36,6 +36,8 @@ from strawberry.types.arguments import convert_arguments
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
+from graph.scalars import write_times
+
 Values: TypeAlias = Sequence[Any]
 Column: TypeAlias = Callable[[Values], Values]
 """Makes one field's completed values of all rows."""
@@ -60,7 +62,7 @@ class NotPlainError(Exception):
     """This list is graphql-core's."""
 
 
-def _require(condition: object) -> None:
+def require(condition: object) -> None:
     if not condition:
         raise NotPlainError
 
@@ -81,7 +83,7 @@ class Completion:
     def __call__(self, values: Values) -> Values:
         classes = set(map(type, values))
         has_null = self.is_nullable and NoneType in classes
-        _require(classes - {NoneType} <= self.classes if has_null else classes <= self.classes)
+        require(classes - {NoneType} <= self.classes if has_null else classes <= self.classes)
         if self.complete is None:
             return values
         if not has_null:
@@ -96,14 +98,16 @@ def _complete_rows(keys: tuple[str, ...], columns: tuple[Column, ...], rows: Val
 
 
 @cache
-def _leaf(kind: GraphQLLeafType, *, is_nullable: bool) -> Completion:
+def leaf_completion(kind: GraphQLLeafType, *, is_nullable: bool) -> Completion:
     if isinstance(kind, GraphQLEnumType):
         enum = kind.wrapped_cls  # type: ignore[attr-defined]  # Strawberry's enum types have it
         names = {member: kind.coerce_output_value(member) for member in enum}
         return Completion(frozenset({enum}), lambda values: [names[value] for value in values], is_nullable)
     if kind.name in SENT_AS_IT_IS:
         return Completion(SENT_AS_IT_IS[kind.name], None, is_nullable)
-    _require(kind.name in COERCED)
+    require(kind.name in COERCED)
+    if kind.name == "DateTime":
+        return Completion(COERCED[kind.name], write_times, is_nullable)
     coerce = kind.coerce_output_value
     return Completion(COERCED[kind.name], lambda values: [coerce(value) for value in values], is_nullable)
 
@@ -161,8 +165,8 @@ class ColumnExecutor(StrawberryGraphQLCoreExecutionContext):
         if known is None:
             plan = None
             with suppress(Exception):  # such as a bad argument: graphql-core's to report
-                _require(not self.middleware_manager or not self.middleware_manager.middlewares)
-                _require(not self.schema.get_directive("stream"))
+                require(not self.middleware_manager or not self.middleware_manager.middlewares)
+                require(not self.schema.get_directive("stream"))
                 plan = self._completion(item_type, fields)
             known = self._plans[id(fields)] = (fields, plan)
         return known[1]
@@ -171,14 +175,14 @@ class ColumnExecutor(StrawberryGraphQLCoreExecutionContext):
         is_nullable = not is_non_null_type(kind)
         kind = kind.of_type if is_non_null_type(kind) else kind
         if is_leaf_type(kind):
-            return _leaf(kind, is_nullable=is_nullable)
+            return leaf_completion(kind, is_nullable=is_nullable)
         if not is_object_type(kind):
             raise NotPlainError
         definition: StrawberryObjectDefinition = kind.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
-        _require(not definition.is_type_of)
+        require(not definition.is_type_of)
         classes = {definition.origin, definition.concrete_of.origin if definition.concrete_of else definition.origin}
         selected, deferred, _ = self.collect_subfields(kind, fields)
-        _require(selected and not deferred)
+        require(selected and not deferred)
         columns = tuple(self._column(kind, details) for details in selected.values())
         complete = partial(_complete_rows, tuple(selected), columns)
         return Completion(frozenset(classes), complete, is_nullable)
@@ -195,12 +199,12 @@ class ColumnExecutor(StrawberryGraphQLCoreExecutionContext):
         """Find out how a row is asked for the field, as Strawberry's resolver of the field would."""
         field: StrawberryField = found.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
         resolver = field.base_resolver
-        _require(not field.extensions)
+        require(not field.extensions)
         if resolver is None:
-            _require(field.default_resolver is getattr)
+            require(field.default_resolver is getattr)
             return attrgetter(field.python_name)
         others = (resolver.info_parameter, resolver.parent_parameter, resolver.root_parameter)
-        _require(resolver.self_parameter and not any(others) and not field.is_async)
+        require(resolver.self_parameter and not any(others) and not field.is_async)
         strawberry_schema = self.schema._strawberry_schema  # type: ignore[attr-defined]  # noqa: SLF001 - Strawberry's own way to it
         arguments = convert_arguments(
             get_argument_values(found, details.node, self.variable_values, details.fragment_variable_values),

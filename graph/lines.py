@@ -14,7 +14,7 @@ from domain.errors import InvalidInput
 from domain.filters import LogFilter
 from domain.pages import MAX_PAGE_BYTES, Page, Window, joined, window
 from domain.ports import LogPageRequest, LogScope
-from graph.connections import Connection, Node
+from graph.connections import Columns, Connection, Node, column
 from graph.context import Info, Loaders
 from graph.inputs import After, Around, Before, First, Last, LogFilterArgument, given, log_filter
 from graph.scalars import BigInt
@@ -72,7 +72,13 @@ class TaskLog(Node):
         return BigInt(len(self.whole_message))
 
 
-async def resolve_logs(
+LINE_COLUMNS: Columns = {
+    name: column(name)
+    for name in ("seq", "job_id", "execution_id", "stage", "task_id", "timestamp", "level", "message", "metadata")
+}
+
+
+def resolve_logs(
     root: strawberry.Parent[Any],
     info: Info,
     first: First = UNSET,
@@ -101,6 +107,7 @@ async def resolve_logs(
         count=lambda: context.services.logs.count(scope, chosen),
         to_node=TaskLog.from_domain,
         to_cursor=lambda row: cursors.log_cursor(row.job_id, row.seq),
+        columns=LINE_COLUMNS,
     )
 
 

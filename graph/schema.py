@@ -1,14 +1,20 @@
-"""The schema, put together."""
+"""The schema, put together, and how it answers: a query by its plan, everything else by Strawberry and graphql-core."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import aclosing
+from functools import cached_property
+from typing import Any
+
 import strawberry
 from graphql import GraphQLError
-from strawberry.extensions import ValidationCache
+from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types import ExecutionContext
+from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types.graphql import OperationType
 
-from graph.documents import DocumentCache
+from graph.documents import Documents
 from graph.errors import CodedErrors, log_internal
 from graph.executor import ColumnExecutor
 from graph.lines import TaskLog
@@ -19,7 +25,74 @@ from graph.stages import Stage, Task
 from graph.subscription import Subscription
 
 
+class PreparedDocuments(SchemaExtension):
+    """Hands what was prepared to Strawberry, which reports the errors where they get their code."""
+
+    def on_parse(self) -> Iterator[None]:
+        context = self.execution_context
+        if context.query:
+            prepared = context.schema.documents.prepare(context.query)  # type: ignore[attr-defined]
+            context.graphql_document = prepared.document  # where there is none, Strawberry parses again and says why
+            context.pre_execution_errors = prepared.errors if prepared.document else None
+        yield
+
+
 class Schema(strawberry.Schema):
+    """Has a `documents`, and a plan for every query that `graph.plan` knows to answer."""
+
+    @cached_property
+    def documents(self) -> Documents:
+        return Documents(self._schema)
+
+    async def execute(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> ExecutionResult:
+        """Answer a query by its plan. What has none, or failed, takes the long way, with all extensions."""
+        if query and (allowed_operation_types is None or OperationType.QUERY in allowed_operation_types):
+            data = await self._planned(query, operation_name, variable_values, context_value, root_value)
+            if data is not None:
+                return ExecutionResult(data=data, errors=None)
+        return await super().execute(
+            query,
+            variable_values,
+            context_value,
+            root_value,
+            operation_name,
+            allowed_operation_types,
+            operation_extensions,
+        )
+
+    async def _stream_non_subscription(
+        self, execution_context: ExecutionContext, *more: Any, **named: Any
+    ) -> AsyncGenerator[Any, None]:
+        context = execution_context
+        data = await self._planned(
+            context.query, context.operation_name, context.variables, context.context, context.root_value
+        )
+        if data is not None:
+            yield ExecutionResult(data=data, errors=None)
+            return
+        async with aclosing(super()._stream_non_subscription(execution_context, *more, **named)) as results:
+            async for result in results:
+                yield result
+
+    async def _planned(
+        self, query: str | None, name: str | None, variables: dict[str, Any] | None, context: Any, root_value: Any
+    ) -> dict[str, Any] | None:
+        if not query or self.execution_context_class is not ColumnExecutor:
+            return None
+        prepared = self.documents.prepare(query)
+        if prepared.errors:
+            return None
+        return await prepared.run(self._schema, name, variables, context, root_value)
+
     def process_errors(
         self,
         errors: list[GraphQLError],
@@ -33,7 +106,7 @@ schema = Schema(
     mutation=Mutation,
     subscription=Subscription,
     types=[Stage, Task, TaskLog],
-    extensions=[CodedErrors, DocumentCache, ValidationCache],
+    extensions=[CodedErrors, PreparedDocuments],
     execution_context_class=ColumnExecutor,
     config=StrawberryConfig(scalar_map=SCALARS),
 )

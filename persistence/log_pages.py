@@ -32,6 +32,7 @@ from sqlalchemy.types import TypeEngine
 from domain import patterns
 from domain.filters import LogFilter, fold_case
 from domain.logs import TaskLog
+from domain.pages import Columnar
 from domain.ports import LogPageRequest
 from jobtail.events import LogLevel
 from persistence.paging import columns_of, requested
@@ -256,11 +257,8 @@ def log_of(row: Any) -> TaskLog:
     )
 
 
-class LogRows(Sequence[TaskLog]):
-    """Lines as the driver gave them, made into values of the domain one by one when somebody looks.
-
-    Who wants one attribute of all lines gets it as a `column`, for which no line is made.
-    """
+class LogRows(Columnar[TaskLog]):
+    """Lines as the driver gave them."""
 
     __slots__ = ("_rows",)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -23,6 +23,8 @@ from hypothesis import strategies as st
 from strawberry.permission import BasePermission
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from domain.errors import Unavailable
+from domain.hierarchy import StageRecord, TaskRecord
 from domain.jobs import Job, LogCounts, Progress
 from domain.logs import TaskLog
 from domain.pages import Page
@@ -133,6 +135,11 @@ Composite = GraphQLObjectType | GraphQLInterfaceType
 ARGUMENTS = {
     "message": ["", "(maxLength: 3)", "(maxLength: null)", "(maxLength: $length)", "(maxLength: -1)"],
     "at": ["", "(index: 1)", "(index: $length)"],
+    "stage": ['(name: "read_jd")', '(name: "none")'],
+    "tasks": ["", "(first: 2)", "(first: $length)", '(after: "no cursor")'],
+    "children": ["", "(first: $length)"],
+    "logs": ["", "(first: 2)", "(last: $length)", '(filter: {levels: [ERROR], search: "x"})', "(first: 1, last: 1)"],
+    "failure": [""],
     "shout": ["", "(times: 1)", "(times: $length)", '(times: 0, prefix: "a")', "(prefix: null)"],
 }
 DIRECTIVES = [
@@ -152,8 +159,9 @@ VARIABLES = {"yes": "Boolean!", "no": "Boolean! = false", "length": "Int"}
 class Selections:
     """Draws what an operation selects, with the fragments that it needs."""
 
-    def __init__(self, draw: st.DrawFn) -> None:
+    def __init__(self, draw: st.DrawFn, unasked: Collection[str] = UNASKED) -> None:
         self._draw = draw
+        self._unasked = unasked
         self.fragments: dict[str, str] = {}
 
     def of(self, kind: Composite, depth: int = 2) -> str:
@@ -193,7 +201,8 @@ class Selections:
         names: list[str] = [
             name
             for name, field in kind.fields.items()
-            if f"{kind.name}.{name}" not in UNASKED and (depth or not is_composite_type(get_named_type(field.type)))
+            if f"{kind.name}.{name}" not in self._unasked
+            and (depth or not is_composite_type(get_named_type(field.type)))
         ]
         name: str = self._draw(st.sampled_from(names or ["__typename"]))
         if name == "__typename":
@@ -215,12 +224,19 @@ class Operation:
 
 
 @st.composite
-def operations(draw: st.DrawFn, tested: strawberry.Schema, kind: str, frame: str) -> Operation:
+def operations(
+    draw: st.DrawFn,
+    tested: strawberry.Schema,
+    kind: str,
+    frame: str,
+    unasked: Collection[str] = UNASKED,
+    depth: int = 2,
+) -> Operation:
     """Draw an operation: `frame` with each `...` filled by a selection of the type."""
-    selections = Selections(draw)
+    selections = Selections(draw, unasked)
     head, *parts = frame.split("...")
     composite = cast("Composite", tested._schema.type_map[kind])
-    body = head + "".join(selections.of(composite) + part for part in parts)
+    body = head + "".join(selections.of(composite, depth) + part for part in parts)
     whole = " ".join([body, *selections.fragments.values()])
     declared = ", ".join(f"${name}: {type_}" for name, type_ in VARIABLES.items() if f"${name}" in whole)
     values = {"yes": draw(st.booleans()), "no": draw(st.booleans()), "length": draw(st.sampled_from([None, 0, 5, -1]))}
@@ -321,6 +337,125 @@ def test_events_are_answered_alike(operation: Operation, lines: list[TaskLog]) -
 @given(operations(schema, "Job", "query { jobs { nodes { ... } } }"), JOBS)
 def test_jobs_are_answered_alike(operation: Operation, jobs: list[Job]) -> None:
     assert_alike(schema, operation, partial(context, jobs=jobs))
+
+
+COUNTS = LogCounts(info=1)
+STAGE = StageRecord(
+    job_id="job",
+    name="read_jd",
+    first_seq=1,
+    started_at=AT,
+    last_at=AT,
+    task_count=2,
+    log_counts=COUNTS,
+    own_failures=0,
+    stated=None,
+)
+TASK = TaskRecord(
+    job_id="job",
+    stage="read_jd",
+    task_id="candidate-1",
+    name=None,
+    stated=None,
+    result=None,
+    first_seq=1,
+    started_at=AT,
+    last_at=AT,
+    finished_at=None,
+    log_counts=COUNTS,
+)
+STAGES = odd_now_and_then(
+    st.builds(replace, st.just(STAGE), name=st.sampled_from(["read_jd", "score"]), task_count=st.integers(0, 3)),
+    ["name", "task_count"],
+)
+TASKS = odd_now_and_then(
+    st.builds(replace, st.just(TASK), name=st.none() | st.just("first"), log_counts=st.just(LogCounts(error=1))),
+    ["name", "result"],
+)
+
+
+def tree(
+    jobs: Sequence[Job], stages: Sequence[StageRecord], tasks: Sequence[TaskRecord], lines: Sequence[TaskLog]
+) -> Context:
+    """Give a whole hierarchy: each job these stages, each stage these tasks, and everything these lines."""
+
+    def pages(items: Sequence[Any]) -> Callable[[Sequence[Any]], Any]:
+        async def load(requests: Sequence[Any]) -> list[Page[Any]]:
+            return [Page(items[: request.window.limit], has_next=True, has_previous=False) for request in requests]
+
+        return load
+
+    async def get(job_ids: Sequence[str]) -> dict[str, Job]:
+        return dict.fromkeys(job_ids, jobs[0]) if jobs else {}
+
+    async def stages_of(job_ids: Sequence[str]) -> dict[str, Sequence[StageRecord]]:
+        return dict.fromkeys(job_ids, stages)
+
+    async def count(*_: Any) -> int:
+        if len(lines) > 2:
+            raise Unavailable("away")
+        return len(lines)
+
+    async def counts(filters: Sequence[Any]) -> list[int]:
+        return [len(jobs) for _ in filters]
+
+    async def none(*_: Any) -> dict[str, Any]:
+        return {}
+
+    services = SimpleNamespace(
+        jobs=SimpleNamespace(get=get, pages=pages(jobs), counts=counts),
+        tasks=SimpleNamespace(stages=stages_of, pages=pages(tasks)),
+        logs=SimpleNamespace(pages=pages(lines), count=count),
+        executions=SimpleNamespace(get=none),
+    )
+    return Context(cast("Services", services))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    operations(schema, "Job", 'query { job(jobId: "job") { ... } jobs { nodes { ... } } }', (), 5),
+    JOBS,
+    STAGES,
+    TASKS,
+    LINES,
+)
+def test_the_hierarchy_is_answered_alike(
+    operation: Operation,
+    jobs: list[Job],
+    stages: list[StageRecord],
+    tasks: list[TaskRecord],
+    lines: list[TaskLog],
+) -> None:
+    assert_alike(schema, operation, partial(tree, jobs, stages, tasks, lines))
+
+
+HIERARCHY = """
+query Tree($first: Int = 2, $no: Boolean = false) {
+  __typename
+  jobs(first: $first) {
+    totalCount
+    pageInfo { hasNextPage endCursor }
+    edges { cursor node { jobId } }
+    nodes {
+      ...Whole
+      stages { name status logCounts { total } tasks { totalCount nodes { taskId logs(last: 1) { nodes { seq } } } } }
+      parent { jobId } children { nodes { jobId } } execution { executionId }
+    }
+  }
+  job(jobId: "job") { ...Whole @skip(if: $no) logs(first: $first) { totalCount edges { cursor node { id seq } } } }
+}
+fragment Whole on Job { id status createdAt metadata progress { percentage } }
+"""
+
+
+@pytest.mark.parametrize("variables", [{}, {"first": None}, {"first": 1, "no": True}], ids=str)
+async def test_the_hierarchy_has_a_plan(variables: dict[str, Any]) -> None:
+    prepared = schema.documents.prepare(HIERARCHY)
+    assert prepared.errors == []
+    given_tree = tree([JOB], [STAGE], [TASK, TASK], [LINE])
+    assert await prepared.run(schema._schema, None, variables, given_tree, None) is not None
+    planned = await answers(schema, Operation(HIERARCHY, variables), given_tree)
+    assert planned == await answers(ordinary(schema), Operation(HIERARCHY, variables), given_tree)
 
 
 # What the schema has not got yet

@@ -1,0 +1,386 @@
+"""Plans: how to answer a query level by level, found out once a document and followed for every request.
+
+graphql-core walks from value to value. A plan asks all objects of a level for a field, awaits together what has to be
+awaited, and goes on with what they gave as the next level. Whatever it does not know, an error of any kind included, is
+left to graphql-core for the whole operation: one place reports, and in one way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
+from operator import attrgetter
+from types import NoneType
+from typing import Any, TypeAlias, cast
+
+import strawberry
+from graphql import (
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+    is_object_type,
+)
+from graphql.execution.collect_fields import (
+    FieldDetailsList,
+    FragmentDetails,
+    GroupedFieldSet,
+    collect_fields,
+    collect_subfields,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+from graphql.type.introspection import TypeNameMetaFieldDef
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.arguments import convert_arguments
+from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.types.field import StrawberryField
+
+from graph.connections import Connection
+from graph.executor import NotPlainError, Values, leaf_completion, require
+
+
+class Run:
+    """One request that follows a plan."""
+
+    __slots__ = ("arguments", "context", "info", "root_value", "variables")
+
+    def __init__(self, variables: VariableValues, context: Any, root_value: Any) -> None:
+        self.variables = variables
+        self.context = context
+        self.root_value = root_value
+        self.info = PlannedInfo(context, root_value)
+        self.arguments: dict[int, dict[str, Any]] = {}
+
+
+class PlannedInfo(strawberry.Info[Any, Any]):
+    """What a resolver is told of its request. An operation whose resolver wants to know more is graphql-core's."""
+
+    def __init__(self, context: Any, root_value: Any) -> None:
+        self._context, self._root_value = context, root_value
+
+    @property
+    def context(self) -> Any:
+        return self._context
+
+    @property
+    def root_value(self) -> Any:
+        return self._root_value
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotPlainError
+
+
+Make: TypeAlias = Callable[[Run, Values], Any]
+"""Makes of all values of a level what is answered for them, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    make: Make
+    is_async: bool
+    """Whether it gives a coroutine."""
+
+
+async def together(awaitables: Sequence[Awaitable[Any]]) -> Sequence[Any]:
+    """Await everything, so that nothing is left behind when one of it fails."""
+    if len(awaitables) <= 1:
+        return [await each for each in awaitables]
+    results = await asyncio.gather(*awaitables, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results
+
+
+def divided(values: Values, lengths: Sequence[int]) -> list[list[Any]]:
+    """Divide the values of a level among the lists that they come from."""
+    if len(lengths) == 1:
+        return [values if type(values) is list else list(values)]
+    left = iter(values)
+    return [list(islice(left, length)) for length in lengths]
+
+
+def _of_classes(classes: frozenset[type], inner: Step, *, is_nullable: bool) -> Step:
+    """Let pass values of the exact classes only, and null where the field may be null."""
+
+    def present(values: Values) -> Values | None:
+        """Tell which values there are, if some are null."""
+        found = set(map(type, values))
+        has_null = is_nullable and NoneType in found
+        require(found - {NoneType} <= classes if has_null else found <= classes)
+        return [value for value in values if value is not None] if has_null else None
+
+    def filled(values: Values, completed: Values) -> Values:
+        left = iter(completed)
+        return [None if value is None else next(left) for value in values]
+
+    def make(run: Run, values: Values) -> Values:
+        there = present(values)
+        return inner.make(run, values) if there is None else filled(values, inner.make(run, there))
+
+    async def make_later(run: Run, values: Values) -> Values:
+        there = present(values)
+        return await inner.make(run, values) if there is None else filled(values, await inner.make(run, there))
+
+    return Step(make_later, is_async=True) if inner.is_async else Step(make, is_async=False)
+
+
+def _of_lists(inner: Step) -> Step:
+    def make(run: Run, lists: Values) -> Values:
+        return divided(inner.make(run, list(chain.from_iterable(lists))), list(map(len, lists)))
+
+    async def make_later(run: Run, lists: Values) -> Values:
+        return divided(await inner.make(run, list(chain.from_iterable(lists))), list(map(len, lists)))
+
+    return Step(make_later, is_async=True) if inner.is_async else Step(make, is_async=False)
+
+
+def _of_objects(keys: Sequence[str], columns: Sequence[Step]) -> Step:
+    """Answer each object with what its fields are answered with."""
+    later = [place for place, column in enumerate(columns) if column.is_async]
+
+    def make(run: Run, rows: Values) -> Values:
+        completed = [column.make(run, rows) for column in columns]
+        return [dict(zip(keys, values, strict=True)) for values in zip(*completed, strict=True)]
+
+    async def make_later(run: Run, rows: Values) -> Values:
+        if not rows:
+            return []
+        completed: list[Any] = [None if column.is_async else column.make(run, rows) for column in columns]
+        awaited = await together([columns[place].make(run, rows) for place in later])
+        for place, values in zip(later, awaited, strict=True):
+            completed[place] = values
+        return [dict(zip(keys, values, strict=True)) for values in zip(*completed, strict=True)]
+
+    return Step(make_later, is_async=True) if later else Step(make, is_async=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Asks the objects of a level for a field, as Strawberry's resolver of the field would."""
+
+    field: StrawberryField
+    function: Callable[..., Any]
+    constants: Mapping[str, Any] | None
+    """The arguments, where no variable is among them."""
+    find_arguments: Callable[[Run], dict[str, Any]]
+    parent_name: str | None
+    info_name: str | None
+
+    @property
+    def is_attribute(self) -> bool:
+        return self.field.base_resolver is None
+
+    def arguments(self, run: Run) -> Mapping[str, Any]:
+        if self.constants is not None:
+            return self.constants
+        known = run.arguments.get(id(self))
+        if known is None:
+            known = run.arguments[id(self)] = self.find_arguments(run)
+        return known
+
+    def read(self, run: Run, rows: Values) -> list[Any]:
+        function = self.function
+        if self.is_attribute:
+            return list(map(function, rows))
+        arguments: Mapping[str, Any] = self.arguments(run)
+        if self.info_name is not None:
+            arguments = {**arguments, self.info_name: run.info}
+        if self.parent_name is not None:
+            return [function(**arguments, **{self.parent_name: row}) for row in rows]
+        return [function(row, **arguments) for row in rows] if arguments else list(map(function, rows))
+
+
+def _joined(parts: Sequence[Values]) -> Values:
+    return parts[0] if len(parts) == 1 else list(chain.from_iterable(parts))
+
+
+class Planner:
+    """Makes the plan of one operation, for the variables that its @skip and @include name."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        fragments: dict[str, FragmentDetails],
+        operation: OperationDefinitionNode,
+        variables: VariableValues,
+    ) -> None:
+        self._schema = schema
+        self._strawberry: Any = schema._strawberry_schema  # type: ignore[attr-defined]  # noqa: SLF001 - Strawberry's own way to it
+        self._fragments = fragments
+        self._operation = operation
+        self._variables = variables
+
+    def plan(self) -> Step:
+        """Make the plan for the root value.
+
+        Raises:
+            NotPlainError: if the operation is graphql-core's.
+        """
+        root = self._schema.query_type
+        require(not self._operation.directives)
+        assert root is not None, "the schema has queries"
+        collected = collect_fields(self._schema, self._fragments, self._variables, root, self._operation)
+        require(not collected.new_defer_usages)
+        return self._selection(root, collected.grouped_field_set)
+
+    def _selection(self, parent: GraphQLObjectType, selected: GroupedFieldSet) -> Step:
+        require(selected)
+        return _of_objects(tuple(selected), [self._field(parent, fields) for fields in selected.values()])
+
+    def _subfields(self, kind: GraphQLObjectType, fields: FieldDetailsList) -> GroupedFieldSet:
+        collected = collect_subfields(self._schema, self._fragments, self._variables, self._operation, kind, fields)
+        require(not collected.new_defer_usages)
+        return collected.grouped_field_set
+
+    def _field(self, parent: GraphQLObjectType, fields: FieldDetailsList) -> Step:
+        found = self._schema.get_field(parent, fields[0].node.name.value)
+        if found is TypeNameMetaFieldDef:
+            return Step(lambda _, rows: [parent.name] * len(rows), is_async=False)
+        require(found is not None)
+        assert found is not None
+        reader, value = self._reader(found, fields), self._value(found.type, fields)
+        if not (reader.field.is_async or value.is_async):
+            return Step(lambda run, rows: value.make(run, reader.read(run, rows)), is_async=False)
+
+        async def make(run: Run, rows: Values) -> Values:
+            values: Values = reader.read(run, rows)
+            if reader.field.is_async:
+                values = await together(values)
+            made: Any = value.make(run, values)
+            completed: Values = await made if value.is_async else made
+            return completed
+
+        return Step(make, is_async=True)
+
+    def _value(self, kind: GraphQLOutputType, fields: FieldDetailsList) -> Step:
+        """Plan how values of a type are answered."""
+        is_nullable = not is_non_null_type(kind)
+        kind = kind.of_type if is_non_null_type(kind) else kind
+        if is_leaf_type(kind):
+            completion = leaf_completion(kind, is_nullable=is_nullable)
+            return Step(lambda _, values: completion(values), is_async=False)
+        if is_list_type(kind):
+            return _of_classes(frozenset({list}), _of_lists(self._value(kind.of_type, fields)), is_nullable=is_nullable)
+        if not is_object_type(kind):
+            raise NotPlainError
+        definition: StrawberryObjectDefinition = kind.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
+        require(not definition.is_type_of)
+        selected = self._subfields(kind, fields)
+        generic = definition.concrete_of.origin if definition.concrete_of else definition.origin
+        inner = self._connection(kind, selected) if generic is Connection else self._selection(kind, selected)
+        return _of_classes(frozenset({definition.origin, generic}), inner, is_nullable=is_nullable)
+
+    def _reader(self, found: GraphQLField, fields: FieldDetailsList) -> Reader:
+        field: StrawberryField = found.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
+        resolver = field.base_resolver
+        require(not field.extensions)
+        require(fields[0].fragment_variable_values is None)
+        find = partial(self._arguments, field, found, fields[0].node)
+        if resolver is None:
+            require(field.default_resolver is getattr)
+            return Reader(field, attrgetter(field.python_name), {}, find, None, None)
+        parent = resolver.parent_parameter or resolver.root_parameter
+        require(bool(resolver.self_parameter) != bool(parent))
+        return Reader(
+            field,
+            cast("Callable[..., Any]", resolver.wrapped_func),
+            None if fields[0].node.arguments else find(Run(self._variables, None, None)),
+            find,
+            parent.name if parent else None,
+            resolver.info_parameter.name if resolver.info_parameter else None,
+        )
+
+    def _arguments(self, field: StrawberryField, found: GraphQLField, node: Any, run: Run) -> dict[str, Any]:
+        return convert_arguments(
+            get_argument_values(found, node, run.variables),
+            field.arguments,
+            scalar_registry=self._strawberry.schema_converter.scalar_registry,
+            config=self._strawberry.config,
+        )
+
+    # Connections: a page that is loaded once for all fields that ask for it, of items that need not become objects
+
+    def _connection(self, kind: GraphQLObjectType, selected: GroupedFieldSet) -> Step:
+        columns = [self._connection_field(kind, fields) for fields in selected.values()]
+        return _of_objects(tuple(selected), columns)
+
+    def _connection_field(self, kind: GraphQLObjectType, fields: FieldDetailsList) -> Step:
+        name = fields[0].node.name.value
+        if name not in {"nodes", "edges"}:
+            return self._field(kind, fields)
+        found = kind.fields[name]
+        require(not found.extensions[GraphQLCoreConverter.DEFINITION_BACKREF].extensions)
+        item_kind = found.type.of_type.of_type.of_type
+        items = self._items(item_kind, fields) if name == "nodes" else self._edges(item_kind, fields)
+
+        async def make(run: Run, connections: Values) -> Values:
+            pages = await together([connection.page() for connection in connections])
+            made = items.make(run, list(zip(connections, [page.items for page in pages], strict=True)))
+            return divided(await made if items.is_async else made, [len(page.items) for page in pages])
+
+        return Step(make, is_async=True)
+
+    def _items(self, kind: GraphQLOutputType, fields: FieldDetailsList) -> Step:
+        """Plan how items, each connection with its own, are answered as nodes, all of them as one list.
+
+        Where all that is selected is known of the items themselves, no node is made of them.
+        """
+        if not is_object_type(kind):
+            raise NotPlainError
+        selected = self._subfields(kind, fields)
+        nodes = self._value(kind, fields)
+        plain = self._plain_columns(kind, selected)
+
+        def make(run: Run, parts: Sequence[tuple[Connection[Any], Sequence[Any]]]) -> Any:
+            known = parts[0][0].columns if parts else None
+            if known and plain and all(name in known and not reader.arguments(run) for name, reader, _ in plain):
+                completed = [
+                    value.make(run, _joined([known[name](items) for _, items in parts])) for name, _, value in plain
+                ]
+                return [dict(zip(selected, values, strict=True)) for values in zip(*completed, strict=True)]
+            return nodes.make(run, [connection.to_node(item) for connection, items in parts for item in items])
+
+        return Step(make, is_async=nodes.is_async)
+
+    def _plain_columns(
+        self, kind: GraphQLObjectType, selected: GroupedFieldSet
+    ) -> list[tuple[str, Reader, Step]] | None:
+        columns = []
+        for fields in selected.values():
+            found = kind.fields.get(fields[0].node.name.value)
+            if found is None:
+                return None
+            reader, value = self._reader(found, fields), self._value(found.type, fields)
+            if value.is_async or reader.field.is_async:
+                return None
+            columns.append((reader.field.python_name, reader, value))
+        return columns
+
+    def _edges(self, kind: GraphQLOutputType, fields: FieldDetailsList) -> Step:
+        if not is_object_type(kind):
+            raise NotPlainError
+        selected = self._subfields(kind, fields)
+        require(selected)
+        columns = [self._edge_field(kind, own) for own in selected.values()]
+        return _of_objects(tuple(selected), columns)
+
+    def _edge_field(self, kind: GraphQLObjectType, fields: FieldDetailsList) -> Step:
+        name = fields[0].node.name.value
+        if name == "node":
+            return self._items(kind.fields["node"].type.of_type, fields)
+        if name == "cursor":
+            value = self._value(kind.fields["cursor"].type, fields)
+            return Step(
+                lambda run, parts: value.make(run, [part[0].to_cursor(item) for part in parts for item in part[1]]),
+                is_async=False,
+            )
+        require(name == "__typename")
+        return Step(lambda _, parts: [kind.name] * sum(len(items) for _, items in parts), is_async=False)
