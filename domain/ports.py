@@ -11,6 +11,7 @@ from domain.batches import AlreadyAt, Appended, JobBatch
 from domain.executions import Execution, ExecutionLine
 from domain.filters import ExecutionFilter, JobFilter, LogFilter
 from domain.hierarchy import StageRecord, TaskRecord
+from domain.histogram import TimeCount
 from domain.jobs import Job
 from domain.logs import TaskLog
 from domain.pages import MAX_PAGE_BYTES, Page, Window
@@ -178,3 +179,42 @@ class ExecutionStore(Protocol):
 
     async def log_counts(self, requests: Sequence[ExecutionLogCount]) -> Sequence[int]:
         """Count lines in one statement, from the kept counters where the filters allow it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogExtent:
+    """Between which numbers and times the lines of a job lie."""
+
+    first_seq: int
+    """Of the first line that is still there."""
+    last_seq: int
+    first_at: datetime
+    """No line was said before, by its worker's clock."""
+    last_at: datetime
+    """No line was said later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeCountRequest:
+    """Lines of a job to be counted by time and level."""
+
+    job_id: str
+    filter: LogFilter
+    after: int = 0
+    """A seq, exclusive."""
+    upto: int = 0
+    """A seq, inclusive."""
+    width: int = 1
+    """In microseconds."""
+
+
+class LogTimes(Protocol):
+    async def extent(self, job_id: str) -> LogExtent | None:
+        """Tell where the lines of a job lie, None where it has none."""
+
+    async def counts(self, request: TimeCountRequest) -> Sequence[TimeCount]:
+        """Count lines that match, in one statement of bounded time.
+
+        Raises:
+            OutOfTime: if it takes longer.
+        """

@@ -21,6 +21,7 @@ from domain.feed import JobFeed
 from domain.recorder import Recorder
 from domain.searching import SlicedSearch
 from domain.tail import TailHub
+from domain.timelines import Timelines
 from graph.admission import Admission
 from graph.body import BodyLimits
 from graph.capture import CaptureEndpoint
@@ -37,6 +38,7 @@ from persistence.embedded import EmbeddedPostgres
 from persistence.execution_store import PostgresExecutionStore
 from persistence.job_store import PostgresJobStore
 from persistence.log_store import PostgresLogStore
+from persistence.log_times import PostgresLogTimes
 from persistence.maintenance import ensure_partitions, keep_partitions
 from persistence.migration import HEAD, revision_of, upgrade
 from persistence.task_store import PostgresTaskStore
@@ -113,6 +115,7 @@ async def _open(app: Starlette, settings: Settings, stack: AsyncExitStack) -> No
         tasks=PostgresTaskStore(database),
         logs=SlicedSearch(logs),
         executions=PostgresExecutionStore(database),
+        timelines=Timelines(PostgresLogTimes(database)),
         recorder=Recorder(logs, channel),
         hub=hub,
         feed=feed,

@@ -29,6 +29,7 @@ from domain.ports import (
 )
 from domain.recorder import Recorder
 from domain.tail import TailHub
+from domain.timelines import Timelines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class Services:
     tasks: TaskStore
     logs: LogStore
     executions: ExecutionStore
+    timelines: Timelines
     recorder: Recorder
     hub: TailHub
     feed: JobFeed

@@ -17,6 +17,7 @@ from graph.connections import Connection, Node
 from graph.context import Context, Info
 from graph.counts import LogCounts, duration
 from graph.failure import JobFailure, load_failure
+from graph.histogram import LogBucket, resolve_log_histogram
 from graph.inputs import After, First, given
 from graph.keys import job_key
 from graph.lines import TaskLog, resolve_logs
@@ -120,6 +121,12 @@ class Job(Node):
         found = (stage for stage in hierarchy.stages_of(self.job, records) if stage.record.name == name)
         return next(map(Stage.from_domain, found), None)
 
+    log_histogram: list[LogBucket] = strawberry.field(
+        resolver=resolve_log_histogram,
+        description="Its lines by time and level, for a timeline: at most `buckets` parts of equal width, from the first line "
+        "to the last one, without gaps, ascending. Together they count every line that matches. Where workers' clocks are far "
+        "apart, since and until of the filter choose a part.",
+    )
     logs: Connection[TaskLog] = strawberry.field(resolver=resolve_logs, description="Its lines, in order.")
 
     @strawberry.field(

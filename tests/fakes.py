@@ -6,7 +6,7 @@ The contract tests hold them equal to the adapters of Postgres, so they are the 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ from domain.errors import JobtailError
 from domain.executions import UNKNOWN_SCHEDULE, Execution, ExecutionLine, root_key
 from domain.filters import ExecutionFilter, JobFilter, LogFilter, fold_case
 from domain.hierarchy import StageRecord, TaskRecord
+from domain.histogram import ORIGIN, TimeCount
 from domain.jobs import UNKNOWN_HANDLER, Job, LogCounts, Progress
 from domain.logs import TaskLog
 from domain.pages import Page, Window, page_of
@@ -28,11 +29,13 @@ from domain.ports import (
     ExecutionPageRequest,
     JobPageRequest,
     JobPosition,
+    LogExtent,
     LogPageRequest,
     LogScope,
     LogStore,
     Resync,
     TaskPageRequest,
+    TimeCountRequest,
 )
 from jobtail.events import Event, JobStatus, LogLevel, NumberedEvent
 
@@ -224,6 +227,40 @@ class MemoryTaskStore:
             return sorted(jobs if job_id is None else jobs & {job_id})[:limit]
 
         return await self._memory.asked(task_id, found)
+
+
+class MemoryLogTimes:
+    """Satisfies `domain.ports.LogTimes`."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    async def extent(self, job_id: str) -> LogExtent | None:
+        def found() -> LogExtent | None:
+            rows = self._memory.lines.get(job_id)
+            times = [at for key, task in self._memory.tasks.items() if key[0] == job_id for at in _times(task)]
+            if not rows:
+                return None
+            return LogExtent(first_seq=rows[0].seq, last_seq=rows[-1].seq, first_at=min(times), last_at=max(times))
+
+        return await self._memory.asked(job_id, found)
+
+    async def counts(self, request: TimeCountRequest) -> Sequence[TimeCount]:
+        def found() -> list[TimeCount]:
+            width = timedelta(microseconds=request.width)
+            rows = self._memory.lines.get(request.job_id, [])
+            counts = Counter(
+                (row.timestamp - (row.timestamp - ORIGIN) % width, row.level)
+                for row in rows
+                if request.after < row.seq <= request.upto and request.filter.matches(row)
+            )
+            return [TimeCount(since, level, lines) for (since, level), lines in counts.items()]
+
+        return await self._memory.asked(request, found)
+
+
+def _times(task: TaskRecord) -> tuple[datetime, datetime]:
+    return task.started_at, task.last_at
 
 
 class MemoryExecutionStore:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from domain.ports import ExecutionStore, JobStore, LogStore, TaskStore
+from domain.ports import ExecutionStore, JobStore, LogStore, LogTimes, TaskStore
 from persistence.database import Database
 from persistence.execution_store import PostgresExecutionStore
 from persistence.job_store import PostgresJobStore
 from persistence.log_store import PostgresLogStore
+from persistence.log_times import PostgresLogTimes
 from persistence.task_store import PostgresTaskStore
-from tests.fakes import Memory, MemoryExecutionStore, MemoryJobStore, MemoryLogStore, MemoryTaskStore
+from tests.fakes import Memory, MemoryExecutionStore, MemoryJobStore, MemoryLogStore, MemoryLogTimes, MemoryTaskStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Stores:
     tasks: TaskStore
     logs: LogStore
     executions: ExecutionStore
+    times: LogTimes
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -34,7 +36,11 @@ async def stores(storage_url: str | None) -> AsyncIterator[Stores]:
     if storage_url is None:
         memory = Memory()
         yield Stores(
-            MemoryJobStore(memory), MemoryTaskStore(memory), MemoryLogStore(memory), MemoryExecutionStore(memory)
+            MemoryJobStore(memory),
+            MemoryTaskStore(memory),
+            MemoryLogStore(memory),
+            MemoryExecutionStore(memory),
+            MemoryLogTimes(memory),
         )
         return
     async with Database(storage_url) as database:
@@ -43,4 +49,5 @@ async def stores(storage_url: str | None) -> AsyncIterator[Stores]:
             PostgresTaskStore(database),
             PostgresLogStore(database),
             PostgresExecutionStore(database),
+            PostgresLogTimes(database),
         )

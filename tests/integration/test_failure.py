@@ -155,6 +155,7 @@ async def _cost(database: Database, expected: int) -> int:
         tasks=unused,
         logs=PostgresLogStore(database),
         executions=unused,
+        timelines=unused,
         recorder=unused,
         hub=unused,
         feed=unused,

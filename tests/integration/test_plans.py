@@ -12,11 +12,12 @@ import pytest
 
 from domain.filters import ANY_JOB, EVERYTHING, LogFilter
 from domain.pages import Window
-from domain.ports import JobPageRequest, LogPageRequest, LogScope, TaskPageRequest
+from domain.ports import JobPageRequest, LogPageRequest, LogScope, TaskPageRequest, TimeCountRequest
 from jobtail.events import LogLevel
 from persistence.database import Database
 from persistence.job_store import PostgresJobStore
 from persistence.log_store import PostgresLogStore
+from persistence.log_times import PostgresLogTimes
 from persistence.task_store import PostgresTaskStore
 from tests.conftest import CloneDatabase, connect
 from tests.loading import load_unanalysed
@@ -223,6 +224,18 @@ async def test_a_count_that_is_kept_reads_no_line(loaded: Database) -> None:
     total, plan = await run(loaded, logs.count(scope, LogFilter(stages=frozenset({"stage-3"}))))
     assert (total, of_table(plan, "task_logs")) == (4_000, [])
     assert {node.kind for node in of_table(plan, "job_tasks")} <= {"Index Scan", "Bitmap Heap Scan"}
+
+
+async def test_lines_are_counted_by_time_along_the_primary_key(loaded: Database) -> None:
+    times = PostgresLogTimes(loaded)
+    request = TimeCountRequest(job_id="long", filter=EVERYTHING, after=19_000, upto=20_000, width=1 << 40)
+    counts, plan = await run(loaded, times.counts(request))
+    assert sum(count.lines for count in counts) == 1_000
+    scans = of_table(plan, "task_logs")
+    assert {node.kind for node in scans} <= {"Index Scan", "Bitmap Heap Scan", "Bitmap Index Scan"}
+    assert sum(node.rows + node.dropped for node in scans if node.kind != "Bitmap Index Scan") == 1_000
+    _, plan = await run(loaded, times.extent("long"))
+    assert sum(node.rows + node.dropped for node in of_table(plan, "task_logs")) <= 1 + len(ALL_WEEKS)
 
 
 async def test_the_newest_jobs_are_read_by_their_index(loaded: Database) -> None:

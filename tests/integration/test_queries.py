@@ -524,6 +524,7 @@ async def _compare_costs(database: Database, recorder: Recorder) -> None:
             tasks=PostgresTaskStore(database),
             logs=logs,
             executions=unused,
+            timelines=unused,
             recorder=unused,
             hub=unused,
             feed=unused,
