@@ -46,6 +46,8 @@ class Page(Generic[Item]):
     items: Sequence[Item]
     has_next: bool
     has_previous: bool
+    scanned_to: Any = None
+    """The key up to which was looked where that was not to the end: what comes next is looked for behind it."""
 
 
 def window(

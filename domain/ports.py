@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Protocol, TypeAlias
 
 from domain.batches import AlreadyAt, Appended, JobBatch
 from domain.executions import Execution, ExecutionLine
@@ -217,4 +217,38 @@ class LogTimes(Protocol):
 
         Raises:
             OutOfTime: if it takes longer.
+        """
+
+
+NewestKey: TypeAlias = tuple[datetime, str, int]
+"""A place among the lines of all jobs: recorded_at, job_id, seq, all descending."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewestLogRequest:
+    """Lines of all jobs that match, the newest first by the time of their storing."""
+
+    limit: int
+    after: NewestKey | None = None
+    filter: LogFilter
+    job_filter: JobFilter
+    max_bytes: int = MAX_PAGE_BYTES
+    """As of a `LogPageRequest`."""
+
+
+LATEST_CLOCK = timedelta(days=1)
+"""How far a worker's clock may be ahead: what was stored this long before a filter's `since` is not looked at."""
+
+
+class NewestLogStore(Protocol):
+    """Every call looks at a bounded number of lines and batches, however few there are that match."""
+
+    async def page(self, request: NewestLogRequest) -> Page[TaskLog]:
+        """Load a page. One that ends before the list does, for what was looked at, says so by `scanned_to`."""
+
+    async def count(self, log_filter: LogFilter, job_filter: JobFilter) -> int:
+        """Count the lines that match, from the kept counters where the filter allows it.
+
+        Raises:
+            InvalidInput: where they do not, and more lines would have to be read than a call may.
         """

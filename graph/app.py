@@ -41,6 +41,7 @@ from persistence.log_store import PostgresLogStore
 from persistence.log_times import PostgresLogTimes
 from persistence.maintenance import ensure_partitions, keep_partitions
 from persistence.migration import HEAD, revision_of, upgrade
+from persistence.newest_store import PostgresNewestLogStore
 from persistence.task_store import PostgresTaskStore
 
 STATIC = Path(__file__).parent / "static"
@@ -116,6 +117,7 @@ async def _open(app: Starlette, settings: Settings, stack: AsyncExitStack) -> No
         logs=SlicedSearch(logs),
         executions=PostgresExecutionStore(database),
         timelines=Timelines(PostgresLogTimes(database)),
+        newest=PostgresNewestLogStore(database),
         recorder=Recorder(logs, channel),
         hub=hub,
         feed=feed,

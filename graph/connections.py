@@ -38,7 +38,10 @@ class PageInfo:
     has_next_page: bool = strawberry.field(description="Whether something comes behind the page.")
     has_previous_page: bool = strawberry.field(description="Whether something comes before the page.")
     start_cursor: str | None = strawberry.field(description="The cursor of the page's first item.")
-    end_cursor: str | None = strawberry.field(description="The cursor of the page's last item.")
+    end_cursor: str | None = strawberry.field(
+        description="The cursor of the page's last item. Where a search through all jobs ended the page early, that of the "
+        "place where it stopped."
+    )
 
 
 @strawberry.type(description="An item and its place in the list.")
@@ -54,6 +57,8 @@ class Connection(Generic[NodeType]):
     to_node: strawberry.Private[Callable[[Any], Any]]
     to_cursor: strawberry.Private[Callable[[Any], str]]
     columns: strawberry.Private[Columns | None] = None
+    to_stop: strawberry.Private[Callable[[Any], str] | None] = None
+    """Makes a cursor of the place up to which a page was looked for, if it may end before the list does."""
     loading: strawberry.Private[asyncio.Future[Page[Any]] | None] = None
 
     def page(self) -> Awaitable[Page[Any]]:
@@ -79,8 +84,13 @@ class Connection(Generic[NodeType]):
             has_next_page=page.has_next,
             has_previous_page=page.has_previous,
             start_cursor=self.to_cursor(page.items[0]) if page.items else None,
-            end_cursor=self.to_cursor(page.items[-1]) if page.items else None,
+            end_cursor=self._end_cursor(page),
         )
+
+    def _end_cursor(self, page: Page[Any]) -> str | None:
+        if page.scanned_to is not None and self.to_stop is not None:
+            return self.to_stop(page.scanned_to)
+        return self.to_cursor(page.items[-1]) if page.items else None
 
     @strawberry.field(description="How many items the whole list has, whatever the page.")
     async def total_count(self) -> BigInt:

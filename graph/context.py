@@ -24,6 +24,7 @@ from domain.ports import (
     JobStore,
     LogPageRequest,
     LogStore,
+    NewestLogStore,
     TaskPageRequest,
     TaskStore,
 )
@@ -41,6 +42,7 @@ class Services:
     logs: LogStore
     executions: ExecutionStore
     timelines: Timelines
+    newest: NewestLogStore
     recorder: Recorder
     hub: TailHub
     feed: JobFeed

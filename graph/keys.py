@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from domain import cursors
 from domain.errors import InvalidInput
+from domain.ports import NewestKey
 
 
 def job_key(cursor: str | None) -> tuple[datetime, str] | None:
@@ -36,6 +37,16 @@ def task_key(cursor: str | None) -> tuple[int, datetime, str] | None:
             return first_seq, moment(started_at, cursor), task_id
         case _:
             raise InvalidInput(f"{cursor[:80]!r} is not a cursor of a list of tasks")
+
+
+def newest_key(cursor: str | None) -> NewestKey | None:
+    if cursor is None:
+        return None
+    match cursors.decode(cursor):
+        case ("newest", [str() as recorded_at, str() as job_id, int() as seq]) if seq > 0:
+            return moment(recorded_at, cursor), job_id, seq
+        case _:
+            raise InvalidInput(f"{cursor[:80]!r} is not a cursor of the lines of all jobs")
 
 
 def moment(text: str, cursor: str) -> datetime:

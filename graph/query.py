@@ -9,11 +9,22 @@ from strawberry import UNSET
 
 from domain.executions import ExecutionStatus
 from domain.logs import storable_label
+from graph import inputs, newest
 from graph.connections import Connection, Node
 from graph.context import Info
 from graph.executions import Execution, execution_connection
-from graph.inputs import After, Before, First, JobFilterArgument, Last, execution_filter, job_filter
+from graph.inputs import (
+    After,
+    Before,
+    First,
+    JobFilterArgument,
+    Last,
+    LogFilterArgument,
+    execution_filter,
+    log_filter,
+)
 from graph.jobs import Job, job_connection, job_window
+from graph.lines import TaskLog
 from graph.nodes import load_node
 
 
@@ -46,7 +57,7 @@ class Query:
         before: Before = UNSET,
         filter: JobFilterArgument = UNSET,  # noqa: A002 - the contract's name
     ) -> Connection[Job]:
-        return job_connection(info.context, job_window(first, after, last, before), job_filter(filter))
+        return job_connection(info.context, job_window(first, after, last, before), inputs.job_filter(filter))
 
     @strawberry.field(description="An execution by its id; null if no job names it.")
     async def execution(
@@ -71,3 +82,15 @@ class Query:
         ] = UNSET,
     ) -> Connection[Execution]:
         return execution_connection(info.context, first, after, execution_filter(schedule_id, statuses))
+
+    @strawberry.field(description=newest.DESCRIPTION)
+    def logs(
+        self,
+        info: Info,
+        first: First = UNSET,
+        after: After = UNSET,
+        filter: LogFilterArgument = UNSET,  # noqa: A002 - the contract's name
+        job_filter: JobFilterArgument = UNSET,
+    ) -> Connection[TaskLog]:
+        chosen, of_jobs = log_filter(filter), inputs.job_filter(job_filter)
+        return newest.newest_connection(info.context, first, after, chosen, of_jobs)

@@ -21,6 +21,7 @@ Result = TypeVar("Result")
 
 NARROW = "ask for less: by levels, stages, tasks or times, without a totalCount, or search for a plain text"
 _LIMIT = "SELECT set_config('statement_timeout', {}, true)"
+_IN_ORDER = "SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true)"
 
 
 class Database:
@@ -36,11 +37,13 @@ class Database:
         await self.engine.dispose()
 
     async def read(
-        self, query: Select[Any] | CompoundSelect[Any], *, within_s: float | None = None
+        self, query: Select[Any] | CompoundSelect[Any], *, within_s: float | None = None, in_order: bool = False
     ) -> Sequence[Row[Any]]:
         """Run a query and load all of its rows.
 
-        A connection may have died while it lay in the pool, so a read that finds Postgres away is tried once more.
+        A connection may have died while it lay in the pool, so a read that finds Postgres away is tried once more. One that
+        is `in_order` reads tables in the order of their indexes, and stops where it has enough, though Postgres may believe
+        that to collect and sort all rows is cheaper.
 
         Raises:
             OutOfTime: if Postgres, given `within_s`, took longer.
@@ -49,6 +52,8 @@ class Database:
         async def run(connection: AsyncConnection) -> Sequence[Row[Any]]:
             if within_s is not None:
                 await connection.execute(text(_LIMIT.format(":limit")), {"limit": _milliseconds(within_s)})
+            if in_order:
+                await connection.execute(text(_IN_ORDER))
             rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
             return rows
 

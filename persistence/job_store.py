@@ -47,18 +47,18 @@ class PostgresJobStore:
     async def pages(self, requests: Sequence[JobPageRequest]) -> Sequence[Page[Job]]:
         keys = [jobs.c.created_at, jobs.c.job_id]
         queries = [
-            windowed(select(jobs).where(*_where(request.filter)), keys, request.window, descending=True)
+            windowed(select(jobs).where(*jobs_matching(request.filter)), keys, request.window, descending=True)
             for request in requests
         ]
         return await fetch_pages(self._database, queries, [request.window for request in requests], _job)
 
     async def matching(self, job_ids: Sequence[str], job_filter: JobFilter) -> Sequence[Job]:
-        chosen = select(jobs).where(jobs.c.job_id.in_(job_ids), *_where(job_filter))
+        chosen = select(jobs).where(jobs.c.job_id.in_(job_ids), *jobs_matching(job_filter))
         rows = await self._database.read(chosen.order_by(jobs.c.created_at, jobs.c.job_id))
         return [_job(row) for row in rows]
 
     async def counts(self, job_filters: Sequence[JobFilter]) -> Sequence[int]:
-        queries = [select(func.count()).select_from(jobs).where(*_where(each)) for each in job_filters]
+        queries = [select(func.count()).select_from(jobs).where(*jobs_matching(each)) for each in job_filters]
         return await fetch_counts(self._database, queries)
 
     async def positions(self, job_ids: Sequence[str], *, active_since: datetime | None) -> Mapping[str, JobPosition]:
@@ -75,7 +75,8 @@ def _jobs_by_id() -> Statement:
     return compiled(select(jobs).where(jobs.c.job_id == any_(bindparam("job_ids", type_=ARRAY(Text)))))
 
 
-def _where(job_filter: JobFilter) -> list[ColumnElement[bool]]:
+def jobs_matching(job_filter: JobFilter) -> list[ColumnElement[bool]]:
+    """Give the conditions of a filter."""
     column = jobs.c
     conditions: list[ColumnElement[bool]] = []
     if job_filter.statuses is not None:

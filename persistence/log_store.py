@@ -32,7 +32,7 @@ from persistence.log_pages import (
 )
 from persistence.paging import alike, divided, fetch_pages, windowed
 from persistence.sql import statement
-from persistence.tables import LEVEL_COLUMNS, job_tasks, jobs, task_logs
+from persistence.tables import LEVEL_COLUMNS, job_tasks, jobs, level_bits, task_logs
 
 
 class PostgresLogStore:
@@ -81,6 +81,7 @@ def _arguments(batch: JobBatch) -> list[Any]:
     """List the parameters of append.sql, in its order."""
     job, deltas = batch.job, batch.tasks.values()
     counts = list(zip(*(task.counts.values() for task in deltas), strict=True)) or [()] * len(LogLevel)
+    sums, lines = list(map(sum, counts)), _line_columns(batch)
     times = [task.first_at for task in deltas]
     return [
         batch.job_id,
@@ -103,8 +104,8 @@ def _arguments(batch: JobBatch) -> list[Any]:
         job.progress_current,
         job.progress_total,
         len(batch.lines),
-        *map(sum, counts),
-        *_line_columns(batch),
+        *sums,
+        *lines,
         [stage for stage, _ in batch.tasks],
         [task_id for _, task_id in batch.tasks],
         [task.name for task in deltas],
@@ -117,6 +118,9 @@ def _arguments(batch: JobBatch) -> list[Any]:
         *counts,
         job.assumed_execution_id,
         job.schedule_id,
+        level_bits(level for level, count in zip(LogLevel, sums, strict=True) if count),
+        max((task.last_at for task in deltas), default=None),
+        _size(*lines[-2:]),
     ]
 
 
@@ -136,6 +140,11 @@ def _line_columns(batch: JobBatch) -> list[Sequence[Any]]:
         messages,
         [_json(value) for value in metadata],
     ]
+
+
+def _size(messages: Sequence[str], metadata: Sequence[str | None]) -> int:
+    """Tell about how many bytes lines are: their characters, which are counted already."""
+    return sum(map(len, messages)) + sum(len(value) for value in metadata if value)
 
 
 def _json(value: Mapping[str, Any] | None) -> str | None:

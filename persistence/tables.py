@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -23,6 +25,14 @@ from jobtail.events import FINAL_STATUSES, JobStatus, LogLevel, TaskStatus
 metadata = MetaData()
 
 LEVEL_COLUMNS = {level: f"count_{level.name.lower()}" for level in LogLevel}
+
+
+LEVEL_BITS = {level: 1 << place for place, level in enumerate(LogLevel)}
+
+
+def level_bits(levels: Iterable[LogLevel]) -> int:
+    """Make a number with a bit for each of the levels. Whatever has ERROR or above is at least the bit of ERROR."""
+    return sum(LEVEL_BITS[level] for level in set(levels))
 
 
 def _counts() -> list[Column[int]]:
@@ -149,3 +159,30 @@ task_logs = Table(
     postgresql_partition_by="RANGE (recorded_at)",
 )
 """Partitioned by week. A line of the stage itself has the stage's name as its task."""
+
+stored_batches = Table(
+    "stored_batches",
+    metadata,
+    Column("job_id", Text, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("levels", SmallInteger, nullable=False),
+    Column("first_at", DateTime(timezone=True), nullable=False),
+    Column("last_at", DateTime(timezone=True), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    PrimaryKeyConstraint("recorded_at", "job_id", "first_seq", name="stored_batches_pkey"),
+    Index(
+        "stored_batches_grave",
+        "recorded_at",
+        "job_id",
+        "first_seq",
+        postgresql_where=text(f"levels >= {level_bits([LogLevel.ERROR])}"),
+    ),
+)
+"""Which lines were stored when: those of a job from `first_seq` to `last_seq` have this recorded_at. An index of the lines
+themselves would cost every line; this costs a row a batch.
+
+`levels` has a bit for each level of its lines, `first_at` and `last_at` bound their times, and `size` tells about how many
+bytes they are.
+"""

@@ -23,6 +23,7 @@ from domain.jobs import UNKNOWN_HANDLER, Job, LogCounts, Progress
 from domain.logs import TaskLog
 from domain.pages import Page, Window, page_of
 from domain.ports import (
+    LATEST_CLOCK,
     Announcement,
     ExecutionLogCount,
     ExecutionLogPageRequest,
@@ -33,6 +34,7 @@ from domain.ports import (
     LogPageRequest,
     LogScope,
     LogStore,
+    NewestLogRequest,
     Resync,
     TaskPageRequest,
     TimeCountRequest,
@@ -316,6 +318,30 @@ class MemoryExecutionStore:
             return [len(self._lines(request.execution_id, request.filter)) for request in requests]
 
         return await self._memory.asked(requests, counts)
+
+
+class MemoryNewestLogStore:
+    """Satisfies `domain.ports.NewestLogStore`; it looks at everything."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    async def page(self, request: NewestLogRequest) -> Page[TaskLog]:
+        def found() -> Page[TaskLog]:
+            window = Window(limit=request.limit, after=request.after)
+            lines = self._matching(request.filter, request.job_filter)
+            return paged(lines, lambda line: (line.recorded_at, line.job_id, line.seq), window, descending=True)
+
+        return await self._memory.asked(request, found)
+
+    def _matching(self, log_filter: LogFilter, job_filter: JobFilter) -> list[TaskLog]:
+        earliest = EARLIEST if log_filter.since is None else log_filter.since - LATEST_CLOCK
+        jobs = [job for job in self._memory.jobs.values() if job_matches(job, job_filter)]
+        lines = [line for job in jobs for line in self._memory.lines[job.job_id] if log_filter.matches(line)]
+        return [line for line in lines if line.recorded_at >= earliest]
+
+    async def count(self, log_filter: LogFilter, job_filter: JobFilter) -> int:
+        return await self._memory.asked(log_filter, lambda: len(self._matching(log_filter, job_filter)))
 
 
 class MemoryChannel:

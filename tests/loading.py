@@ -12,7 +12,7 @@ from tests.conftest import connect
 UNANALYSED = """
 SELECT format('ALTER TABLE %s SET (autovacuum_enabled = off)', c.oid::regclass)
 FROM pg_class c
-WHERE relkind = 'r' AND (relname IN ('jobs', 'job_tasks', 'capture_positions') OR relname LIKE 'task_logs%')
+WHERE relkind = 'r' AND (relname IN ('jobs', 'job_tasks', 'capture_positions', 'stored_batches') OR relname LIKE 'task_logs%')
 """
 
 

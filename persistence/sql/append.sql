@@ -86,19 +86,29 @@ job AS (
         count_warning = known.count_warning + EXCLUDED.count_warning,
         count_error = known.count_error + EXCLUDED.count_error,
         count_critical = known.count_critical + EXCLUDED.count_critical
-    RETURNING known.job_id, known.last_seq, known.execution_id, known.status
+    RETURNING known.job_id, known.last_seq, known.execution_id, known.status, known.last_recorded_at
 ),
+-- Lines are dated by the job's row, whose lock gives their numbers too: within a job the later number never has the earlier
+-- time, whatever clock and queue did.
 lines AS (
     INSERT INTO task_logs (
         job_id, seq, execution_id, stage, task_id, timestamp, recorded_at, level, message, metadata
     )
     SELECT
         job.job_id, job.last_seq - $20::bigint + line.ordinality, job.execution_id,
-        ($32::text[])[line.task], ($33::text[])[line.task], to_timestamp(line.at), statement_timestamp(),
+        ($32::text[])[line.task], ($33::text[])[line.task], to_timestamp(line.at), job.last_recorded_at,
         line.level, line.message, line.metadata::jsonb
     FROM job, unnest(
         $27::int[], $28::float8[], $29::smallint[], $30::text[], $31::text[]
     ) WITH ORDINALITY AS line (task, at, level, message, metadata, ordinality)
+),
+batch AS (
+    INSERT INTO stored_batches (job_id, first_seq, last_seq, recorded_at, levels, first_at, last_at, size)
+    SELECT
+        job.job_id, job.last_seq - $20::bigint + 1, job.last_seq, job.last_recorded_at,
+        $49::smallint, $14::timestamptz, $50::timestamptz, $51::bigint
+    FROM job
+    WHERE $20::bigint > 0
 ),
 tasks AS (
     INSERT INTO job_tasks AS known (
@@ -134,5 +144,5 @@ tasks AS (
         count_error = known.count_error + EXCLUDED.count_error,
         count_critical = known.count_critical + EXCLUDED.count_critical
 )
-SELECT job.last_seq, statement_timestamp() AS recorded_at, job.execution_id, job.status
+SELECT job.last_seq, job.last_recorded_at AS recorded_at, job.execution_id, job.status
 FROM job

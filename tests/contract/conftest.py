@@ -7,14 +7,23 @@ from dataclasses import dataclass
 
 import pytest
 
-from domain.ports import ExecutionStore, JobStore, LogStore, LogTimes, TaskStore
+from domain.ports import ExecutionStore, JobStore, LogStore, LogTimes, NewestLogStore, TaskStore
 from persistence.database import Database
 from persistence.execution_store import PostgresExecutionStore
 from persistence.job_store import PostgresJobStore
 from persistence.log_store import PostgresLogStore
 from persistence.log_times import PostgresLogTimes
+from persistence.newest_store import PostgresNewestLogStore
 from persistence.task_store import PostgresTaskStore
-from tests.fakes import Memory, MemoryExecutionStore, MemoryJobStore, MemoryLogStore, MemoryLogTimes, MemoryTaskStore
+from tests.fakes import (
+    Memory,
+    MemoryExecutionStore,
+    MemoryJobStore,
+    MemoryLogStore,
+    MemoryLogTimes,
+    MemoryNewestLogStore,
+    MemoryTaskStore,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,7 @@ class Stores:
     logs: LogStore
     executions: ExecutionStore
     times: LogTimes
+    newest: NewestLogStore
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -41,6 +51,7 @@ async def stores(storage_url: str | None) -> AsyncIterator[Stores]:
             MemoryLogStore(memory),
             MemoryExecutionStore(memory),
             MemoryLogTimes(memory),
+            MemoryNewestLogStore(memory),
         )
         return
     async with Database(storage_url) as database:
@@ -50,4 +61,5 @@ async def stores(storage_url: str | None) -> AsyncIterator[Stores]:
             PostgresLogStore(database),
             PostgresExecutionStore(database),
             PostgresLogTimes(database),
+            PostgresNewestLogStore(database),
         )

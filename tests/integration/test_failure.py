@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from graph.context import Context, Services
 from graph.schema import schema
@@ -18,6 +17,7 @@ from persistence.log_store import PostgresLogStore
 from tests.client import Api, new_job_id
 from tests.conftest import CloneDatabase, serving
 from tests.fakes import store
+from tests.statements import statements_of
 
 FAILURE = """
 query ($job: String!, $before: Int = 10, $after: Int = 5) {
@@ -143,12 +143,6 @@ async def test_the_failures_of_many_jobs_cost_as_many_statements_as_that_of_one(
 
 
 async def _cost(database: Database, expected: int) -> int:
-    statements: list[str] = []
-
-    def note(*arguments: Any) -> None:
-        statements.append(arguments[2])
-
-    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
     unused: Any = None
     services = Services(
         jobs=PostgresJobStore(database),
@@ -156,13 +150,14 @@ async def _cost(database: Database, expected: int) -> int:
         logs=PostgresLogStore(database),
         executions=unused,
         timelines=unused,
+        newest=unused,
         recorder=unused,
         hub=unused,
         feed=unused,
     )
     query = "{ jobs { nodes { failure { firstError { seq } context { seq } } } } }"
-    result = await schema.execute(query, context_value=Context(services))
-    event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+    with statements_of(database) as statements:
+        result = await schema.execute(query, context_value=Context(services))
     assert result.errors is None
     assert result.data is not None
     whole = {"firstError": {"seq": 1}, "context": [{"seq": 1}]}

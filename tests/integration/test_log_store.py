@@ -105,13 +105,13 @@ async def held(url: str) -> dict[str, int]:
     try:
         return {
             table: await connection.fetchval(f"SELECT count(*) FROM {table}")
-            for table in ("jobs", "job_tasks", "capture_positions", "task_logs")
+            for table in ("jobs", "job_tasks", "capture_positions", "task_logs", "stored_batches")
         }
     finally:
         await connection.close()
 
 
-NOTHING = {"jobs": 0, "job_tasks": 0, "capture_positions": 0, "task_logs": 0}
+NOTHING = {"jobs": 0, "job_tasks": 0, "capture_positions": 0, "task_logs": 0, "stored_batches": 0}
 
 
 async def test_many_connections_write_one_job_and_its_lines_are_numbered_without_gaps(database: Database) -> None:
@@ -184,7 +184,13 @@ async def test_of_a_batch_that_postgres_refuses_nothing_is_stored(
     await store(logs, *lines, writer_id=writer)
     with pytest.raises(StorageFault):
         await logs.append(spoil(batch_of(*lines, writer_id=writer, first_n=4)))
-    assert await held(database_url) == {"jobs": 1, "job_tasks": 1, "capture_positions": 1, "task_logs": 3}
+    assert await held(database_url) == {
+        "jobs": 1,
+        "job_tasks": 1,
+        "capture_positions": 1,
+        "task_logs": 3,
+        "stored_batches": 1,
+    }
     assert (await store(logs, *lines, writer_id=writer, first_n=4)).last_seq == 6
     await assert_sound(database)
 

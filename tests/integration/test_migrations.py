@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,15 @@ from sqlalchemy.engine import make_url
 
 from domain.errors import InvalidInput
 from domain.executions import ExecutionStatus
-from domain.filters import ANY_EXECUTION, EVERYTHING
-from domain.ports import ExecutionLogCount
-from jobtail.events import JobStarted, Line
+from domain.filters import ANY_EXECUTION, ANY_JOB, EVERYTHING, LogFilter
+from domain.ports import ExecutionLogCount, NewestLogRequest
+from jobtail.events import JobStarted, Line, LogLevel
 from persistence.database import Database
 from persistence.execution_store import PostgresExecutionStore
 from persistence.log_store import PostgresLogStore
 from persistence.maintenance import ensure_partitions
 from persistence.migration import HEAD, downgrade, revision_of, upgrade
+from persistence.newest_store import PostgresNewestLogStore
 from persistence.tables import metadata
 from tests.conftest import ROOT, CloneDatabase, connect
 from tests.fakes import store
@@ -126,6 +128,37 @@ async def test_a_database_from_before_executions_is_upgraded_with_what_it_holds(
         assert await catalog_of(postgres_url) == before
         assert await connection.fetchval("SELECT count(*) FROM jobs WHERE execution_id = 'run'") == 3
         assert await connection.fetchval("SELECT count(*) FROM task_logs") == 3
+        await connection.close()
+
+
+BEFORE_BATCHES = """
+INSERT INTO jobs (job_id, handler_name, status, last_seq, count_info, first_recorded_at, last_recorded_at)
+SELECT 'job-' || n, 'h', 'RUNNING', 3, 3, '2030-01-01', '2030-01-02' FROM generate_series(1, 2) AS n;
+INSERT INTO task_logs (job_id, seq, stage, task_id, timestamp, recorded_at, level, message)
+SELECT 'job-' || job, n, 'main', 'main', '2029-12-31', '2030-01-01'::timestamptz + n / 3 * interval '1 day', 5 * 2 ^ (n - 1), 'm'
+FROM generate_series(1, 2) AS job, generate_series(1, 3) AS n
+"""
+
+
+async def test_lines_from_before_stored_batches_are_found_by_time(postgres_url: str) -> None:
+    async with Database(postgres_url) as database:
+        await upgrade(database.engine, "0003")
+        connection = await connect(postgres_url)
+        await connection.execute(BEFORE_BATCHES)
+        await upgrade(database.engine)
+        newest = PostgresNewestLogStore(database)
+        for levels, expected in (
+            (frozenset(LogLevel), [(2, 3), (1, 3), (2, 2), (2, 1), (1, 2), (1, 1)]),
+            ({LogLevel.TRACE}, [(2, 1), (1, 1)]),
+            ({LogLevel.DEBUG}, [(2, 2), (1, 2)]),
+            ({LogLevel.INFO}, [(2, 3), (1, 3)]),
+            ({LogLevel.ERROR}, []),
+        ):
+            log_filter = LogFilter(levels=frozenset(levels), since=datetime(2029, 12, 31, tzinfo=UTC))
+            page = await newest.page(NewestLogRequest(limit=10, filter=log_filter, job_filter=ANY_JOB))
+            assert [(int(line.job_id[-1]), line.seq) for line in page.items] == expected
+        sizes = await connection.fetch("SELECT last_seq - first_seq + 1, size FROM stored_batches ORDER BY 1")
+        assert [tuple(row) for row in sizes] == [(1, 1), (1, 1), (2, 2), (2, 2)]
         await connection.close()
 
 

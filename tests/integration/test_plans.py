@@ -106,10 +106,11 @@ async def run(database: Database, asked: Awaitable[Any]) -> tuple[Any, list[Node
     async with database.engine.connect() as connection:
         driver = (await connection.get_raw_connection()).driver_connection
         assert driver is not None
-        for statement, parameters in sent:
-            ((plan,),) = await driver.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *parameters)
-            (told,) = json.loads(plan) if isinstance(plan, str) else plan
-            found += nodes(told["Plan"])
+        async with driver.transaction():  # settings hold as long
+            for statement, parameters in sent:
+                ((plan,),) = await driver.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *parameters)
+                (told,) = json.loads(plan) if isinstance(plan, str) else plan
+                found += nodes(told["Plan"])
     assert sent
     return answer, found
 

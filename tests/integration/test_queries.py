@@ -525,6 +525,7 @@ async def _compare_costs(database: Database, recorder: Recorder) -> None:
             logs=logs,
             executions=unused,
             timelines=unused,
+            newest=unused,
             recorder=unused,
             hub=unused,
             feed=unused,
