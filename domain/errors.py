@@ -3,6 +3,8 @@
 JobtailError
 ├── InvalidInput          the caller sent something that cannot be; the message says what to do
 ├── NotFound              no such thing
+├── Unauthenticated       who calls is not known
+├── Forbidden             who calls may not do that
 ├── OutOfTime             the answer would take longer than it may; the message says what to do
 ├── Unavailable           Postgres or the channel is away; the same call may succeed later
 └── StorageFault          Postgres refused what should have been fine: a defect of ours
@@ -29,6 +31,17 @@ class NotFound(JobtailError):
 
 class OutOfTime(JobtailError):
     """The answer would take longer than it may. Asking for less may succeed."""
+
+
+class Unauthenticated(JobtailError):
+    """Who calls is not known: there is no valid token."""
+
+
+class Forbidden(JobtailError):
+    """Who calls may not do that."""
+
+    def __init__(self, needed: str) -> None:
+        super().__init__(f"this needs a token that allows {needed}")
 
 
 class Unavailable(JobtailError):

@@ -98,6 +98,8 @@ class JobFilter:
     """A plain substring of the job id, the handler's name, the source or the error, whatever its case."""
     has_errors: bool | None = None
     """Whether a line at ERROR or above was captured."""
+    job_prefix: str | None = None
+    """What the id begins with. No client's argument: what its token lets it see."""
 
 
 ANY_JOB = JobFilter()
@@ -110,6 +112,8 @@ class ExecutionFilter:
     schedule_id: str | None = None
     """`UNKNOWN_SCHEDULE` finds those for which none was named."""
     statuses: frozenset[ExecutionStatus] | None = None
+    job_prefix: str | None = None
+    """As of a `JobFilter`: others are no jobs of an execution."""
 
 
 ANY_EXECUTION = ExecutionFilter()

@@ -102,7 +102,9 @@ class TaskStore(Protocol):
     async def get(self, job_id: str, stage: str, task_id: str) -> TaskRecord | None:
         """Load one task."""
 
-    async def jobs_of(self, task_id: str, *, job_id: str | None = None, limit: int) -> Sequence[str]:
+    async def jobs_of(
+        self, task_id: str, *, job_id: str | None = None, job_prefix: str | None = None, limit: int
+    ) -> Sequence[str]:
         """List the jobs that have a task of that id, ascending; with `job_id` that job or none."""
 
 
@@ -154,6 +156,7 @@ class ExecutionLogPageRequest:
     filter: LogFilter
     max_bytes: int = MAX_PAGE_BYTES
     """As of a `LogPageRequest`."""
+    job_prefix: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,10 +165,13 @@ class ExecutionLogCount:
 
     execution_id: str
     filter: LogFilter
+    job_prefix: str | None = None
 
 
 class ExecutionStore(Protocol):
-    async def get(self, execution_ids: Sequence[str]) -> Mapping[str, Execution]:
+    """With a `job_prefix` an execution is what the jobs make of it whose ids begin so."""
+
+    async def get(self, execution_ids: Sequence[str], *, job_prefix: str | None = None) -> Mapping[str, Execution]:
         """Load executions by id. Ids that no job has are left out."""
 
     async def pages(self, requests: Sequence[ExecutionPageRequest]) -> Sequence[Page[Execution]]:

@@ -267,7 +267,7 @@ class TailHub:
         async with self.tail(job_id) as tail:
             standing = tail.last_seq
             if after is not None and not 0 <= after <= standing:
-                raise InvalidInput(f"the log of job {job_id!r} ends at line {standing}, so nothing is behind {after}")
+                raise InvalidInput(f"the log ends at line {standing}, so nothing is behind {after}")
             cursor = standing if after is None else after
             if last is not None:
                 cursor = await tail.newest(last, log_filter)

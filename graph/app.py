@@ -11,10 +11,13 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import RedirectResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
+from domain.access import TokenStore
 from domain.doorbell import Doorbell
 from domain.errors import InvalidInput, JobtailError
 from domain.feed import JobFeed
@@ -23,18 +26,21 @@ from domain.searching import SlicedSearch
 from domain.tail import TailHub
 from domain.timelines import Timelines
 from graph.admission import Admission
+from graph.auth import Gate
 from graph.body import BodyLimits
-from graph.capture import CaptureEndpoint
+from graph.capture import WRITER_HEADER, CaptureEndpoint
 from graph.context import Services
 from graph.errors import http_answer
 from graph.health import healthz, readyz
 from graph.otlp import OtlpEndpoint
 from graph.rest import rest_routes
-from graph.settings import Settings
+from graph.sessions import Sessions
+from graph.settings import Access, Settings
 from graph.view import GraphQLView
+from graph.web_tokens import WebTokens
 from persistence.channel import BroadcastChannel
 from persistence.database import Database
-from persistence.embedded import EmbeddedPostgres
+from persistence.embedded import DataDirectoryInUse, EmbeddedPostgres
 from persistence.execution_store import PostgresExecutionStore
 from persistence.job_store import PostgresJobStore
 from persistence.log_store import PostgresLogStore
@@ -43,6 +49,7 @@ from persistence.maintenance import ensure_partitions, keep_partitions
 from persistence.migration import HEAD, revision_of, upgrade
 from persistence.newest_store import PostgresNewestLogStore
 from persistence.task_store import PostgresTaskStore
+from persistence.token_store import PostgresTokenStore
 
 STATIC = Path(__file__).parent / "static"
 
@@ -86,8 +93,20 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
             Mount("/static", StaticFiles(directory=STATIC, check_dir=False)),
         ],
         lifespan=lifespan,
+        middleware=[_cross_origin(settings.allowed_origins)] if settings.allowed_origins else [],
         max_body_size=settings.max_request_bytes,
         exception_handlers={HTTPException: http_answer, JobtailError: http_answer, Exception: http_answer},
+    )
+
+
+def _cross_origin(origins: list[str]) -> Middleware:
+    """Let pages of other sites call this service. They show a token; cookies are not used, nor sent."""
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type", WRITER_HEADER],
+        max_age=3600,
     )
 
 
@@ -101,6 +120,30 @@ async def open_database(settings: Settings) -> AsyncIterator[tuple[str, Database
         yield url, await stack.enter_async_context(Database(url, pool_size=settings.pool_size))
 
 
+@asynccontextmanager
+async def beside_service(settings: Settings) -> AsyncIterator[Database]:
+    """Connect to the service's database, though the service may be running with its embedded one.
+
+    Raises:
+        InvalidInput: if it is not of this version.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            _, database = await stack.enter_async_context(open_database(settings))
+        except DataDirectoryInUse:
+            url = EmbeddedPostgres(settings.data_dir).running_url
+            database = await stack.enter_async_context(Database(url, pool_size=1))
+        await _prepare(database, is_embedded=settings.database_url is None)
+        yield database
+
+
+@asynccontextmanager
+async def open_tokens(settings: Settings) -> AsyncIterator[TokenStore]:
+    """Reach the tokens of a service, whether it is running or not."""
+    async with beside_service(settings) as database:
+        yield PostgresTokenStore(database)
+
+
 async def _open(app: Starlette, settings: Settings, stack: AsyncExitStack) -> None:
     """Open every resource in the order of need; the stack closes them in the reverse."""
     url, database = await stack.enter_async_context(open_database(settings))
@@ -110,7 +153,11 @@ async def _open(app: Starlette, settings: Settings, stack: AsyncExitStack) -> No
     hub, feed = TailHub(logs, jobs), JobFeed(jobs)
     await stack.enter_async_context(Doorbell(channel, jobs, hub, feed))
     await stack.enter_async_context(_beside(keep_partitions(database)))
+    gate = Gate(None if settings.access is Access.OFF else PostgresTokenStore(database), _web_tokens(settings))
+    app.state.gate, app.state.sessions = gate, Sessions(gate)
+    await stack.enter_async_context(_beside(app.state.sessions.watch()))
     app.state.database_url, app.state.database, app.state.channel = url, database, channel
+    app.state.hub, app.state.feed = hub, feed
     app.state.services = Services(
         jobs=jobs,
         tasks=PostgresTaskStore(database),
@@ -121,6 +168,20 @@ async def _open(app: Starlette, settings: Settings, stack: AsyncExitStack) -> No
         recorder=Recorder(logs, channel),
         hub=hub,
         feed=feed,
+    )
+
+
+def _web_tokens(settings: Settings) -> WebTokens | None:
+    if settings.jwt_key is None and settings.jwt_jwks_url is None:
+        return None
+    return WebTokens(
+        algorithms=settings.jwt_algorithms,
+        key=settings.jwt_key if settings.jwt_jwks_url is None else None,
+        jwks_url=settings.jwt_jwks_url,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        scope_claim=settings.jwt_scope_claim,
+        prefix_claim=settings.jwt_prefix_claim,
     )
 
 

@@ -9,9 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from domain.access import Scope
 from graph.admission import Admission, Place
 from graph.body import BodyLimits, expanded
-from graph.context import Services
+from graph.entry import entered
 from graph.ndjson import EventReader
 from jobtail.events import Batch, NumberedEvent
 
@@ -27,8 +28,7 @@ class CaptureEndpoint:
 
     async def post(self, request: Request) -> Response:
         """Store a batch and tell how many of its events are new. It may be sent again after any fault."""
-        writer_id = _writer(request)
-        services: Services = request.app.state.services
+        services, writer_id = await entered(request, Scope.CAPTURE), _writer(request)
         with self._admission.place() as place:
             try:
                 events = await self._events(request, place)

@@ -1,22 +1,24 @@
-"""The command line: serve, migrate, export-schema."""
+"""The command line: serve, migrate, export-schema, token."""
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Coroutine
-from typing import Any
 
 import typer
 
 from domain.errors import JobtailError
+from graph.running import run
 from graph.settings import Settings, read_settings
+from graph.token_commands import app as token_app
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="Operate the Jobtail service. Settings come from the environment; see docs/operating.md.",
 )
+
+
+app.add_typer(token_app, name="token")
 
 
 @app.command()
@@ -45,16 +47,6 @@ def export_schema() -> None:
 
 def main() -> None:
     app()
-
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run a command. An error of ours ends it with one clear line, Ctrl-C without a word."""
-    try:
-        asyncio.run(work)
-    except JobtailError as error:
-        sys.exit(f"jobtail-server: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def _settings() -> Settings:

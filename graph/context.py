@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, Never, TypeAlias
 
 import strawberry
+from starlette.requests import HTTPConnection
 from strawberry.dataloader import DataLoader
 
+from domain.access import EVERYTHING, Grant, Scope
+from domain.errors import Forbidden
 from domain.executions import Execution, ExecutionLine
-from domain.feed import JobFeed
 from domain.filters import JobFilter
 from domain.hierarchy import StageRecord, TaskRecord
 from domain.jobs import Job
@@ -28,9 +30,22 @@ from domain.ports import (
     TaskPageRequest,
     TaskStore,
 )
-from domain.recorder import Recorder
-from domain.tail import TailHub
-from domain.timelines import Timelines
+from domain.visibility import (
+    CapturedJobs,
+    Feed,
+    Histograms,
+    Hub,
+    Recording,
+    VisibleExecutions,
+    VisibleFeed,
+    VisibleHistograms,
+    VisibleHub,
+    VisibleJobs,
+    VisibleLogs,
+    VisibleNewestLogs,
+    VisibleRecorder,
+    VisibleTasks,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +56,41 @@ class Services:
     tasks: TaskStore
     logs: LogStore
     executions: ExecutionStore
-    timelines: Timelines
+    timelines: Histograms
     newest: NewestLogStore
-    recorder: Recorder
-    hub: TailHub
-    feed: JobFeed
+    recorder: Recording
+    hub: Hub
+    feed: Feed
+
+
+def seen(services: Services, grant: Grant) -> Services:
+    """Show what a caller may see. Whoever may see everything gets the services themselves."""
+    if not grant.allows(Scope.READ):
+        jobs, recorder = CapturedJobs(services.jobs, grant), VisibleRecorder(services.recorder, grant)
+        return Services(jobs=jobs, recorder=recorder, **dict.fromkeys(_READ, Unreadable()))
+    if grant.job_prefix is None:
+        return services
+    return Services(
+        jobs=VisibleJobs(services.jobs, grant),
+        tasks=VisibleTasks(services.tasks, grant),
+        logs=VisibleLogs(services.logs, grant),
+        executions=VisibleExecutions(services.executions, grant),
+        timelines=VisibleHistograms(services.timelines, grant),
+        newest=VisibleNewestLogs(services.newest, grant),
+        recorder=VisibleRecorder(services.recorder, grant),
+        hub=VisibleHub(services.hub, grant),
+        feed=VisibleFeed(services.feed, grant),
+    )
+
+
+_READ = ("tasks", "logs", "executions", "timelines", "newest", "hub", "feed")
+
+
+class Unreadable:
+    """Stands where a caller may not read: whatever is asked of it is refused."""
+
+    def __getattr__(self, name: str) -> Never:
+        raise Forbidden(Scope.READ)
 
 
 class Loaders:
@@ -103,13 +148,26 @@ class Loaders:
         return list(await self._services.executions.log_counts(requests))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Context:
-    services: Services
+    """What one HTTP request reaches, or all operations of one websocket."""
+
+    all_services: Services
+    grant: Grant = EVERYTHING
+    connection: HTTPConnection | None = None
+    connection_params: dict[str, Any] = field(default_factory=dict)
+    """What a websocket's client sent with connection_init."""
+    services: Services = field(init=False)
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "loaders", Loaders(self.services))
+        self.admit(self.grant)
+
+    def admit(self, grant: Grant) -> None:
+        """Open what the caller may see."""
+        self.grant = grant
+        self.services = seen(self.all_services, grant)
+        self.loaders = Loaders(self.services)
 
 
 Info: TypeAlias = strawberry.Info[Context, None]

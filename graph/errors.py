@@ -13,12 +13,24 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from strawberry.extensions import MaskErrors
 
-from domain.errors import InvalidInput, JobtailError, NotFound, OutOfTime, StorageFault, Unavailable, UnstorableContent
+from domain.errors import (
+    Forbidden,
+    InvalidInput,
+    JobtailError,
+    NotFound,
+    OutOfTime,
+    StorageFault,
+    Unauthenticated,
+    Unavailable,
+    UnstorableContent,
+)
 from graph.ndjson import BadLine
 
 CODES: dict[type[JobtailError], str] = {
     InvalidInput: "BAD_INPUT",
     NotFound: "NOT_FOUND",
+    Unauthenticated: "UNAUTHENTICATED",
+    Forbidden: "FORBIDDEN",
     OutOfTime: "TOO_COMPLEX",
     Unavailable: "UNAVAILABLE",
     UnstorableContent: "BAD_INPUT",
@@ -27,6 +39,8 @@ CODES: dict[type[JobtailError], str] = {
 STATUSES: dict[type[JobtailError], int] = {
     InvalidInput: 400,
     NotFound: 404,
+    Unauthenticated: 401,
+    Forbidden: 403,
     OutOfTime: 422,
     Unavailable: 503,
     UnstorableContent: 422,
@@ -35,6 +49,7 @@ STATUSES: dict[type[JobtailError], int] = {
 CODES_OF_STATUSES = {401: "UNAUTHENTICATED", 403: "FORBIDDEN", 404: "NOT_FOUND", 429: "UNAVAILABLE"}
 """For what HTTP itself refuses. Below 500 all others are bad input."""
 RETRY_AFTER_S = 1
+CHALLENGE = {"WWW-Authenticate": "Bearer"}
 MESSAGES = {
     "UNAVAILABLE": "the database is away; try again in a moment",
     "INTERNAL": "something went wrong on our side; the service's log tells what",
@@ -101,6 +116,8 @@ def refusal(error: Exception) -> Refusal:
     if isinstance(error, HTTPException):
         code = CODES_OF_STATUSES.get(error.status_code, "BAD_INPUT")
         return Refusal(error.status_code, code, error.detail, error.headers)
+    if isinstance(error, Unauthenticated):
+        return Refusal(401, code_of(error), str(error), CHALLENGE)
     status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 500)
     code = code_of(error)
     message = MESSAGES.get(code, str(error))

@@ -10,6 +10,7 @@ from strawberry import UNSET
 from strawberry.scalars import JSON
 
 from domain import cursors, filters, hierarchy, jobs
+from domain.access import Scope
 from domain.logs import storable_label
 from domain.pages import Window, window
 from domain.ports import JobPageRequest, LogScope
@@ -89,6 +90,7 @@ class Job(Node):
     async def parent(self, info: Info) -> Job | None:
         if self.job.parent_job_id is None:
             return None
+        info.context.grant.require(Scope.READ)
         parent = await info.context.loaders.jobs.load(self.job.parent_job_id)
         return Job.from_domain(parent) if parent else None
 

@@ -13,11 +13,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from domain.access import Scope
 from domain.errors import JobtailError, UnstorableContent
-from domain.recorder import Recorder
+from domain.logs import storable_label
+from domain.visibility import Recording, require_job
 from graph.admission import Admission
 from graph.body import BodyLimits, expanded
-from graph.context import Services
+from graph.entry import granted
 from graph.errors import refusal
 from graph.otlp_encoding import JSON, PROTOBUF, read_request, write_answer, write_status
 from graph.otlp_records import JobRecords, Placed, place
@@ -26,7 +28,7 @@ from jobtail.events import Line
 STEP_LINES = 2_000
 """How many lines of a job are stored at once; others get their turn in between."""
 HELP = "set the attribute jobtail.job_id on the record, its scope or its resource, or log within a span"
-RPC_CODES = {400: 3, 408: 4, 413: 8, 415: 3, 422: 3, 429: 8, 500: 13, 503: 14}
+RPC_CODES = {400: 3, 401: 16, 403: 7, 408: 4, 413: 8, 415: 3, 422: 3, 429: 8, 500: 13, 503: 14}
 """What gRPC calls HTTP's statuses."""
 
 
@@ -52,16 +54,19 @@ class OtlpEndpoint:
     async def _answer(self, request: Request, media_type: str) -> ExportLogsServiceResponse:
         if media_type not in {PROTOBUF, JSON}:
             raise HTTPException(415, f"Content-Type {media_type!r} is not understood: send {PROTOBUF} or {JSON}")
-        services: Services = request.app.state.services
+        grant = await granted(request, Scope.CAPTURE)
+        recorder: Recording = request.app.state.services.recorder
         with self._admission.place() as held:
             body = bytearray()
             async for piece in expanded(request, self._limits):
                 held.hold(len(piece))
                 body += piece
             placed = await asyncio.to_thread(_read, media_type, bytes(body))
+            for job_id in placed.jobs:
+                require_job(storable_label(job_id), grant)
             refused = 0
             for job_id, records in placed.jobs.items():
-                refused += await _store(services.recorder, job_id, records)
+                refused += await _store(recorder, job_id, records)
         return _told(placed.unplaced, refused)
 
 
@@ -69,13 +74,13 @@ def _read(media_type: str, body: bytes) -> Placed:
     return place(read_request(media_type, body), datetime.now(UTC))
 
 
-async def _store(recorder: Recorder, job_id: str, records: JobRecords) -> int:
+async def _store(recorder: Recording, job_id: str, records: JobRecords) -> int:
     """Store a job's lines in their order, and tell how many the database cannot hold."""
     steps = [records.lines[start : start + STEP_LINES] for start in range(0, len(records.lines), STEP_LINES)]
     return sum([await _store_or_split(recorder, job_id, records, lines) for lines in steps])
 
 
-async def _store_or_split(recorder: Recorder, job_id: str, records: JobRecords, lines: list[Line]) -> int:
+async def _store_or_split(recorder: Recording, job_id: str, records: JobRecords, lines: list[Line]) -> int:
     """Store lines; where one is to blame, all the others."""
     try:
         await recorder.record_job(job_id, lines, execution_id=records.execution_id, handler_name=records.service_name)

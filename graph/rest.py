@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute
 
+from domain.access import Scope
 from domain.errors import NotFound
 from domain.filters import LogFilter
 from domain.hierarchy import TaskRecord
@@ -18,6 +19,7 @@ from domain.logs import TaskLog, storable_label
 from domain.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_BYTES, MAX_PAGE_SIZE, Window
 from domain.ports import TaskPageRequest
 from graph.context import Services
+from graph.entry import entered
 from graph.exports import (
     MEDIA_TYPES,
     SUFFIXES,
@@ -72,7 +74,8 @@ class Asked:
 
 async def job_logs(request: Request) -> Response:
     """Answer with a page of a job's lines, or with all of them as text or NDJSON."""
-    given, services, job_id = Parameters(request, KNOWN), _services(request), _label(request, "job_id")
+    services, given = await entered(request, Scope.READ), Parameters(request, KNOWN)
+    job_id = _label(request, "job_id")
     asked, after = Asked.of(request, given), given.whole("after")
     job = (await services.jobs.get([job_id])).get(job_id)
     if job is None:
@@ -85,7 +88,8 @@ async def job_logs(request: Request) -> Response:
 
 async def execution_logs(request: Request) -> Response:
     """Answer with the lines of all jobs of an execution, as `job_logs` does."""
-    given, services, execution_id = Parameters(request, KNOWN), _services(request), _label(request, "execution_id")
+    services, given = await entered(request, Scope.READ), Parameters(request, KNOWN)
+    execution_id = _label(request, "execution_id")
     asked, cursor = Asked.of(request, given), given.one("after")
     lines = ExecutionLines(services, execution_id, asked.filter)
     after = None if cursor is None else lines.key(cursor)
@@ -111,8 +115,8 @@ async def _all(lines: LineList, asked: Asked, whole: Window[Any], name: str, vie
 
 async def stages(request: Request) -> Response:
     """Answer with the stages of a job, and how many lines each of their tasks has."""
-    Parameters(request, ())
-    services, job_id = _services(request), _label(request, "job_id")
+    services, _ = await entered(request, Scope.READ), Parameters(request, ())
+    job_id = _label(request, "job_id")
     found = (await services.tasks.stages([job_id])).get(job_id)
     if found is None and job_id not in await services.jobs.get([job_id]):
         raise NotFound("job", job_id)
@@ -145,8 +149,8 @@ def _counted(task: TaskRecord) -> dict[str, Any]:
 
 async def task_logs(request: Request) -> Response:
     """Answer with all lines of a task of a job, in whichever of its stages."""
-    Parameters(request, ())
-    services, job_id, task_id = _services(request), _label(request, "job_id"), _label(request, "task_id")
+    services, _ = await entered(request, Scope.READ), Parameters(request, ())
+    job_id, task_id = _label(request, "job_id"), _label(request, "task_id")
     if not await services.tasks.jobs_of(task_id, job_id=job_id, limit=1):
         kind, key = ("task", task_id) if await services.jobs.get([job_id]) else ("job", job_id)
         raise NotFound(kind, key)
@@ -155,8 +159,8 @@ async def task_logs(request: Request) -> Response:
 
 async def task_logs_of_any_job(request: Request) -> Response:
     """Answer with all lines of the task of that id, or name the jobs that have one."""
-    Parameters(request, ())
-    services, task_id = _services(request), _label(request, "task_id")
+    services, _ = await entered(request, Scope.READ), Parameters(request, ())
+    task_id = _label(request, "task_id")
     match await services.tasks.jobs_of(task_id, limit=NAMED_JOBS):
         case []:
             raise NotFound("task", task_id)
@@ -175,11 +179,6 @@ async def _all_of_task(services: Services, job_id: str, task_id: str) -> Respons
     lines = JobLines(services, job_id, LogFilter(task_ids=frozenset([task_id])))
     laid_out = array_in({"task_id": task_id}, "logs")
     return await stream(pages_of(lines, Window(WHOLE)), laid_out, MEDIA_TYPES[Form.JSON])
-
-
-def _services(request: Request) -> Services:
-    services: Services = request.app.state.services
-    return services
 
 
 def _label(request: Request, name: str) -> str:

@@ -9,12 +9,15 @@ from typing import Any
 
 import strawberry
 from graphql import GraphQLError
+from graphql import OperationType as GraphQLOperationType
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from graph.documents import Documents
+from domain.access import Scope
+from domain.errors import Forbidden
+from graph.documents import Documents, Prepared
 from graph.errors import CodedErrors, log_internal
 from graph.executor import ColumnExecutor
 from graph.lines import TaskLog
@@ -34,7 +37,19 @@ class PreparedDocuments(SchemaExtension):
             prepared = context.schema.documents.prepare(context.query)  # type: ignore[attr-defined]
             context.graphql_document = prepared.document  # where there is none, Strawberry parses again and says why
             context.pre_execution_errors = prepared.errors if prepared.document else None
+            context.pre_execution_errors = context.pre_execution_errors or self._refusals(prepared)
         yield
+
+    def _refusals(self, prepared: Prepared) -> list[GraphQLError]:
+        """Say what the caller's token does not allow."""
+        execution = self.execution_context
+        operation = prepared.operation(execution.operation_name)
+        is_mutation = operation is not None and operation.operation is GraphQLOperationType.MUTATION
+        try:
+            execution.context.grant.require(Scope.CAPTURE if is_mutation else Scope.READ)
+        except Forbidden as error:
+            return [GraphQLError(str(error), original_error=error)]
+        return []
 
 
 class Schema(strawberry.Schema):
@@ -86,7 +101,7 @@ class Schema(strawberry.Schema):
     async def _planned(
         self, query: str | None, name: str | None, variables: dict[str, Any] | None, context: Any, root_value: Any
     ) -> dict[str, Any] | None:
-        if not query or self.execution_context_class is not ColumnExecutor:
+        if not query or self.execution_context_class is not ColumnExecutor or not context.grant.allows(Scope.READ):
             return None
         prepared = self.documents.prepare(query)
         if prepared.errors:

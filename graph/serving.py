@@ -8,13 +8,14 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 from signal import SIGINT, SIGTERM
 
 import uvicorn
 from starlette.applications import Starlette
 
 from domain.errors import InvalidInput
-from graph.settings import Settings
+from graph.settings import Access, Settings
 
 GRACE_S = 3
 """How long open requests have to end."""
@@ -63,9 +64,10 @@ async def serve(app: Starlette, settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises:
-        InvalidInput: if the address cannot be had.
+        InvalidInput: if the address cannot be had, or may not be without access control.
         JobtailError: whatever keeps the application from starting.
     """
+    _require_access(settings)
     with _listening(settings) as listener:
         async with app.router.lifespan_context(app):
             config = uvicorn.Config(
@@ -83,6 +85,23 @@ async def serve(app: Starlette, settings: Settings) -> None:
             gc.collect()
             gc.freeze()
             await _Server(config).serve(sockets=[listener])
+
+
+def _require_access(settings: Settings) -> None:
+    """Let only this machine's own callers in without a token."""
+    if settings.access is Access.OFF and not _is_loopback(settings.host):
+        raise InvalidInput(
+            f"JOBTAIL_HOST={settings.host} can be reached by others, who could read every log: set JOBTAIL_ACCESS=tokens, "
+            "and make tokens by `jobtail-server token create`"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        found = socket.getaddrinfo(host, None)
+    except OSError:
+        return True  # it cannot be listened on, which says more
+    return all(ip_address(str(address[0])).is_loopback for *_, address in found)
 
 
 @contextmanager

@@ -23,6 +23,11 @@ class LogThreshold(StrEnum):
     ERROR = "error"
 
 
+class Access(StrEnum):
+    OFF = "off"
+    TOKENS = "tokens"
+
+
 class Settings(BaseSettings):
     """Each is read from the environment variable JOBTAIL_ and its name in upper case."""
 
@@ -64,9 +69,35 @@ class Settings(BaseSettings):
         le=10_000,
         description="How many batches of captured events are parsed and stored at one time; more are answered 429.",
     )
+    access: Access = Field(
+        default=Access.OFF,
+        description="Who may call: `off` lets everybody in and is for a loopback address only; `tokens` lets in who shows a "
+        "token, made by `jobtail-server token create` or by an identity provider.",
+    )
+    jwt_key: str | None = Field(
+        default=None, description="What JSON Web Tokens are proved by: a public key as PEM, or a shared secret."
+    )
+    jwt_jwks_url: str | None = Field(
+        default=None, description="Where the identity provider publishes its keys, instead of `JOBTAIL_JWT_KEY`."
+    )
+    jwt_algorithms: list[str] = Field(
+        default=["RS256", "ES256"],
+        description='Which algorithms JSON Web Tokens may use; ["HS256"] for a shared secret.',
+    )
+    jwt_issuer: str | None = Field(default=None, description="Who must have issued a JSON Web Token: its claim `iss`.")
+    jwt_audience: str | None = Field(default=None, description="Whom a JSON Web Token must be for: its claim `aud`.")
+    jwt_scope_claim: str = Field(
+        default="scope",
+        description="The claim that holds `jobtail:read`, `jobtail:capture` or `jobtail:admin`, as words or as a list.",
+    )
+    jwt_prefix_claim: str = Field(
+        default="jobtail_job_prefix",
+        description="The claim that holds what the ids of the jobs begin with, if it is there.",
+    )
     allowed_origins: list[str] = Field(
         default=[],
-        description='Other sites whose pages may open websockets here, as a JSON list: ["https://ops.example.com"].',
+        description="Other sites whose pages may call this service and open websockets here, as a JSON list: "
+        '["https://ops.example.com"].',
     )
     log_level: LogThreshold = Field(
         default=LogThreshold.INFO, description="The service's own log: from which level on."

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import suppress
+from typing import Any, cast
 
 import orjson
 from cross_web import HTTPException
@@ -11,25 +13,57 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
+from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http import GraphQLHTTPResponse
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage
 from strawberry.types import ExecutionResult
+from strawberry.types.unset import UnsetType
 
-from graph.context import Context
-from graph.errors import CODES_OF_STATUSES
+from domain.access import NOTHING, Grant
+from domain.errors import JobtailError
+from graph.auth import Gate
+from graph.context import Context, Services
+from graph.errors import CODES_OF_STATUSES, Refusal, refusal
 from graph.ide import GRAPHIQL_CSP, graphiql_page
 from graph.negotiation import accepted
 from graph.schema import schema
+from graph.sessions import OVER, Sessions, StreamSession, can_end
 
 JSON_TYPES = ("application/json", "application/graphql-response+json")
 """With the second, the status of an answer tells whether the operation was executed."""
+FORBIDDEN = 4403
+"""Closes a websocket whose token is none, or none any more."""
 PROTOCOLS = (GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL)
 
 
 class _TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
-    """Takes a client that hangs up in the middle of a message for what it is: no error."""
+    """Ends with the token that let it in. Takes a client that hangs up in a message for what it is: no error."""
+
+    @property
+    def grant(self) -> Grant:
+        return self.context.grant
+
+    async def end(self) -> None:
+        with suppress(WebSocketDisconnected, RuntimeError):  # it may hang up in this very moment
+            await self.websocket.close(code=FORBIDDEN, reason=OVER)
+
+    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        await super().handle_connection_init(message)
+        if self.connection_acknowledged:
+            self._sessions.add(self)
+
+    async def shutdown(self) -> None:
+        self._sessions.discard(self)
+        await super().shutdown()
+
+    @property
+    def _sessions(self) -> Sessions:
+        assert self.context.connection is not None
+        sessions: Sessions = self.context.connection.app.state.sessions
+        return sessions
 
     async def handle_task_exception(self, error: Exception) -> None:
         if not isinstance(error, WebSocketDisconnected):
@@ -45,15 +79,51 @@ class GraphQLView(GraphQL[Context, None]):
         super().__init__(schema, subscription_protocols=PROTOCOLS, allowed_origins=allowed_origins)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:  # noqa: ARG002
-        return Context(request.app.state.services)
+        services: Services = request.app.state.services
+        grant = NOTHING if isinstance(request, WebSocket) else request.state.grant
+        return Context(services, grant, request)
 
     async def run(self, request: Any, *arguments: Any, **more: Any) -> Any:
         try:
+            if isinstance(request, Request):
+                request.state.grant = await self._grant(request)
             return await super().run(request, *arguments, **more)
         except HTTPException as error:
             code = CODES_OF_STATUSES.get(error.status_code, "BAD_INPUT")
-            body = {"errors": [{"message": error.reason, "extensions": {"code": code}}]}
-            return Response(orjson.dumps(body), error.status_code, media_type=_json_type(request))
+            return _refused(request, Refusal(error.status_code, code, error.reason))
+        except JobtailError as error:
+            return _refused(request, refusal(error))
+
+    async def _grant(self, request: Request) -> Grant:
+        """Find what the caller may do. The page holds nothing, and asks for the token itself."""
+        if self.should_render_graphql_ide(self.request_adapter_class(request)):
+            return NOTHING
+        gate: Gate = request.app.state.gate
+        return await gate.admit(request.headers.get("authorization"))
+
+    async def on_ws_connect(self, context: Context) -> UnsetType | dict[str, object] | None:
+        """Let a websocket in by the header of its handshake or by what it sends with connection_init."""
+        assert context.connection is not None
+        gate: Gate = context.connection.app.state.gate
+        sent = {name.lower(): value for name, value in context.connection_params.items()}.get("authorization")
+        authorization = sent if isinstance(sent, str) else context.connection.headers.get("authorization")
+        try:
+            context.admit(await gate.admit(authorization))
+        except JobtailError as error:
+            raise ConnectionRejectionError from error
+        return await super().on_ws_connect(context)
+
+    async def create_streaming_response(
+        self,
+        request: Request | WebSocket,
+        stream: Callable[[], AsyncIterator[str]],
+        sub_response: Response,
+        headers: Mapping[str, str],
+    ) -> Response:
+        if can_end(request.state.grant):
+            events = cast("AsyncGenerator[str, None]", stream())
+            stream = StreamSession(request.state.grant, events, request.app.state.sessions).events
+        return await super().create_streaming_response(request, stream, sub_response, headers)
 
     def parse_json(self, data: str | bytes) -> Any:
         """Read a body, which is bytes, or a parameter of a URL, which is a text."""
@@ -91,6 +161,11 @@ class GraphQLView(GraphQL[Context, None]):
             return orjson.dumps(data).decode()
         except TypeError:  # a client's lone surrogate that a message of GraphQL's own quotes
             return json.dumps(data)
+
+
+def _refused(request: Request | WebSocket, said: Refusal) -> Response:
+    body = {"errors": [{"message": said.message, "extensions": {"code": said.code}}]}
+    return Response(orjson.dumps(body), said.status, said.headers, _json_type(request))
 
 
 def _json_type(request: Request | WebSocket) -> str:

@@ -88,6 +88,7 @@ class EmbeddedPostgres:
         self._settings = {**_SETTINGS, **(settings or {})}
         self._cluster = Cluster(self.directory / "postgres")
         self._log = ServerLog(self.directory / "postgres.log")
+        self._private_record = self.directory / "postgres.tmp"
         self._socket_directory = self._cluster.path
         self._stack = contextlib.AsyncExitStack()
         self._binaries: Binaries
@@ -100,6 +101,13 @@ class EmbeddedPostgres:
         query = {"host": str(self._socket_directory), "port": str(_PORT)}
         url = URL.create("postgresql+asyncpg", username="jobtail", database="postgres", query=query)
         return url.render_as_string(hide_password=False)
+
+    @property
+    def running_url(self) -> str:
+        """The URL of the server that another process runs on this directory."""
+        alias = PrivateDirectory(self._private_record, None).alias
+        self._socket_directory = alias or self._cluster.path
+        return self.url
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
@@ -127,7 +135,7 @@ class EmbeddedPostgres:
             self._binaries = Binaries.find()
             self._cluster.check(self._binaries.major_version)
             self._account = server_account(self._cluster.path)
-            private = PrivateDirectory(self.directory / "postgres.tmp", self._account)
+            private = PrivateDirectory(self._private_record, self._account)
             stack.callback(private.remove)
             private.remove()
             if self._account and not self._account.can_enter(self._binaries.directory):

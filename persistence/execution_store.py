@@ -29,7 +29,7 @@ from domain.filters import ANY_EXECUTION, ExecutionFilter
 from domain.pages import Page
 from domain.ports import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest
 from persistence.database import Database
-from persistence.job_store import job_of
+from persistence.job_store import job_of, seen
 from persistence.log_pages import log_of, matching, search_time
 from persistence.log_store import kept_lines, tasks_matching, within_bytes
 from persistence.paging import fetch_counts, fetch_pages, windowed
@@ -45,10 +45,10 @@ class PostgresExecutionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def get(self, execution_ids: Sequence[str]) -> Mapping[str, Execution]:
+    async def get(self, execution_ids: Sequence[str], *, job_prefix: str | None = None) -> Mapping[str, Execution]:
         ids = func.unnest(literal(list(execution_ids), ARRAY(Text)))
         wanted = ids.table_valued("execution_id").render_derived("wanted")
-        own = select(jobs).where(jobs.c.execution_id == wanted.c.execution_id).correlate(wanted)
+        own = select(jobs).where(jobs.c.execution_id == wanted.c.execution_id, *seen(job_prefix)).correlate(wanted)
         root = _in_order_of_roots(own).limit(1).lateral("root")
         found = await self._database.read(select(root).select_from(wanted).join(root, true()))
         return {row.execution_id: _execution(row) for row in found}
@@ -94,9 +94,13 @@ def _where(execution_filter: ExecutionFilter) -> list[ColumnElement[bool]]:
     all to be equal to that, and sort all roots instead of reading the first ones.
     """
     first = jobs.alias("first")
-    own = select(first.c.job_id == jobs.c.job_id).where(first.c.execution_id == jobs.c.execution_id).correlate(jobs)
+    prefix = execution_filter.job_prefix
+    own = select(first.c.job_id == jobs.c.job_id).where(
+        first.c.execution_id == jobs.c.execution_id, *seen(prefix, first)
+    )
+    own = own.correlate(jobs)
     is_root: ColumnElement[bool] = _in_order_of_roots(own, first).limit(1).scalar_subquery()
-    conditions = [jobs.c.execution_id.is_not(None), is_root]
+    conditions = [jobs.c.execution_id.is_not(None), *seen(prefix), is_root]
     if execution_filter.schedule_id == UNKNOWN_SCHEDULE:
         conditions.append(or_(jobs.c.schedule_id.is_(None), jobs.c.schedule_id == UNKNOWN_SCHEDULE))
     elif execution_filter.schedule_id is not None:
@@ -132,7 +136,7 @@ def _jobs_with_lines(request: ExecutionLogPageRequest) -> FromClause:
     window, log_filter, column = request.window, request.filter, jobs.c
     key = tuple_(column.created_at, column.job_id)
     query = select(column.job_id, column.created_at, column.first_recorded_at, column.last_recorded_at).where(
-        column.execution_id == request.execution_id, kept_lines(jobs, log_filter) > 0
+        column.execution_id == request.execution_id, *seen(request.job_prefix), kept_lines(jobs, log_filter) > 0
     )
     if window.after is not None:
         query = query.where(key >= _job_bound(window.after))
@@ -200,4 +204,5 @@ def _of_job(query: Select[Any]) -> ColumnElement[Any]:
 
 
 def _sum_over_jobs(request: ExecutionLogCount, count: ColumnElement[Any]) -> Select[Any]:
-    return select(func.sum(count)).select_from(jobs).where(jobs.c.execution_id == request.execution_id)
+    mine = (jobs.c.execution_id == request.execution_id, *seen(request.job_prefix))
+    return select(func.sum(count)).select_from(jobs).where(*mine)

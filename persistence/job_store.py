@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    FromClause,
     Row,
     Text,
     any_,
@@ -97,7 +98,12 @@ def jobs_matching(job_filter: JobFilter) -> list[ColumnElement[bool]]:
     if job_filter.has_errors is not None:
         with_errors = column.count_error + column.count_critical > 0
         conditions.append(with_errors if job_filter.has_errors else ~with_errors)
-    return conditions
+    return conditions + seen(job_filter.job_prefix)
+
+
+def seen(job_prefix: str | None, table: FromClause = jobs) -> list[ColumnElement[bool]]:
+    """Leave out the jobs that a token does not show."""
+    return [] if job_prefix is None else [func.starts_with(table.c.job_id, job_prefix)]
 
 
 def _contains(column: ColumnElement[Any], part: str) -> ColumnElement[bool]:

@@ -35,7 +35,7 @@ from domain.pages import Page, Window, page_of
 from domain.ports import LATEST_CLOCK, NewestKey, NewestLogRequest
 from jobtail.events import LogLevel
 from persistence.database import Database
-from persistence.job_store import jobs_matching
+from persistence.job_store import jobs_matching, seen
 from persistence.log_pages import log_of, matching, search_time
 from persistence.log_store import kept_lines, tasks_matching, within_bytes
 from persistence.paging import fetch_counts
@@ -113,6 +113,7 @@ def _passed(log_filter: LogFilter, job_filter: JobFilter, after: NewestKey | Non
         query = select(stored_batches, until_seq.label("until_seq")).where(
             tuple_(*(column[name] for name in _KEY)) < tuple_(recorded_at, job_id, seq)
         )
+    query = query.where(*seen(job_filter.job_prefix, stored_batches))
     if log_filter.since is not None:
         query = query.where(column.recorded_at >= log_filter.since - LATEST_CLOCK)
     if job_filter.created_since is not None:

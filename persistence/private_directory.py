@@ -16,6 +16,9 @@ _SOCKET_PATH_LIMIT = 103
 """Bytes: 107 on Linux, 103 on macOS."""
 
 
+_ALIAS = "s"
+
+
 class PrivateDirectory:
     """Made when it is needed first, and removed by whoever holds its record."""
 
@@ -37,9 +40,15 @@ class PrivateDirectory:
         """Return a path of the directory by which a socket in it fits an address, and a URL's list of hosts."""
         if len(os.fsencode(directory / socket)) <= _SOCKET_PATH_LIMIT and _fits_url(directory):
             return directory
-        alias = self.path() / "s"
+        alias = self.path() / _ALIAS
         alias.symlink_to(directory)
         return alias
+
+    @property
+    def alias(self) -> Path | None:
+        """What `short_alias` made, of this process or another, if it had to."""
+        alias = self._record / _ALIAS
+        return alias.parent.resolve() / _ALIAS if alias.is_symlink() else None
 
     def remove(self) -> None:
         if not self._record.is_symlink():

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     Column,
     DateTime,
     Index,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -20,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from domain.access import Scope
 from jobtail.events import FINAL_STATUSES, JobStatus, LogLevel, TaskStatus
 
 metadata = MetaData()
@@ -136,6 +139,25 @@ capture_positions = Table(
     PrimaryKeyConstraint("job_id", "writer_id", name="capture_positions_pkey"),
     postgresql_with={"fillfactor": 70},
 )
+
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    Column("token_id", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("job_prefix", Text),
+    Column("name", Text),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("revoked_at", DateTime(timezone=True)),
+    PrimaryKeyConstraint("token_id", name="access_tokens_pkey"),
+    CheckConstraint("octet_length(digest) = 32", name="access_tokens_digest_is_sha256"),
+    CheckConstraint(
+        f"scopes <@ ARRAY[{', '.join(repr(scope.value) for scope in Scope)}]::text[]", name="access_tokens_scopes_known"
+    ),
+)
+"""The digest is that of the secret, which is kept nowhere."""
 
 task_logs = Table(
     "task_logs",

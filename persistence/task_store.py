@@ -25,7 +25,7 @@ from domain.pages import Page, page_of
 from domain.ports import TaskPageRequest
 from jobtail.events import TaskStatus
 from persistence.database import Database
-from persistence.job_store import counts_of
+from persistence.job_store import counts_of, seen
 from persistence.paging import alike, columns_of, divided, requested
 from persistence.statements import Named, Statement, compiled
 from persistence.tables import LEVEL_COLUMNS, job_tasks
@@ -56,11 +56,14 @@ class PostgresTaskStore:
         rows = await self._database.fetch(_one_task(), {"job_id": job_id, "stage": stage, "task_id": task_id})
         return _task(rows[0]) if rows else None
 
-    async def jobs_of(self, task_id: str, *, job_id: str | None = None, limit: int) -> Sequence[str]:
+    async def jobs_of(
+        self, task_id: str, *, job_id: str | None = None, job_prefix: str | None = None, limit: int
+    ) -> Sequence[str]:
         column = job_tasks.c
         query = select(column.job_id).where(column.task_id == task_id).order_by(column.job_id).distinct().limit(limit)
         if job_id is not None:
             query = query.where(column.job_id == job_id)
+        query = query.where(*seen(job_prefix, job_tasks))
         return [row.job_id for row in await self._database.read(query)]
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
+from domain.access import Token
 from domain.batches import AlreadyAt, Appended, JobBatch, JobDelta, TaskDelta, fold
 from domain.errors import JobtailError
 from domain.executions import UNKNOWN_SCHEDULE, Execution, ExecutionLine, root_key
@@ -223,9 +224,13 @@ class MemoryTaskStore:
     async def get(self, job_id: str, stage: str, task_id: str) -> TaskRecord | None:
         return await self._memory.asked(task_id, lambda: self._memory.tasks.get((job_id, stage, task_id)))
 
-    async def jobs_of(self, task_id: str, *, job_id: str | None = None, limit: int) -> Sequence[str]:
+    async def jobs_of(
+        self, task_id: str, *, job_id: str | None = None, job_prefix: str | None = None, limit: int
+    ) -> Sequence[str]:
         def found() -> list[str]:
-            jobs = {task.job_id for task in self._memory.tasks.values() if task.task_id == task_id}
+            tasks = self._memory.tasks.values()
+            jobs = {task.job_id for task in tasks if task.task_id == task_id}
+            jobs = {job for job in jobs if job.startswith(job_prefix or "")}
             return sorted(jobs if job_id is None else jobs & {job_id})[:limit]
 
         return await self._memory.asked(task_id, found)
@@ -271,16 +276,16 @@ class MemoryExecutionStore:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
-    async def get(self, execution_ids: Sequence[str]) -> Mapping[str, Execution]:
+    async def get(self, execution_ids: Sequence[str], *, job_prefix: str | None = None) -> Mapping[str, Execution]:
         def found() -> dict[str, Execution]:
-            return {each.execution_id: each for each in self._every() if each.execution_id in execution_ids}
+            return {each.execution_id: each for each in self._every(job_prefix) if each.execution_id in execution_ids}
 
         return await self._memory.asked(execution_ids, found)
 
-    def _every(self) -> list[Execution]:
+    def _every(self, job_prefix: str | None) -> list[Execution]:
         jobs: defaultdict[str, list[Job]] = defaultdict(list)
         for job in self._memory.jobs.values():
-            if job.execution_id is not None:
+            if job.execution_id is not None and job.job_id.startswith(job_prefix or ""):
                 jobs[job.execution_id].append(job)
         return [Execution(execution_id, min(own, key=root_key)) for execution_id, own in jobs.items()]
 
@@ -288,12 +293,13 @@ class MemoryExecutionStore:
         return await self._memory.asked(requests, lambda: [self._page(request) for request in requests])
 
     def _page(self, request: ExecutionPageRequest) -> Page[Execution]:
-        chosen = [each for each in self._every() if execution_matches(each, request.filter)]
+        chosen = [each for each in self._every(request.filter.job_prefix) if execution_matches(each, request.filter)]
         return paged(chosen, lambda each: (each.root.created_at, each.root.job_id), request.window, descending=True)
 
     async def count(self, execution_filter: ExecutionFilter) -> int:
         def count() -> int:
-            return sum(execution_matches(each, execution_filter) for each in self._every())
+            every = self._every(execution_filter.job_prefix)
+            return sum(execution_matches(each, execution_filter) for each in every)
 
         return await self._memory.asked(execution_filter, count)
 
@@ -301,21 +307,23 @@ class MemoryExecutionStore:
         return await self._memory.asked(requests, lambda: [self._log_page(request) for request in requests])
 
     def _log_page(self, request: ExecutionLogPageRequest) -> Page[ExecutionLine]:
-        lines = self._lines(request.execution_id, request.filter)
+        lines = self._lines(request)
         return paged(lines, lambda line: (line.job_created_at, line.log.job_id, line.log.seq), request.window)
 
-    def _lines(self, execution_id: str, log_filter: LogFilter) -> list[ExecutionLine]:
-        jobs = [job for job in self._memory.jobs.values() if job.execution_id == execution_id]
+    def _lines(self, request: ExecutionLogPageRequest | ExecutionLogCount) -> list[ExecutionLine]:
+        prefix = request.job_prefix or ""
+        every = self._memory.jobs.values()
+        jobs = [job for job in every if job.execution_id == request.execution_id and job.job_id.startswith(prefix)]
         return [
             ExecutionLine(row, job.created_at)
             for job in jobs
             for row in self._memory.lines[job.job_id]
-            if log_filter.matches(row)
+            if request.filter.matches(row)
         ]
 
     async def log_counts(self, requests: Sequence[ExecutionLogCount]) -> Sequence[int]:
         def counts() -> list[int]:
-            return [len(self._lines(request.execution_id, request.filter)) for request in requests]
+            return [len(self._lines(request)) for request in requests]
 
         return await self._memory.asked(requests, counts)
 
@@ -342,6 +350,35 @@ class MemoryNewestLogStore:
 
     async def count(self, log_filter: LogFilter, job_filter: JobFilter) -> int:
         return await self._memory.asked(log_filter, lambda: len(self._matching(log_filter, job_filter)))
+
+
+class MemoryTokenStore:
+    """Satisfies `domain.access.TokenStore`."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._tokens: dict[str, Token] = {}
+
+    async def add(self, token: Token) -> None:
+        self._tokens[token.token_id] = token
+
+    async def get(self, token_ids: Sequence[str]) -> Sequence[Token]:
+        found = (token for token in self._tokens.values() if token.token_id in token_ids)
+        return await self._memory.asked(token_ids, lambda: sorted(found, key=_age))
+
+    async def all(self) -> Sequence[Token]:
+        return sorted(self._tokens.values(), key=_age)
+
+    async def revoke(self, token_id: str, at: datetime) -> bool:
+        token = self._tokens.get(token_id)
+        if token is None or token.revoked_at is not None:
+            return False
+        self._tokens[token_id] = replace(token, revoked_at=at)
+        return True
+
+
+def _age(token: Token) -> tuple[datetime, str]:
+    return token.created_at, token.token_id
 
 
 class MemoryChannel:
@@ -406,6 +443,7 @@ def job_matches(job: Job, job_filter: JobFilter) -> bool:
         and (wanted.created_until is None or job.created_at < wanted.created_until)
         and (wanted.search is None or any(fold_case(wanted.search) in fold_case(text) for text in texts))
         and wanted.has_errors in {None, job.log_counts.failures > 0}
+        and job.job_id.startswith(wanted.job_prefix or "")
     )
 
 

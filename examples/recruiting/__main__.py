@@ -10,9 +10,9 @@ from starlette.applications import Starlette
 from domain.errors import JobtailError
 from examples.recruiting.live import run_forever
 from graph.app import create_app
-from graph.cli import run
 from graph.logs import configure
 from graph.recorder_sink import RecorderSink
+from graph.running import run
 from graph.serving import serve
 from graph.settings import read_settings
 from jobtail import Writer

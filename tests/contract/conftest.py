@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from domain.access import TokenStore
 from domain.ports import ExecutionStore, JobStore, LogStore, LogTimes, NewestLogStore, TaskStore
 from persistence.database import Database
 from persistence.execution_store import PostgresExecutionStore
@@ -15,6 +16,7 @@ from persistence.log_store import PostgresLogStore
 from persistence.log_times import PostgresLogTimes
 from persistence.newest_store import PostgresNewestLogStore
 from persistence.task_store import PostgresTaskStore
+from persistence.token_store import PostgresTokenStore
 from tests.fakes import (
     Memory,
     MemoryExecutionStore,
@@ -23,6 +25,7 @@ from tests.fakes import (
     MemoryLogTimes,
     MemoryNewestLogStore,
     MemoryTaskStore,
+    MemoryTokenStore,
 )
 
 
@@ -34,6 +37,7 @@ class Stores:
     executions: ExecutionStore
     times: LogTimes
     newest: NewestLogStore
+    tokens: TokenStore
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -52,6 +56,7 @@ async def stores(storage_url: str | None) -> AsyncIterator[Stores]:
             MemoryExecutionStore(memory),
             MemoryLogTimes(memory),
             MemoryNewestLogStore(memory),
+            MemoryTokenStore(memory),
         )
         return
     async with Database(storage_url) as database:
@@ -62,4 +67,5 @@ async def stores(storage_url: str | None) -> AsyncIterator[Stores]:
             PostgresExecutionStore(database),
             PostgresLogTimes(database),
             PostgresNewestLogStore(database),
+            PostgresTokenStore(database),
         )

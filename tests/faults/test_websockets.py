@@ -10,16 +10,18 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from types import AsyncGeneratorType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 import uvicorn
 from starlette.applications import Starlette
 
+from domain.feed import JobFeed
+from domain.tail import JobTail, TailHub
 from graph.app import create_app
 from graph.context import Services
 from graph.settings import Settings
@@ -72,6 +74,14 @@ async def running(database_url: str) -> AsyncIterator[Running]:
             await serving
 
 
+def tails_of(services: Services) -> Sequence[JobTail]:
+    return cast("TailHub", services.hub).tails
+
+
+def watchers_of(services: Services) -> int:
+    return cast("JobFeed", services.feed).watchers
+
+
 class Left(NamedTuple):
     """What a service holds of its clients."""
 
@@ -84,7 +94,7 @@ class Left(NamedTuple):
     def of(cls, services: Services) -> Left:
         gc.collect()
         generators = [one for one in gc.get_objects() if isinstance(one, AsyncGeneratorType)]
-        return cls(len(asyncio.all_tasks()), len(generators), len(services.hub.tails), services.feed.watchers)
+        return cls(len(asyncio.all_tasks()), len(generators), len(tails_of(services)), watchers_of(services))
 
 
 async def listening_connections(database_url: str) -> int:
@@ -186,11 +196,11 @@ async def test_200_connections_that_are_cut_leave_nothing_behind(
             """Cut connections that are served, and as many whose serving may only begin."""
             async with flood(services):
                 served = await open_all(number)
-                await until(lambda: sum(tail.readers for tail in services.hub.tails) == number * 3 // 4)
-                await until(lambda: services.feed.watchers == number // 4)
+                await until(lambda: sum(tail.readers for tail in tails_of(services)) == number * 3 // 4)
+                await until(lambda: watchers_of(services) == number // 4)
                 for client in served + await open_all(number):
                     cut(client)
-                await until(lambda: not services.hub.tails and not services.feed.watchers, patience_s=10)
+                await until(lambda: not tails_of(services) and not watchers_of(services), patience_s=10)
 
         before, listening = Left.of(services), await listening_connections(database_url)
         await open_and_cut(CONNECTIONS)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, aclosing
 from itertools import count
+from typing import cast
 from uuid import uuid4
 
 import asyncpg
@@ -125,7 +126,7 @@ async def test_a_transaction_that_commits_late_hides_nothing(
 ) -> None:
     taken: list[tuple[int, str]] = []
     async with asyncio.TaskGroup() as group:
-        reader = group.create_task(read(services.hub, taken))
+        reader = group.create_task(read(cast("TailHub", services.hub), taken))
         await services.recorder.record_job(JOB, lines_of("early", 2))
         await until(lambda: len(taken) == 2)
 
@@ -152,7 +153,7 @@ async def test_a_transaction_that_rolls_back_late_leaves_no_gap(
 ) -> None:
     taken: list[tuple[int, str]] = []
     async with asyncio.TaskGroup() as group:
-        reader = group.create_task(read(services.hub, taken))
+        reader = group.create_task(read(cast("TailHub", services.hub), taken))
         for attempt, expected in enumerate(("first", "then", "last")):
             transaction = other_writer.transaction()
             await transaction.start()

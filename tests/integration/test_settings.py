@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -133,6 +134,14 @@ def test_every_setting_is_read_from_its_variable(environment: pytest.MonkeyPatch
         "max_request_bytes": "2048",
         "max_expanded_bytes": "4096",
         "max_concurrent_captures": "2",
+        "access": "tokens",
+        "jwt_key": "a secret",
+        "jwt_jwks_url": "https://id.example/keys",
+        "jwt_algorithms": '["HS256"]',
+        "jwt_issuer": "https://id.example",
+        "jwt_audience": "jobtail",
+        "jwt_scope_claim": "scp",
+        "jwt_prefix_claim": "prefix",
         "allowed_origins": '["https://ops.example"]',
         "log_level": "warning",
         "log_format": "json",
@@ -142,8 +151,8 @@ def test_every_setting_is_read_from_its_variable(environment: pytest.MonkeyPatch
         environment.setenv(f"JOBTAIL_{name.upper()}", value)
     settings = read_settings()
     read = {name: getattr(settings, name) for name in written}
-    assert read.pop("allowed_origins") == ["https://ops.example"]
-    written.pop("allowed_origins")
+    for name in ("allowed_origins", "jwt_algorithms"):
+        assert read.pop(name) == json.loads(written.pop(name))
     assert {name: str(value) for name, value in read.items()} == written
     environment.delenv("JOBTAIL_DATABASE_URL")
     environment.setenv("DATABASE_URL", "postgresql://there")

@@ -1,0 +1,267 @@
+"""The stores and use cases as a caller sees them who may see some jobs only. Others are as if they were not there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from domain.access import Grant, Scope
+from domain.batches import AlreadyAt, Appended, JobBatch
+from domain.errors import Forbidden
+from domain.executions import Execution, ExecutionLine
+from domain.filters import ExecutionFilter, JobFilter, LogFilter
+from domain.hierarchy import StageRecord, TaskRecord
+from domain.histogram import LogBucket
+from domain.jobs import Job
+from domain.logs import TaskLog, storable_label
+from domain.pages import Page
+from domain.ports import (
+    ExecutionLogCount,
+    ExecutionLogPageRequest,
+    ExecutionPageRequest,
+    ExecutionStore,
+    JobPageRequest,
+    JobPosition,
+    JobStore,
+    LogPageRequest,
+    LogScope,
+    LogStore,
+    NewestLogRequest,
+    NewestLogStore,
+    TaskPageRequest,
+    TaskStore,
+)
+from domain.recorder import Recorded, SeqRange
+from domain.tail import JobTail, TailBatch
+from jobtail.events import Batch, Event
+
+NOWHERE = "?" * 1000
+"""No job has this id, which is longer than any: what is asked of it is answered as of a job that does not exist."""
+
+
+class Hub(Protocol):
+    """What follows jobs: a `TailHub`, or a view of it."""
+
+    def tail(self, job_id: str) -> AbstractAsyncContextManager[JobTail]:
+        """Share the job's tail for as long as the context lasts."""
+
+    def follow(
+        self, job_id: str, log_filter: LogFilter, *, after: int | None = None, last: int | None = None
+    ) -> AsyncGenerator[TailBatch, None]:
+        """Send lines that stand, then what comes."""
+
+
+class Feed(Protocol):
+    """What tells of changed jobs."""
+
+    def watch(self, job_filter: JobFilter) -> AsyncGenerator[Job, None]:
+        """Send every matching job that is new or changes from now on."""
+
+
+class Histograms(Protocol):
+    """What counts lines by time: `Timelines`, or a view of it."""
+
+    async def histogram(self, job_id: str, buckets: int, log_filter: LogFilter) -> Sequence[LogBucket]:
+        """Count lines in equal parts of their time."""
+
+
+class Recording(Protocol):
+    """What stores."""
+
+    async def record(self, batch: Batch, *, is_large: bool = False) -> Recorded:
+        """Store a writer's batch."""
+
+    async def record_job(
+        self, job_id: str, events: Sequence[Event], *, execution_id: str | None = None, handler_name: str | None = None
+    ) -> SeqRange:
+        """Store events that no writer has numbered."""
+
+
+class VisibleJobs:
+    def __init__(self, jobs: JobStore, grant: Grant) -> None:
+        self._jobs = jobs
+        self._grant = grant
+
+    async def get(self, job_ids: Sequence[str]) -> Mapping[str, Job]:
+        return await self._jobs.get([job_id for job_id in job_ids if self._grant.sees(job_id)])
+
+    async def pages(self, requests: Sequence[JobPageRequest]) -> Sequence[Page[Job]]:
+        return await self._jobs.pages([replace(each, filter=seen_jobs(each.filter, self._grant)) for each in requests])
+
+    async def matching(self, job_ids: Sequence[str], job_filter: JobFilter) -> Sequence[Job]:
+        return await self._jobs.matching(job_ids, seen_jobs(job_filter, self._grant))
+
+    async def counts(self, job_filters: Sequence[JobFilter]) -> Sequence[int]:
+        return await self._jobs.counts([seen_jobs(each, self._grant) for each in job_filters])
+
+    async def positions(self, job_ids: Sequence[str], *, active_since: datetime | None) -> Mapping[str, JobPosition]:
+        found = await self._jobs.positions(job_ids, active_since=active_since)
+        return {job_id: position for job_id, position in found.items() if self._grant.sees(job_id)}
+
+
+class CapturedJobs(VisibleJobs):
+    """The jobs as a caller sees them who may capture and not read: by name, which is what an answer to capture needs."""
+
+    async def pages(self, requests: Sequence[JobPageRequest]) -> Sequence[Page[Job]]:  # noqa: ARG002 - the port\'s
+        raise Forbidden(Scope.READ)
+
+    async def matching(self, job_ids: Sequence[str], job_filter: JobFilter) -> Sequence[Job]:  # noqa: ARG002 - the port\'s
+        raise Forbidden(Scope.READ)
+
+    async def counts(self, job_filters: Sequence[JobFilter]) -> Sequence[int]:  # noqa: ARG002 - the port\'s
+        raise Forbidden(Scope.READ)
+
+
+class VisibleTasks:
+    def __init__(self, tasks: TaskStore, grant: Grant) -> None:
+        self._tasks = tasks
+        self._grant = grant
+
+    async def stages(self, job_ids: Sequence[str]) -> Mapping[str, Sequence[StageRecord]]:
+        return await self._tasks.stages([job_id for job_id in job_ids if self._grant.sees(job_id)])
+
+    async def pages(self, requests: Sequence[TaskPageRequest]) -> Sequence[Page[TaskRecord]]:
+        return await self._tasks.pages(
+            [each if self._grant.sees(each.job_id) else replace(each, job_id=NOWHERE) for each in requests]
+        )
+
+    async def get(self, job_id: str, stage: str, task_id: str) -> TaskRecord | None:
+        return await self._tasks.get(job_id, stage, task_id) if self._grant.sees(job_id) else None
+
+    async def jobs_of(
+        self, task_id: str, *, job_id: str | None = None, job_prefix: str | None = None, limit: int
+    ) -> Sequence[str]:
+        del job_prefix
+        if job_id is not None and not self._grant.sees(job_id):
+            return []
+        return await self._tasks.jobs_of(task_id, job_id=job_id, job_prefix=self._grant.job_prefix, limit=limit)
+
+
+class VisibleLogs:
+    def __init__(self, logs: LogStore, grant: Grant) -> None:
+        self._logs = logs
+        self._grant = grant
+
+    async def append(self, batch: JobBatch) -> Appended | AlreadyAt:
+        self._require(batch.job_id)
+        return await self._logs.append(batch)
+
+    def _require(self, job_id: str) -> None:
+        require_job(job_id, self._grant)
+
+    async def pages(self, requests: Sequence[LogPageRequest]) -> Sequence[Page[TaskLog]]:
+        return await self._logs.pages([replace(each, scope=self._seen(each.scope)) for each in requests])
+
+    async def count(self, scope: LogScope, log_filter: LogFilter) -> int:
+        return await self._logs.count(self._seen(scope), log_filter)
+
+    def _seen(self, scope: LogScope) -> LogScope:
+        return scope if self._grant.sees(scope.job_id) else replace(scope, job_id=NOWHERE)
+
+
+class VisibleExecutions:
+    """An execution is what the jobs that are seen make of it."""
+
+    def __init__(self, executions: ExecutionStore, grant: Grant) -> None:
+        self._executions = executions
+        self._prefix = grant.job_prefix
+
+    async def get(self, execution_ids: Sequence[str], *, job_prefix: str | None = None) -> Mapping[str, Execution]:
+        del job_prefix
+        return await self._executions.get(execution_ids, job_prefix=self._prefix)
+
+    async def pages(self, requests: Sequence[ExecutionPageRequest]) -> Sequence[Page[Execution]]:
+        return await self._executions.pages([replace(each, filter=self._seen(each.filter)) for each in requests])
+
+    async def count(self, execution_filter: ExecutionFilter) -> int:
+        return await self._executions.count(self._seen(execution_filter))
+
+    def _seen(self, execution_filter: ExecutionFilter) -> ExecutionFilter:
+        return replace(execution_filter, job_prefix=self._prefix)
+
+    async def log_pages(self, requests: Sequence[ExecutionLogPageRequest]) -> Sequence[Page[ExecutionLine]]:
+        return await self._executions.log_pages([replace(each, job_prefix=self._prefix) for each in requests])
+
+    async def log_counts(self, requests: Sequence[ExecutionLogCount]) -> Sequence[int]:
+        return await self._executions.log_counts([replace(each, job_prefix=self._prefix) for each in requests])
+
+
+class VisibleHistograms:
+    def __init__(self, histograms: Histograms, grant: Grant) -> None:
+        self._histograms = histograms
+        self._grant = grant
+
+    async def histogram(self, job_id: str, buckets: int, log_filter: LogFilter) -> Sequence[LogBucket]:
+        return await self._histograms.histogram(job_id if self._grant.sees(job_id) else NOWHERE, buckets, log_filter)
+
+
+class VisibleNewestLogs:
+    def __init__(self, newest: NewestLogStore, grant: Grant) -> None:
+        self._newest = newest
+        self._grant = grant
+
+    async def page(self, request: NewestLogRequest) -> Page[TaskLog]:
+        return await self._newest.page(replace(request, job_filter=seen_jobs(request.job_filter, self._grant)))
+
+    async def count(self, log_filter: LogFilter, job_filter: JobFilter) -> int:
+        return await self._newest.count(log_filter, seen_jobs(job_filter, self._grant))
+
+
+class VisibleHub:
+    def __init__(self, hub: Hub, grant: Grant) -> None:
+        self._hub = hub
+        self._grant = grant
+
+    def tail(self, job_id: str) -> AbstractAsyncContextManager[JobTail]:
+        return self._hub.tail(self._seen(job_id))
+
+    def follow(
+        self, job_id: str, log_filter: LogFilter, *, after: int | None = None, last: int | None = None
+    ) -> AsyncGenerator[TailBatch, None]:
+        return self._hub.follow(self._seen(job_id), log_filter, after=after, last=last)
+
+    def _seen(self, job_id: str) -> str:
+        return job_id if self._grant.sees(job_id) else NOWHERE
+
+
+class VisibleFeed:
+    def __init__(self, feed: Feed, grant: Grant) -> None:
+        self._feed = feed
+        self._grant = grant
+
+    def watch(self, job_filter: JobFilter) -> AsyncGenerator[Job, None]:
+        return self._feed.watch(seen_jobs(job_filter, self._grant))
+
+
+class VisibleRecorder:
+    def __init__(self, recorder: Recording, grant: Grant) -> None:
+        self._recorder = recorder
+        self._grant = grant
+
+    async def record(self, batch: Batch, *, is_large: bool = False) -> Recorded:
+        for job_id in {numbered.event.job_id for numbered in batch.events}:
+            require_job(storable_label(job_id), self._grant)
+        return await self._recorder.record(batch, is_large=is_large)
+
+    async def record_job(
+        self, job_id: str, events: Sequence[Event], *, execution_id: str | None = None, handler_name: str | None = None
+    ) -> SeqRange:
+        require_job(storable_label(job_id), self._grant)
+        return await self._recorder.record_job(job_id, events, execution_id=execution_id, handler_name=handler_name)
+
+
+def require_job(job_id: str, grant: Grant) -> None:
+    """Go on only with a job that the caller may say something of.
+
+    Raises:
+        Forbidden: with another.
+    """
+    if not grant.sees(job_id):
+        raise Forbidden(f"jobs like {job_id[:80]!r}; this one is for those that begin with {grant.job_prefix!r}")
+
+
+def seen_jobs(job_filter: JobFilter, grant: Grant) -> JobFilter:
+    return replace(job_filter, job_prefix=grant.job_prefix)
