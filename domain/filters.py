@@ -27,6 +27,10 @@ class LogFilter:
     """Inclusive."""
     until: datetime | None = None
     """Exclusive."""
+    since_seq: int | None = None
+    """The number of a line, inclusive."""
+    until_seq: int | None = None
+    """Exclusive."""
     search: str | None = None
     """A plain substring of the message, whatever its case, or a regular expression."""
     regex: bool = False
@@ -51,9 +55,14 @@ class LogFilter:
     @property
     def is_countable(self) -> bool:
         """Whether the kept counts by stage, task and level can answer it."""
-        return all(
-            part is None for part in (self.execution_id, self.since, self.until, self.search or None, self.metadata)
-        )
+        bounds = (self.since, self.until, self.since_seq, self.until_seq)
+        return all(part is None for part in (self.execution_id, *bounds, self.search or None, self.metadata))
+
+    def seqs_within(self, first: int, last: int) -> tuple[int, int]:
+        """Narrow a range of lines, both ends inclusive, to those whose numbers match: empty if its first exceeds its last."""
+        if self.since_seq is not None:
+            first = max(first, self.since_seq)
+        return first, last if self.until_seq is None else min(last, self.until_seq - 1)
 
     @property
     def wanted_levels(self) -> frozenset[LogLevel]:
@@ -68,6 +77,8 @@ class LogFilter:
             and (self.execution_id is None or row.execution_id == self.execution_id)
             and (self.since is None or row.timestamp >= self.since)
             and (self.until is None or row.timestamp < self.until)
+            and (self.since_seq is None or row.seq >= self.since_seq)
+            and (self.until_seq is None or row.seq < self.until_seq)
             and (not self.search or self._finds(self.search, row.message))
             and (self.metadata is None or (row.metadata is not None and contains(row.metadata, self.metadata)))
         )

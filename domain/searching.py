@@ -62,6 +62,7 @@ class SlicedSearch:
         first, last = (window.after or 0) + 1, await self._newest(request.scope.job_id)
         if window.before is not None:
             last = min(last, window.before - 1)
+        first, last = request.filter.seqs_within(first, last)
         found: list[TaskLog] = []
         is_cut = False
         while first <= last and len(found) <= window.limit and not is_cut:

@@ -93,14 +93,15 @@ class Timelines:
     async def _of_filter(self, job_id: str, extent: LogExtent, log_filter: LogFilter) -> Histogram:
         """Count lines that no kept count answers, a second time where they lie so close that the first was too coarse."""
         request = TimeCountRequest(job_id=job_id, filter=log_filter)
+        first_seq, last_seq = log_filter.seqs_within(extent.first_seq, extent.last_seq)
         first_at, last_at = extent.first_at, extent.last_at
         since, until = log_filter.since, log_filter.until
         histogram = Histogram(max(first_at, since or first_at), min(last_at, until or last_at))
-        kept = _Kept(histogram, counted=extent.first_seq - 1)
-        await self._count(kept, request, extent.last_seq)
+        kept = _Kept(histogram, counted=first_seq - 1)
+        await self._count(kept, request, last_seq)
         if 0 < histogram.span < FEWEST_FINE // 8 and histogram.width > 1:
-            kept = _Kept(Histogram(*histogram.extent), counted=extent.first_seq - 1)
-            await self._count(kept, request, extent.last_seq)
+            kept = _Kept(Histogram(*histogram.extent), counted=first_seq - 1)
+            await self._count(kept, request, last_seq)
         assert kept.histogram is not None, "it was made above"
         return kept.histogram
 

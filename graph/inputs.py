@@ -86,6 +86,10 @@ class LogFilter:
     execution_id: str | None = strawberry.field(default=UNSET, description="Captured in this execution.")
     since: datetime | None = strawberry.field(default=UNSET, description="Said at this time or later. Inclusive.")
     until: datetime | None = strawberry.field(default=UNSET, description="Said before this time. Exclusive.")
+    since_seq: BigInt | None = strawberry.field(
+        default=UNSET, description="This line of its job or a later one. Inclusive."
+    )
+    until_seq: BigInt | None = strawberry.field(default=UNSET, description="Before this line of its job. Exclusive.")
     search: str | None = strawberry.field(
         default=UNSET,
         description="Case-insensitive, a plain substring of the message, or with `regex` a regular expression.",
@@ -106,6 +110,8 @@ class LogFilter:
             execution_id=_label(self.execution_id),
             since=given(self.since),
             until=given(self.until),
+            since_seq=given(self.since_seq),
+            until_seq=given(self.until_seq),
             search=_text(self.search),
             regex=bool(given(self.regex)),
             metadata=storable_json(_object(self.metadata, "filter.metadata")),

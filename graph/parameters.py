@@ -16,7 +16,7 @@ from graph.levels import level_of_name
 from graph.times import read_time
 from jobtail.events import LogLevel
 
-FILTERS = ("stage", "task_id", "level", "min_level", "since", "until", "search")
+FILTERS = ("stage", "task_id", "level", "min_level", "since", "until", "since_seq", "until_seq", "search")
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -79,6 +79,8 @@ class Parameters:
             task_ids=self._labels("task_id"),
             since=self.time("since"),
             until=self.time("until"),
+            since_seq=self.whole("since_seq"),
+            until_seq=self.whole("until_seq"),
             search=None if search is None else storable(search),
         )
 

@@ -53,6 +53,8 @@ _KINDS: Mapping[str, tuple[TypeEngine[Any], Callable[[Any], ColumnElement[bool]]
     "execution_id": (Text(), lambda value: _LINE.execution_id == value),
     "since": (TIMESTAMP(timezone=True), lambda value: _LINE.timestamp >= value),
     "until": (TIMESTAMP(timezone=True), lambda value: _LINE.timestamp < value),
+    "since_seq": (BigInteger(), lambda value: _LINE.seq >= value),
+    "until_seq": (BigInteger(), lambda value: _LINE.seq < value),
     "search": (Text(), lambda value: func.strpos(_FOLDED, value) > 0),
     "pattern": (Text(), lambda value: _FOLDED.collate("C").regexp_match(value)),
     "exact_pattern": (Text(), lambda value: _LINE.message.collate("C").regexp_match(value)),
@@ -69,6 +71,8 @@ def filter_values(log_filter: LogFilter) -> dict[str, Any]:
         "execution_id": log_filter.execution_id,
         "since": log_filter.since,
         "until": log_filter.until,
+        "since_seq": log_filter.since_seq,
+        "until_seq": log_filter.until_seq,
         "metadata": None if log_filter.metadata is None else dict(log_filter.metadata),
     }
     if log_filter.search:

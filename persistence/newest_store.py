@@ -161,6 +161,10 @@ def _may_have(batches: FromClause, log_filter: LogFilter, job_filter: JobFilter)
         conditions.append(column.last_at >= log_filter.since - ROUNDING)
     if log_filter.until is not None:
         conditions.append(column.first_at < log_filter.until + ROUNDING)
+    if log_filter.since_seq is not None:
+        conditions.append(column.last_seq >= log_filter.since_seq)
+    if log_filter.until_seq is not None:
+        conditions.append(column.first_seq < log_filter.until_seq)
     if job_filter != ANY_JOB:
         own = select(and_(true(), *jobs_matching(job_filter))).where(jobs.c.job_id == column.job_id)
         conditions.append(own.correlate(batches).scalar_subquery())

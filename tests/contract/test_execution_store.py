@@ -202,6 +202,7 @@ LOG_FILTERS = [
     LogFilter(stages=frozenset({"unheard_of"})),
     LogFilter(search="LINE 3"),
     LogFilter(since=AT + timedelta(seconds=20), until=AT + timedelta(seconds=40)),
+    LogFilter(since_seq=3, until_seq=6),
     LogFilter(metadata={"attempt": 1}, min_level=LogLevel.INFO),
     LogFilter(execution_id="run"),
     LogFilter(execution_id="other-run"),

@@ -72,6 +72,7 @@ def whole_filters(draw: st.DrawFn, lines: list[Line]) -> LogFilter:
     begin = draw(st.integers(0, max(len(message) - 1, 0)))
     part = message[begin : begin + draw(st.integers(1, 4))]
     moments = st.sampled_from([line.at for line in lines])
+    seqs = st.integers(0, len(lines) + 2)
     objects = [part_of(line.metadata) for line in lines if line.metadata is not None]
     return LogFilter(
         levels=draw(st.frozensets(st.sampled_from(LogLevel))),
@@ -81,6 +82,8 @@ def whole_filters(draw: st.DrawFn, lines: list[Line]) -> LogFilter:
         execution_id=draw(st.sampled_from(["run-1", "run-2"])),
         since=draw(moments),
         until=draw(moments),
+        since_seq=draw(seqs),
+        until_seq=draw(seqs),
         search=draw(st.sampled_from([part, part.upper(), part.lower()]).map(storable)),
         metadata=draw(st.one_of([*objects, OBJECTS])),
     )

@@ -207,6 +207,20 @@ async def test_a_filter_is_applied_along_the_primary_key(loaded: Database, log_f
     assert assert_reads_by_key(plan, most_rows=600) == {week(2)}
 
 
+async def test_lines_are_chosen_by_number_along_the_primary_key(loaded: Database) -> None:
+    log_filter = LogFilter(since_seq=10_001, until_seq=10_101, search="line 1000")
+    windows: list[Window[int]] = [Window(limit=50), Window(limit=50, backward=True)]
+    for window in windows:
+        (page,), plan = await run(loaded, pages_of(loaded, "long", window, log_filter))
+        assert [row.seq for row in page.items] == list(range(10_001, 10_010))
+        assert assert_reads_by_key(plan, most_rows=100) <= ALL_WEEKS
+    count, plan = await run(loaded, PostgresLogStore(loaded).count(LogScope(job_id="long"), log_filter))
+    assert count == 9
+    scans = [node for node in of_table(plan, "task_logs") if node.kind != "Bitmap Index Scan"]
+    assert {node.kind for node in scans} <= {"Index Scan", "Bitmap Heap Scan"}
+    assert sum(node.rows + node.dropped for node in scans) <= 100
+
+
 async def test_pages_of_many_jobs_are_each_read_by_the_primary_key(loaded: Database) -> None:
     requests = [
         LogPageRequest(scope=LogScope(job_id=f"job-{n}"), window=Window(limit=5), filter=EVERYTHING)

@@ -60,6 +60,10 @@ SECOND = timedelta(seconds=1)
         (LogFilter(since=AT + SECOND), False, False),
         (LogFilter(until=AT), False, False),
         (LogFilter(until=AT + SECOND), True, True),
+        (LogFilter(since_seq=2), False, True),
+        (LogFilter(until_seq=2), True, False),
+        (LogFilter(since_seq=1, until_seq=3), True, True),
+        (LogFilter(since_seq=2, until_seq=2), False, False),
         (LogFilter(search="50%"), True, False),
         (LogFilter(search="5_%"), False, False),
         (LogFilter(search="ärzte\\_"), True, False),
@@ -134,12 +138,28 @@ def test_the_kept_counts_know_levels_stages_and_tasks_only(name: str) -> None:
         "execution_id": "",
         "since": AT,
         "until": AT,
+        "since_seq": 1,
+        "until_seq": 1,
         "search": "a",
         "regex": True,
         "metadata": {},
     }
     is_kept = name in {"levels", "min_level", "stages", "task_ids", "regex"}
     assert LogFilter(**{name: values[name]}).is_countable is is_kept
+
+
+@pytest.mark.parametrize(
+    ("log_filter", "expected"),
+    [
+        (LogFilter(), (5, 10)),
+        (LogFilter(since_seq=3, until_seq=20), (5, 10)),
+        (LogFilter(since_seq=7), (7, 10)),
+        (LogFilter(until_seq=7), (5, 6)),
+        (LogFilter(since_seq=7, until_seq=7), (7, 6)),
+    ],
+)
+def test_a_range_of_lines_is_narrowed(log_filter: LogFilter, expected: tuple[int, int]) -> None:
+    assert log_filter.seqs_within(5, 10) == expected
 
 
 def test_a_search_for_nothing_is_countable() -> None:

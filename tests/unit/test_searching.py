@@ -54,6 +54,15 @@ async def test_a_page_is_the_same_however_it_is_sliced(
     ]
 
 
+@pytest.mark.parametrize("backward", [False, True])
+async def test_slices_outside_the_wanted_lines_are_not_searched(logs: MemoryLogStore, backward: bool) -> None:
+    wanted = LogFilter(search=PATTERN.search, regex=True, since_seq=35, until_seq=58)
+    ticks = count()
+    search = SlicedSearch(logs, slice_lines=10, patience_s=3, clock=lambda: next(ticks))
+    (page,) = await search.pages([asked(Window(limit=100, backward=backward), wanted)])
+    assert flat(page) == ([37, 47, 57], False, False)
+
+
 def flat(page: Page[TaskLog]) -> tuple[list[int], bool, bool]:
     return [row.seq for row in page.items], page.has_next, page.has_previous
 

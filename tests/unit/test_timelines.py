@@ -62,6 +62,14 @@ async def test_filters_by_more_than_levels_are_counted_each_time(memory: Memory)
     assert total(await timelines.histogram("job", 60, since)) == 10
 
 
+async def test_lines_outside_the_wanted_numbers_are_not_looked_at(memory: Memory) -> None:
+    timelines = Timelines(MemoryLogTimes(memory))
+    await say(memory, *(n * 1_000 for n in range(100)))
+    assert total(await timelines.histogram("job", 60, LogFilter(since_seq=11, until_seq=61))) == 50
+    assert total(await timelines.histogram("job", 60, LogFilter(since_seq=61, until_seq=11))) == 0
+    assert set(counts_asked(memory)) == {(10, 60)}
+
+
 async def test_lines_that_lie_close_together_are_looked_at_closely(memory: Memory) -> None:
     await say(memory, *range(1, 101), 10**9, 10**9 + 1)
     close = LogFilter(search="line", until=AT + timedelta(days=1))
