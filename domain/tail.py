@@ -182,14 +182,20 @@ class JobTail:
         return [row for row in rows if log_filter.matches(row)], rows[-1].seq
 
     async def _fill(self) -> None:
-        """Bring into the ring what is known to stand in the store. One reader does it for all."""
+        """Bring into the ring what is known to stand in the store. One reader does it for all.
+
+        Where lines were pruned before anybody read them the ring begins anew behind: readers pass that place by the store.
+        """
         async with self._lock:
             assert self._ring is not None, "a tail is opened before it is read"
             if self.last_seq - self._ring.end > RING_ROWS:
                 self._ring.skip_to(self.last_seq - BATCH_ROWS)
-            if self._ring.end < self.last_seq:
+            if self._ring.end < (known := self.last_seq):
                 page = await self._page(Window(limit=BATCH_ROWS, after=self._ring.end), EVERYTHING)
                 self._ring.extend(page.items)
+                reached = page.items[-1].seq if page.has_next else known
+                if self._ring.end < reached:
+                    self._ring.skip_to(reached)
 
     async def _read(self, cursor: int, log_filter: LogFilter, end: int) -> tuple[Sequence[TaskLog], int]:
         if log_filter.has_pattern:

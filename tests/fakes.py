@@ -106,11 +106,11 @@ class MemoryLogStore:
 
     def _add_lines(self, batch: JobBatch, job: Job, now: datetime) -> None:
         stored = self._memory.lines[batch.job_id]
-        for line in batch.lines:
+        for seq, line in enumerate(batch.lines, job.last_seq - len(batch.lines) + 1):
             stored.append(
                 TaskLog(
                     job_id=batch.job_id,
-                    seq=len(stored) + 1,
+                    seq=seq,
                     execution_id=job.execution_id,
                     stage=line.stage,
                     task_id=line.task_id,

@@ -351,6 +351,29 @@ async def test_a_burst_that_nobody_announced_is_read_by_who_wants_it() -> None:
         assert reader.seqs == seqs(1, total)
 
 
+@pytest.mark.parametrize("pruned", [{1, 2}, {4}, {6, 8}, {9, 10}, set(range(1, 11))], ids=str)
+@pytest.mark.parametrize("stood", [0, 5])
+async def test_a_reader_behind_lines_that_were_pruned_goes_on_with_what_is_there(pruned: set[int], stood: int) -> None:
+    """Whether they stood when it asked, or came unheard and went again before anybody read them."""
+    setting = Setting()
+    if stood:
+        await setting.happen(stood)
+    async with aclosing(setting.hub.follow("job", EVERYTHING, after=0)) as batches:
+        reader = Reader(batches)
+        reading = asyncio.create_task(reader.until(10))
+        await asyncio.sleep(0)
+        await setting.happen(10 - stood)
+        kept = [row for row in setting.memory.lines["job"] if row.seq not in pruned]
+        setting.memory.lines["job"] = kept
+        await setting.look()
+        await setting.say()
+        await reading
+        await reader.until(11)
+        assert set(reader.seqs) - set(seqs(1, stood)) == set(seqs(stood + 1, 11)) - pruned
+        assert reader.seqs == sorted(set(reader.seqs))
+        assert setting.page_reads <= 10
+
+
 async def test_a_line_larger_than_the_ring_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
     setting = Setting()
     async with aclosing(setting.hub.follow("job", EVERYTHING)) as batches:
