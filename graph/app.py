@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import RedirectResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from domain.access import TokenStore
 from domain.doorbell import Doorbell
@@ -33,6 +34,7 @@ from graph.context import Services
 from graph.errors import http_answer
 from graph.health import healthz, readyz
 from graph.otlp import OtlpEndpoint
+from graph.request_ids import REQUEST_ID_HEADER, RequestIds
 from graph.rest import rest_routes
 from graph.sessions import Sessions
 from graph.settings import Access, Settings
@@ -59,6 +61,13 @@ Companion = Callable[[Starlette], Awaitable[None]]
 log = logging.getLogger(__name__)
 
 
+class _Application(Starlette):
+    """Names each request before anything else is done with it: what fails anywhere below can be told by that name."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return RequestIds(super().build_middleware_stack())
+
+
 def create_app(settings: Settings, *, companion: Companion | None = None) -> Starlette:
     """Make the application. Nothing is started or connected before its lifespan begins.
 
@@ -80,7 +89,7 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
                 await stack.enter_async_context(_beside(companion(app)))
             yield
 
-    return Starlette(
+    return _Application(
         routes=[
             Route("/", RedirectResponse("/graphql")),
             Route("/graphql", view, methods=["GET", "POST", "OPTIONS"]),
@@ -105,7 +114,8 @@ def _cross_origin(origins: list[str]) -> Middleware:
         CORSMiddleware,
         allow_origins=origins,
         allow_methods=["GET", "POST"],
-        allow_headers=["Authorization", "Content-Type", WRITER_HEADER],
+        allow_headers=["Authorization", "Content-Type", WRITER_HEADER, REQUEST_ID_HEADER],
+        expose_headers=[REQUEST_ID_HEADER],
         max_age=3600,
     )
 

@@ -25,6 +25,7 @@ from domain.errors import (
     UnstorableContent,
 )
 from graph.ndjson import BadLine
+from graph.request_ids import current_request_id
 
 CODES: dict[type[JobtailError], str] = {
     InvalidInput: "BAD_INPUT",
@@ -75,8 +76,14 @@ class CodedErrors(MaskErrors):
             source=error.source,
             positions=error.positions,
             path=error.path,
-            extensions={**(error.extensions or {}), "code": code},
+            extensions={**(error.extensions or {}), **extensions(code)},
         )
+
+
+def extensions(code: str) -> dict[str, str]:
+    """Say what kind of error it is, and by which name the request is found in the service's log."""
+    request_id = current_request_id()
+    return {"code": code} if request_id is None else {"code": code, "requestId": request_id}
 
 
 def _code(error: GraphQLError) -> str:
@@ -129,10 +136,15 @@ def refusal(error: Exception) -> Refusal:
     return Refusal(status, code, message)
 
 
-def http_answer(_: Request, error: Exception) -> JSONResponse:
-    """Answer a request that failed: `{"error": {"code", "message"}}` with the fitting status."""
+async def http_answer(_: Request, error: Exception) -> JSONResponse:
+    """Answer a request that failed: `{"error": {"code", "message", "request_id"}}` with the fitting status."""
     said = refusal(error)
-    body: dict[str, Any] = {"code": said.code, "message": said.message}
-    if isinstance(error, BadLine):
-        body["line"] = error.line
-    return JSONResponse({"error": body}, said.status, said.headers)
+    place = {"line": error.line} if isinstance(error, BadLine) else {}
+    return error_body(said.status, said.code, said.message, said.headers, **place)
+
+
+def error_body(
+    status: int, code: str, message: str, headers: Mapping[str, str] | None = None, **more: Any
+) -> JSONResponse:
+    body = {"code": code, "message": message, **more, "request_id": current_request_id()}
+    return JSONResponse({"error": body}, status, headers)

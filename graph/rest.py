@@ -8,7 +8,7 @@ from typing import Any, Self, TypeAlias
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from domain.access import Scope
@@ -20,6 +20,7 @@ from domain.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_BYTES, MAX_PAGE_SIZE, Windo
 from domain.ports import TaskPageRequest
 from graph.context import Services
 from graph.entry import entered
+from graph.errors import error_body
 from graph.exports import (
     MEDIA_TYPES,
     SUFFIXES,
@@ -171,8 +172,7 @@ async def task_logs_of_any_job(request: Request) -> Response:
                 f"several jobs have a task {task_id!r}; ask for that of one of them: "
                 "/api/pulse/jobs/{job_id}/tasks/{task_id}/logs"
             )
-            error = {"code": "BAD_INPUT", "message": message, "job_ids": list(job_ids)}
-            return JSONResponse({"error": error}, 409)
+            return error_body(409, "BAD_INPUT", message, job_ids=list(job_ids))
 
 
 async def _all_of_task(services: Services, job_id: str, task_id: str) -> Response:

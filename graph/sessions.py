@@ -12,11 +12,10 @@ from typing import Any, Protocol
 from domain.access import Grant
 from domain.errors import Unavailable
 from graph.auth import Gate
+from graph.errors import extensions
 
 LOOK_EVERY_S = 5.0
 OVER = "the token was revoked or has expired"
-_ERROR = {"errors": [{"message": OVER, "extensions": {"code": "UNAUTHENTICATED"}}]}
-LAST_EVENTS = f"event: next\ndata: {json.dumps(_ERROR)}\n\nevent: complete\ndata:\n\n"
 
 log = logging.getLogger(__name__)
 
@@ -91,12 +90,17 @@ class StreamSession:
                     if (event := following.result()) is None:
                         return
                     yield event
-            yield LAST_EVENTS
+            yield _last_events()
         finally:
             self._sessions.discard(self)
             for waiting in (over, following):
                 await _cancelled(waiting)
             await self._events.aclose()
+
+
+def _last_events() -> str:
+    error = {"message": OVER, "extensions": extensions("UNAUTHENTICATED")}
+    return f"event: next\ndata: {json.dumps({'errors': [error]})}\n\nevent: complete\ndata:\n\n"
 
 
 async def _cancelled(waiting: asyncio.Future[Any] | None) -> None:

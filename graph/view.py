@@ -26,7 +26,7 @@ from domain.access import NOTHING, Grant
 from domain.errors import JobtailError
 from graph.auth import Gate
 from graph.context import Context, Services
-from graph.errors import CODES_OF_STATUSES, Refusal, refusal
+from graph.errors import CODES_OF_STATUSES, Refusal, extensions, refusal
 from graph.ide import GRAPHIQL_CSP, graphiql_page
 from graph.negotiation import accepted
 from graph.schema import schema
@@ -164,7 +164,7 @@ class GraphQLView(GraphQL[Context, None]):
 
 
 def _refused(request: Request | WebSocket, said: Refusal) -> Response:
-    body = {"errors": [{"message": said.message, "extensions": {"code": said.code}}]}
+    body = {"errors": [{"message": said.message, "extensions": extensions(said.code)}]}
     return Response(orjson.dumps(body), said.status, said.headers, _json_type(request))
 
 

@@ -22,6 +22,8 @@ from persistence.log_store import PostgresLogStore
 from tests.conftest import Service
 
 PATIENCE_S = 20
+REQUEST_ID = "4f6c1d2e9a7b0358"
+"""The one that the documentation shows."""
 TRANSPORT_WS = "graphql-transport-ws"
 JOB_LOGS = """
 subscription ($jobId: String!, $after: String, $afterSeq: BigInt, $last: Int, $filter: LogFilter) {

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -129,11 +129,12 @@ class Service:
 
 
 @contextmanager
-def serving(database_url: str, **settings: str) -> Iterator[Service]:
-    """Run `jobtail-server serve` on a free port; settings are environment variables."""
+def serving(database_url: str, log: Path | None = None, /, **settings: str) -> Iterator[Service]:
+    """Run `jobtail-server serve` on a free port; settings are environment variables. Its own log may go to a file."""
     environment = {**os.environ, "JOBTAIL_PORT": "0", "DATABASE_URL": database_url, **settings}
     command = [sys.executable, "-c", "from graph.cli import main; main()", "serve"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    with log.open("w") if log else nullcontext() as stderr:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
     try:
         assert process.stdout is not None
         said = process.stdout.readline()

@@ -26,7 +26,7 @@ from domain.access import Scope
 from graph.auth import make_token
 from persistence.database import Database
 from persistence.token_store import PostgresTokenStore
-from tests.client import PATIENCE_S, new_job_id
+from tests.client import PATIENCE_S, REQUEST_ID, new_job_id
 from tests.conftest import ROOT, CloneDatabase, Service, serving
 
 COMMAND = [sys.executable, "-c", "from graph.cli import main; main()"]
@@ -83,7 +83,9 @@ def revoke(url: str, token: str) -> None:
 
 
 def bearer(token: str | None) -> dict[str, str]:
-    return {} if token is None else {"Authorization": f"Bearer {token}"}
+    """Show a token. All requests have one id, so that their answers can be compared whole."""
+    named = {"X-Request-Id": REQUEST_ID}
+    return named if token is None else {**named, "Authorization": f"Bearer {token}"}
 
 
 def ask(service: Service, query: str, token: str | None, **variables: Any) -> httpx.Response:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from graph.settings import Settings
-from tests.client import PATIENCE_S, Api, by_sse, by_websocket
+from tests.client import PATIENCE_S, REQUEST_ID, Api, by_sse, by_websocket
 from tests.conftest import ROOT, Service
 
 PAGES = sorted(
@@ -64,6 +64,7 @@ def test_an_answer_that_lacks_a_printed_field_is_noticed() -> None:
 @pytest.mark.parametrize("page", [page for page in PAGES if any(operations(page))])
 async def test_the_operations_of_a_page_run_as_they_stand_and_in_their_order(page: str, service: Service) -> None:
     with Api(service) as api:
+        api.http.headers["X-Request-Id"] = REQUEST_ID
         api.capture("JB_DOCS", "Reading job description")
         api.start("JB_DOCS", "ingest_jd")
         for query, printed in operations(page):

@@ -8,7 +8,7 @@ import subprocess
 from typing import Any
 
 from graph.ndjson import MAX_EVENTS
-from tests.client import PATIENCE_S, Api
+from tests.client import PATIENCE_S, REQUEST_ID, Api
 from tests.conftest import ROOT, Service
 from tests.integration.test_capture_http import line, ndjson, post
 from tests.integration.test_docs import blocks
@@ -51,6 +51,7 @@ def test_the_command_of_the_page_captures_a_job_once(service: Service) -> None:
 def test_the_error_of_the_page_is_the_one_that_comes(service: Service) -> None:
     shown = answers()[2]
     with Api(service) as api:
+        api.http.headers["X-Request-Id"] = REQUEST_ID
         refused = post(api, ndjson(line("a", 1), line("a", 2), line("a", 3, level="LOUD")))
     assert refused.json() == shown
 
