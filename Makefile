@@ -6,10 +6,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: run test lint check format bench web schema clean
 
-run: .venv/.installed graph/static/graphiql/index.html
+run: .venv/.installed graph/static/viewer/index.html
 	@exec $(BIN)/python -m examples.recruiting
 
-test: .venv/.installed graph/static/graphiql/index.html
+test: .venv/.installed graph/static/viewer/index.html
 	$(BIN)/pytest -n 2 $(ARGS)
 
 check: lint test
@@ -32,7 +32,7 @@ bench: .venv/.installed
 schema: .venv/.installed
 	$(BIN)/jobtail-server export-schema > schema.graphql
 
-web: graph/static/graphiql/index.html
+web: graph/static/viewer/index.html
 
 clean:
 	rm -rf .venv web/node_modules graph/static
@@ -52,6 +52,6 @@ web/node_modules/.installed: web/package.json web/package-lock.json web/.npmrc $
 	cd web && npm ci --loglevel=error --no-audit --no-fund
 	touch $@
 
-graph/static/graphiql/index.html: web/node_modules/.installed $(shell find web -name node_modules -prune -o -type f -print)
+graph/static/viewer/index.html: web/node_modules/.installed schema.graphql $(shell find web -name node_modules -prune -o -type f -print)
 	cd web && npm run --silent build
 	touch $@

@@ -7,15 +7,12 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import RedirectResponse
-from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from domain.access import TokenStore
@@ -39,6 +36,7 @@ from graph.rest import rest_routes
 from graph.sessions import Sessions
 from graph.settings import Access, Settings
 from graph.view import GraphQLView
+from graph.viewer import viewer_routes
 from graph.web_tokens import WebTokens
 from persistence.channel import BroadcastChannel
 from persistence.database import Database
@@ -52,8 +50,6 @@ from persistence.migration import HEAD, revision_of, upgrade
 from persistence.newest_store import PostgresNewestLogStore
 from persistence.task_store import PostgresTaskStore
 from persistence.token_store import PostgresTokenStore
-
-STATIC = Path(__file__).parent / "static"
 
 Companion = Callable[[Starlette], Awaitable[None]]
 """Work that goes on beside the requests for as long as the service runs, and is cancelled before it ends."""
@@ -91,7 +87,6 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
 
     return _Application(
         routes=[
-            Route("/", RedirectResponse("/graphql")),
             Route("/graphql", view, methods=["GET", "POST", "OPTIONS"]),
             WebSocketRoute("/graphql", view),
             Route("/api/capture", capture.post, methods=["POST"], max_body_size=sys.maxsize),
@@ -99,7 +94,7 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
             *rest_routes(),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
-            Mount("/static", StaticFiles(directory=STATIC, check_dir=False)),
+            *viewer_routes(),
         ],
         lifespan=lifespan,
         middleware=[_cross_origin(settings.allowed_origins)] if settings.allowed_origins else [],

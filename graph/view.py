@@ -10,7 +10,7 @@ from typing import Any, cast
 import orjson
 from cross_web import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
@@ -27,7 +27,7 @@ from domain.errors import JobtailError
 from graph.auth import Gate
 from graph.context import Context, Services
 from graph.errors import CODES_OF_STATUSES, Refusal, extensions, refusal
-from graph.ide import GRAPHIQL_CSP, graphiql_page
+from graph.ide import GRAPHIQL
 from graph.negotiation import accepted
 from graph.schema import schema
 from graph.sessions import OVER, Sessions, StreamSession, can_end
@@ -154,7 +154,7 @@ class GraphQLView(GraphQL[Context, None]):
         return Response(self.encode_json(response_data), 400 if is_refused else 200, media_type=media_type)
 
     async def render_graphql_ide(self, request: Request) -> Response:  # noqa: ARG002 - Strawberry's signature
-        return HTMLResponse(graphiql_page(), headers={"Content-Security-Policy": GRAPHIQL_CSP})
+        return GRAPHIQL.answer()
 
     def encode_json(self, data: Any) -> str:
         try:

@@ -14,7 +14,8 @@ import pytest
 from playwright.async_api import ConsoleMessage, Page, Request, Route, WebSocket, async_playwright, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
-from graph import ide
+from graph.built_page import BuiltPage
+from graph.ide import GRAPHIQL, GRAPHIQL_CSP
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -152,7 +153,7 @@ async def api(service: Service) -> AsyncIterator[Api]:
 async def visit(service: Service) -> AsyncIterator[Visit]:
     if not CHROMIUM:
         pytest.skip("no chromium on the PATH (Debian: apt-get install chromium)")
-    if not ide.BUILT_PAGE.exists():
+    if not GRAPHIQL.file.exists():
         pytest.skip("GraphiQL is not built (make web)")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -260,13 +261,12 @@ async def test_a_browser_gets_the_page_with_its_policy(service: Service) -> None
     async with httpx.AsyncClient() as client:
         answer = await client.get(f"{service.url}/graphql", headers={"accept": "text/html"})
     assert answer.headers["content-type"].startswith("text/html")
-    assert answer.headers["content-security-policy"] == ide.GRAPHIQL_CSP
-    assert answer.text == ide.graphiql_page()
+    assert answer.headers["content-security-policy"] == GRAPHIQL_CSP
+    assert answer.text == GRAPHIQL.html()
 
 
-def test_a_page_that_is_not_built_says_how_to_build_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = tmp_path / "index.html"
-    monkeypatch.setattr(ide, "BUILT_PAGE", page)
-    assert "make web" in ide.graphiql_page()
-    page.write_text("built", encoding="utf-8")
-    assert ide.graphiql_page() == "built"
+def test_a_page_that_is_not_built_says_how_to_build_it(tmp_path: Path) -> None:
+    page = BuiltPage("The page", tmp_path / "index.html", "default-src 'none'")
+    assert "make web" in page.html()
+    page.file.write_text("built", encoding="utf-8")
+    assert page.html() == "built"

@@ -1,0 +1,17 @@
+// The page: where the visitor is decides what is drawn.
+import { render } from "preact";
+
+import "./theme.css";
+import "./page.css";
+import { App } from "./App";
+import { listenToKeys } from "./keys";
+import { followLinks } from "./routes";
+import { applyTheme } from "./theme";
+
+applyTheme();
+followLinks();
+listenToKeys();
+
+const root = document.getElementById("viewer");
+if (!root) throw new Error("the page has no element #viewer");
+render(<App />, root);
