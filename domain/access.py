@@ -14,6 +14,7 @@ from domain.errors import Forbidden
 class Scope(StrEnum):
     READ = "read"
     CAPTURE = "capture"
+    METRICS = "metrics"
     ADMIN = "admin"
     """Everything."""
 

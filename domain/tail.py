@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from time import monotonic
 
 from domain.errors import InvalidInput, Unavailable
 from domain.filters import EVERYTHING, LogFilter
@@ -104,6 +105,24 @@ def _size(row: TaskLog) -> int:
     return 300 + len(row.message) + (100 * len(row.metadata) if row.metadata else 0)
 
 
+@dataclass(slots=True, eq=False)
+class Reading:
+    """How far one reader of a job's lines is."""
+
+    cursor: int
+    had_all_at: float | None
+    """When it last had all that stood, by the monotonic clock; None while it waits for news."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far behind the readers are, those furthest behind."""
+
+    lines: int = 0
+    seconds: float = 0.0
+    """Since it last had all that stood."""
+
+
 class JobTail:
     """One followed job in this process: how far it is known to be, and its newest rows."""
 
@@ -113,6 +132,7 @@ class JobTail:
         self.status: JobStatus | None = None
         """None until the job exists."""
         self.readers = 0
+        self._readings: set[Reading] = set()
         self._logs = logs
         self._jobs = jobs
         self._ring: Ring | None = None
@@ -157,6 +177,23 @@ class JobTail:
         self._version += 1
         self._changed.set()
         self._changed = asyncio.Event()
+
+    @contextmanager
+    def reading(self, cursor: int) -> Iterator[Reading]:
+        """Count a reader of the lines among those that may lag."""
+        reading = Reading(cursor, monotonic())
+        self._readings.add(reading)
+        try:
+            yield reading
+        finally:
+            self._readings.discard(reading)
+
+    def lag(self) -> Lag:
+        """Look how far behind the readers of the lines are, by the lines that are known of."""
+        behind = [reading for reading in self._readings if reading.cursor < self.last_seq]
+        lines = max((self.last_seq - reading.cursor for reading in behind), default=0)
+        since = min((reading.had_all_at for reading in behind if reading.had_all_at is not None), default=None)
+        return Lag(lines, 0.0 if since is None else monotonic() - since)
 
     async def job(self) -> Job | None:
         """Load the job as it is now, once for all who ask after the same change."""
@@ -277,36 +314,43 @@ class TailHub:
             cursor = standing if after is None else after
             if last is not None:
                 cursor = await tail.newest(last, log_filter)
-            async with aclosing(_batches(tail, cursor, standing, log_filter)) as batches:
-                async for batch in batches:
-                    yield batch
+            with tail.reading(cursor) as reading:
+                async with aclosing(_batches(tail, reading, standing, log_filter)) as batches:
+                    async for batch in batches:
+                        yield batch
 
 
-async def _batches(tail: JobTail, cursor: int, standing: int, log_filter: LogFilter) -> AsyncGenerator[TailBatch, None]:
+async def _batches(
+    tail: JobTail, reading: Reading, standing: int, log_filter: LogFilter
+) -> AsyncGenerator[TailBatch, None]:
     said_caught_up = False
     while True:
         changed = tail.changed
         try:
-            rows, reached = await tail.next_rows(cursor, log_filter)
+            rows, reached = await tail.next_rows(reading.cursor, log_filter)
         except Unavailable as error:
             log.warning("the tail of job %s waits for the database: %s", tail.job_id, error)
             await asyncio.sleep(RETRY_S)
             continue
-        moved, cursor = reached > cursor, reached
-        caught_up = cursor >= standing
-        ended = tail.has_ended and cursor >= tail.last_seq
+        moved, reading.cursor = reached > reading.cursor, reached
+        if reached >= tail.last_seq:
+            reading.had_all_at = monotonic()
+        caught_up = reached >= standing
+        ended = tail.has_ended and reached >= tail.last_seq
         if rows or ended or (caught_up and not said_caught_up):
             said_caught_up = caught_up
-            yield TailBatch(rows, cursor, caught_up, tail.last_seq, tail.status if ended else None)
+            yield TailBatch(rows, reached, caught_up, tail.last_seq, tail.status if ended else None)
         if ended:
             return
         if not moved:
-            await _wait(tail, cursor, changed)
+            await _wait(tail, reading, changed)
 
 
-async def _wait(tail: JobTail, cursor: int, changed: asyncio.Event) -> None:
+async def _wait(tail: JobTail, reading: Reading, changed: asyncio.Event) -> None:
     """Wait for news or, where something stands that was not to be had yet, for a moment."""
-    if cursor >= tail.last_seq:
+    if reading.cursor >= tail.last_seq:
+        reading.had_all_at = None
         await changed.wait()
+        reading.had_all_at = monotonic()
     else:
         await asyncio.sleep(RETRY_S / 10)

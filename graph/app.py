@@ -30,7 +30,10 @@ from graph.capture import WRITER_HEADER, CaptureEndpoint
 from graph.context import Services
 from graph.errors import http_answer
 from graph.health import healthz, readyz
+from graph.measuring import MeasuredLogStore, MeasuredRequests
+from graph.metrics import Metrics
 from graph.otlp import OtlpEndpoint
+from graph.parts import Parts
 from graph.request_ids import REQUEST_ID_HEADER, RequestIds
 from graph.rest import rest_routes
 from graph.sessions import Sessions
@@ -48,6 +51,7 @@ from persistence.log_times import PostgresLogTimes
 from persistence.maintenance import ensure_partitions, keep_partitions
 from persistence.migration import HEAD, revision_of, upgrade
 from persistence.newest_store import PostgresNewestLogStore
+from persistence.table_sizes import TableSizes
 from persistence.task_store import PostgresTaskStore
 from persistence.token_store import PostgresTokenStore
 
@@ -69,7 +73,8 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
 
     While it runs, `state` holds `services` (the use cases), `database`, `database_url` and `channel`.
     """
-    view = GraphQLView(allowed_origins=settings.allowed_origins)
+    metrics = Metrics()
+    view = GraphQLView(allowed_origins=settings.allowed_origins, watch=metrics)
     limits = BodyLimits(
         max_request_bytes=settings.max_request_bytes,
         max_expanded_bytes=settings.max_expanded_bytes,
@@ -80,7 +85,7 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            await _open(app, settings, stack)
+            await _open(app, settings, stack, metrics, admission)
             if companion is not None:
                 await stack.enter_async_context(_beside(companion(app)))
             yield
@@ -94,10 +99,14 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
             *rest_routes(),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
+            Route("/metrics", metrics.scrape),
             *viewer_routes(),
         ],
         lifespan=lifespan,
-        middleware=[_cross_origin(settings.allowed_origins)] if settings.allowed_origins else [],
+        middleware=[
+            Middleware(MeasuredRequests, metrics),
+            *([_cross_origin(settings.allowed_origins)] if settings.allowed_origins else []),
+        ],
         max_body_size=settings.max_request_bytes,
         exception_handlers={HTTPException: http_answer, JobtailError: http_answer, Exception: http_answer},
     )
@@ -149,7 +158,9 @@ async def open_tokens(settings: Settings) -> AsyncIterator[TokenStore]:
         yield PostgresTokenStore(database)
 
 
-async def _open(app: Starlette, settings: Settings, stack: AsyncExitStack) -> None:
+async def _open(
+    app: Starlette, settings: Settings, stack: AsyncExitStack, metrics: Metrics, admission: Admission
+) -> None:
     """Open every resource in the order of need; the stack closes them in the reverse."""
     url, database = await stack.enter_async_context(open_database(settings))
     await _prepare(database, is_embedded=settings.database_url is None)
@@ -158,6 +169,11 @@ async def _open(app: Starlette, settings: Settings, stack: AsyncExitStack) -> No
     hub, feed = TailHub(logs, jobs), JobFeed(jobs)
     await stack.enter_async_context(Doorbell(channel, jobs, hub, feed))
     await stack.enter_async_context(_beside(keep_partitions(database)))
+    sizes = TableSizes(database)
+    await stack.enter_async_context(_beside(sizes.keep()))
+    parts = Parts(hub=hub, feed=feed, channel=channel, pool=database, admission=admission, sizes=sizes)
+    metrics.registry.register(parts)
+    stack.callback(metrics.registry.unregister, parts)
     gate = Gate(None if settings.access is Access.OFF else PostgresTokenStore(database), _web_tokens(settings))
     app.state.gate, app.state.sessions = gate, Sessions(gate)
     await stack.enter_async_context(_beside(app.state.sessions.watch()))
@@ -170,7 +186,7 @@ async def _open(app: Starlette, settings: Settings, stack: AsyncExitStack) -> No
         executions=PostgresExecutionStore(database),
         timelines=Timelines(PostgresLogTimes(database)),
         newest=PostgresNewestLogStore(database),
-        recorder=Recorder(logs, channel),
+        recorder=Recorder(MeasuredLogStore(logs, metrics), channel),
         hub=hub,
         feed=feed,
     )

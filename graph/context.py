@@ -46,6 +46,7 @@ from domain.visibility import (
     VisibleRecorder,
     VisibleTasks,
 )
+from graph.operations import UNWATCHED, Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +158,7 @@ class Context:
     connection: HTTPConnection | None = None
     connection_params: dict[str, Any] = field(default_factory=dict)
     """What a websocket's client sent with connection_init."""
+    watch: Watch = UNWATCHED
     services: Services = field(init=False)
     loaders: Loaders = field(init=False)
 

@@ -31,6 +31,7 @@ from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.values import VariableValues, get_variable_values
 from strawberry.schema.schema import validate_document
 
+from graph.operations import OperationName
 from graph.plan import Planner, Run, Step
 
 KEPT = 500
@@ -80,6 +81,11 @@ class Prepared:
         if name is None:
             return self.operations[0] if len(self.operations) == 1 else None
         return next((each for each in self.operations if each.name and each.name.value == name), None)
+
+    def named(self, name: str | None) -> OperationName | None:
+        """Tell what an operation is, where it can be executed."""
+        operation = None if self.errors else self.operation(name)
+        return None if operation is None else OperationName.of(operation)
 
     async def run(
         self, schema: GraphQLSchema, name: str | None, variables: dict[str, Any] | None, context: Any, root_value: Any

@@ -69,7 +69,7 @@ class CodedErrors(MaskErrors):
             result.errors = self._process_errors(errors)
 
     def anonymise_error(self, error: GraphQLError) -> GraphQLError:
-        code = _code(error)
+        code = code_of_operation(error)
         return GraphQLError(
             MESSAGES.get(code, error.message),
             nodes=error.nodes,
@@ -86,7 +86,7 @@ def extensions(code: str) -> dict[str, str]:
     return {"code": code} if request_id is None else {"code": code, "requestId": request_id}
 
 
-def _code(error: GraphQLError) -> str:
+def code_of_operation(error: GraphQLError) -> str:
     """Find the code. An error without a cause is GraphQL's own: the request is wrong."""
     cause = error.original_error
     if cause is None or isinstance(cause, GraphQLError):
@@ -101,7 +101,7 @@ def code_of(error: BaseException) -> str:
 def log_internal(errors: list[GraphQLError]) -> None:
     """Tell the operator, and only the operator, what went wrong on our side."""
     for error in errors:
-        code = _code(error)
+        code = code_of_operation(error)
         if code == "INTERNAL":
             log.error("an operation failed: %s", error, exc_info=error.original_error)
         elif code == "UNAVAILABLE":

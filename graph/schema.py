@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Iterator
-from contextlib import aclosing
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from strawberry.types.graphql import OperationType
 from domain.access import Scope
 from domain.errors import Forbidden
 from graph.documents import Documents, Prepared
-from graph.errors import CodedErrors, log_internal
+from graph.errors import CodedErrors, code_of_operation, log_internal
 from graph.executor import ColumnExecutor
 from graph.lines import TaskLog
 from graph.mutation import Mutation
@@ -70,33 +70,39 @@ class Schema(strawberry.Schema):
         operation_extensions: dict[str, Any] | None = None,
     ) -> ExecutionResult:
         """Answer a query by its plan. What has none, or failed, takes the long way, with all extensions."""
-        if query and (allowed_operation_types is None or OperationType.QUERY in allowed_operation_types):
-            data = await self._planned(query, operation_name, variable_values, context_value, root_value)
-            if data is not None:
-                return ExecutionResult(data=data, errors=None)
-        return await super().execute(
-            query,
-            variable_values,
-            context_value,
-            root_value,
-            operation_name,
-            allowed_operation_types,
-            operation_extensions,
-        )
+        with self._watched(query, operation_name, context_value):
+            if query and (allowed_operation_types is None or OperationType.QUERY in allowed_operation_types):
+                data = await self._planned(query, operation_name, variable_values, context_value, root_value)
+                if data is not None:
+                    return ExecutionResult(data=data, errors=None)
+            return await super().execute(
+                query,
+                variable_values,
+                context_value,
+                root_value,
+                operation_name,
+                allowed_operation_types,
+                operation_extensions,
+            )
 
     async def _stream_non_subscription(
         self, execution_context: ExecutionContext, *more: Any, **named: Any
     ) -> AsyncGenerator[Any, None]:
         context = execution_context
-        data = await self._planned(
-            context.query, context.operation_name, context.variables, context.context, context.root_value
-        )
-        if data is not None:
-            yield ExecutionResult(data=data, errors=None)
-            return
-        async with aclosing(super()._stream_non_subscription(execution_context, *more, **named)) as results:
-            async for result in results:
-                yield result
+        with self._watched(context.query, context.operation_name, context.context):
+            data = await self._planned(
+                context.query, context.operation_name, context.variables, context.context, context.root_value
+            )
+            results: list[Any] = [ExecutionResult(data=data, errors=None)]
+            if data is None:
+                answering = super()._stream_non_subscription(execution_context, *more, **named)
+                results = [result async for result in answering]
+        for result in results:
+            yield result
+
+    def _watched(self, query: str | None, name: str | None, context: Any) -> AbstractContextManager[object]:
+        operation = self.documents.prepare(query).named(name) if query else None
+        return nullcontext() if operation is None else context.watch.operation(operation)
 
     async def _planned(
         self, query: str | None, name: str | None, variables: dict[str, Any] | None, context: Any, root_value: Any
@@ -111,9 +117,11 @@ class Schema(strawberry.Schema):
     def process_errors(
         self,
         errors: list[GraphQLError],
-        execution_context: ExecutionContext | None = None,  # noqa: ARG002 - Strawberry's signature
+        execution_context: ExecutionContext | None = None,
     ) -> None:
         log_internal(errors)
+        if execution_context is not None:
+            execution_context.context.watch.failed(map(code_of_operation, errors))
 
 
 schema = Schema(

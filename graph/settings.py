@@ -88,7 +88,8 @@ class Settings(BaseSettings):
     jwt_audience: str | None = Field(default=None, description="Whom a JSON Web Token must be for: its claim `aud`.")
     jwt_scope_claim: str = Field(
         default="scope",
-        description="The claim that holds `jobtail:read`, `jobtail:capture` or `jobtail:admin`, as words or as a list.",
+        description="The claim that holds `jobtail:read`, `jobtail:capture`, `jobtail:metrics` or `jobtail:admin`, as words or "
+        "as a list.",
     )
     jwt_prefix_claim: str = Field(
         default="jobtail_job_prefix",

@@ -29,6 +29,7 @@ from graph.context import Context, Services
 from graph.errors import CODES_OF_STATUSES, Refusal, extensions, refusal
 from graph.ide import GRAPHIQL
 from graph.negotiation import accepted
+from graph.operations import Watch
 from graph.schema import schema
 from graph.sessions import OVER, Sessions, StreamSession, can_end
 
@@ -75,13 +76,14 @@ class GraphQLView(GraphQL[Context, None]):
 
     graphql_transport_ws_handler_class = _TransportWSHandler
 
-    def __init__(self, *, allowed_origins: list[str]) -> None:
+    def __init__(self, *, allowed_origins: list[str], watch: Watch) -> None:
+        self._watch = watch
         super().__init__(schema, subscription_protocols=PROTOCOLS, allowed_origins=allowed_origins)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:  # noqa: ARG002
         services: Services = request.app.state.services
         grant = NOTHING if isinstance(request, WebSocket) else request.state.grant
-        return Context(services, grant, request)
+        return Context(services, grant, request, watch=self._watch)
 
     async def run(self, request: Any, *arguments: Any, **more: Any) -> Any:
         try:

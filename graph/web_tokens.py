@@ -16,7 +16,7 @@ from domain.access import Grant, Scope
 from domain.errors import InvalidInput, Unavailable
 
 CLAIM_MARK = "jobtail:"
-"""Scopes are `jobtail:read`, `jobtail:capture` and `jobtail:admin`: a provider serves other programs too."""
+"""Scopes are `jobtail:read`, `jobtail:capture` and so on: a provider serves other programs too."""
 FETCH_S = 5.0
 KEYS_LIVE_S = 300.0
 REFETCH_S = 10.0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar, cast
 
 import asyncpg
 from sqlalchemy import Row, Select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql import CompoundSelect
 from sqlalchemy.util import greenlet_spawn
 
@@ -24,6 +25,15 @@ _LIMIT = "SELECT set_config('statement_timeout', {}, true)"
 _IN_ORDER = "SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true)"
 
 
+class Connections(NamedTuple):
+    """Of a pool."""
+
+    busy: int
+    idle: int
+    most: int
+    """How many there may be."""
+
+
 class Database:
     """Owns the pool. An async context manager."""
 
@@ -35,6 +45,12 @@ class Database:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.engine.dispose()
+
+    @property
+    def connections(self) -> Connections:
+        """Count the connections of the pool as they are now."""
+        pool = cast("QueuePool", self.engine.pool)
+        return Connections(busy=pool.checkedout(), idle=pool.checkedin(), most=pool.size())
 
     async def read(
         self, query: Select[Any] | CompoundSelect[Any], *, within_s: float | None = None, in_order: bool = False

@@ -18,7 +18,7 @@ from domain.filters import EVERYTHING, LogFilter
 from domain.logs import TaskLog
 from domain.ports import Announcement, LogPageRequest
 from domain.recorder import Recorder
-from domain.tail import BATCH_BYTES, BATCH_ROWS, RING_ROWS, Ring, TailBatch, TailHub
+from domain.tail import BATCH_BYTES, BATCH_ROWS, RING_ROWS, Lag, Ring, TailBatch, TailHub
 from jobtail.events import Batch, JobFinished, JobStarted, JobStatus, Line, LogLevel, NumberedEvent
 from tests.announced import PATIENCE_S, holds, line
 from tests.fakes import Memory, MemoryChannel, MemoryJobStore, MemoryLogStore
@@ -409,6 +409,51 @@ async def test_a_store_that_is_away_at_the_start_is_an_error() -> None:
         with pytest.raises(Unavailable):
             await anext(batches)
     assert not setting.hub.tails
+
+
+async def test_the_lag_is_that_of_the_reader_furthest_behind_and_ends_when_it_has_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(tail_module, "monotonic", lambda: clock[0])
+    setting = Setting()
+    await setting.happen(3)
+    async with (
+        aclosing(setting.hub.follow("job", EVERYTHING, after=0)) as slow_batches,
+        aclosing(setting.hub.follow("job", ERRORS, after=0)) as quick_batches,
+    ):
+        slow, quick = Reader(slow_batches), Reader(quick_batches)
+        await slow.next()
+        await quick.next()
+        (followed,) = setting.hub.tails
+        assert followed.lag() == Lag(0, 0.0)
+        clock[0] += 7
+        await setting.say(4)
+        waiting = asyncio.create_task(quick.next())
+        await holds(lambda: followed.lag() == Lag(4, 7.0))
+        await setting.say(2, level=LogLevel.ERROR)
+        await waiting
+        assert followed.lag() == Lag(6, 7.0)
+        await slow.until(9)
+        assert followed.lag() == Lag(0, 0.0)
+    assert followed.lag() == Lag()
+
+
+async def test_a_reader_that_waits_for_news_does_not_lag(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(tail_module, "monotonic", lambda: clock[0])
+    setting = Setting()
+    await setting.happen()
+    async with aclosing(setting.hub.follow("job", EVERYTHING, after=0)) as batches:
+        reader = Reader(batches)
+        await reader.next()
+        (followed,) = setting.hub.tails
+        waiting = asyncio.create_task(reader.next())
+        await holds(lambda: len(followed.changed._waiters) > 0)
+        clock[0] += 3600
+        await setting.say()
+        assert followed.lag() == Lag(1, 0.0)
+        await waiting
 
 
 async def test_readers_of_a_job_share_one_tail_and_the_last_takes_it_down() -> None:

@@ -1,0 +1,54 @@
+"""What may be told of an operation, and who is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from graphql import FieldNode, OperationDefinitionNode
+
+SEVERAL = "several"
+
+
+@dataclass(frozen=True, slots=True)
+class OperationName:
+    """An operation without anything of its values."""
+
+    type: str
+    field: str
+    """Its root field or, of more than one, `several`: there are no more of them than the schema has."""
+    name: str | None
+    """What the client calls it, which may be anything."""
+
+    @classmethod
+    def of(cls, operation: OperationDefinitionNode) -> Self:
+        roots = operation.selection_set.selections
+        fields = {root.name.value if isinstance(root, FieldNode) else SEVERAL for root in roots}
+        (field,) = fields if len(fields) == 1 else {SEVERAL}
+        return cls(operation.operation.value, field, operation.name.value if operation.name else None)
+
+
+class Watch(Protocol):
+    """Is told of operations."""
+
+    def operation(self, operation: OperationName) -> AbstractContextManager[object]:
+        """Is entered for as long as a query or a mutation is executed."""
+
+    def failed(self, codes: Iterable[str]) -> None:
+        """Hears of the errors of an operation, within its context where it came to its execution."""
+
+
+class Unwatched:
+    """Tells nobody."""
+
+    def operation(self, operation: OperationName) -> AbstractContextManager[object]:
+        del operation
+        return nullcontext()
+
+    def failed(self, codes: Iterable[str]) -> None:
+        del codes
+
+
+UNWATCHED = Unwatched()
