@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from domain.batches import AlreadyAt, Appended, JobBatch
 from domain.executions import Execution, ExecutionLine
@@ -224,6 +224,21 @@ class LogTimes(Protocol):
         Raises:
             OutOfTime: if it takes longer.
         """
+
+
+class SaidMessage(NamedTuple):
+    """A line, but for what a fingerprint does not need."""
+
+    seq: int
+    level: int
+    stage: str
+    message: str
+    """Clipped as `domain.templates` has it."""
+
+
+class LogMessages(Protocol):
+    async def said(self, job_id: str, *, after: int, upto: int) -> Sequence[SaidMessage]:
+        """Load what the lines of a job say from one seq, exclusive, to another one, inclusive; ascending."""
 
 
 NewestKey: TypeAlias = tuple[datetime, str, int]

@@ -1,21 +1,16 @@
-"""The use case behind a timeline: counts by time and level, kept in memory for the jobs that are looked at.
-
-Lines never change and their numbers have no gaps, so what was counted up to a number stays counted: a further look
-counts what came since. What vanished is noticed by the first line, or by the age of what is kept.
-"""
+"""The use case behind a timeline: counts by time and level, kept in memory for the jobs that are looked at."""
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from domain.errors import InvalidInput, OutOfTime
 from domain.filters import EVERYTHING, LogFilter
 from domain.histogram import FEWEST_FINE, Histogram, LogBucket
 from domain.ports import LogExtent, LogTimes, TimeCountRequest
+from domain.readings import Reading, Readings
 
 MAX_BUCKETS = 500
 SLICE_LINES = 250_000
@@ -25,20 +20,6 @@ PATIENCE_S = 8.0
 KEPT_BYTES = 16 * 1024 * 1024
 BUCKET_BYTES = 300
 """Estimates the memory of a fine bucket."""
-MAX_AGE_S = 300.0
-"""After this time all lines are counted anew, since some may have been pruned."""
-
-
-@dataclass(slots=True)
-class _Kept:
-    """What is known of a job."""
-
-    histogram: Histogram | None = None
-    first_seq: int = 0
-    counted: int = 0
-    """The seq up to which lines are counted."""
-    begun_at: float = 0.0
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Timelines:
@@ -56,9 +37,13 @@ class Timelines:
         self._times = times
         self._slice_lines = slice_lines
         self._patience_s = patience_s
-        self._kept_bytes = kept_bytes
         self._clock = clock
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._readings: Readings[Histogram] = Readings(
+            lambda extent: Histogram(extent.first_at, extent.last_at),
+            lambda histogram: BUCKET_BYTES * len(histogram),
+            kept_bytes=kept_bytes,
+            clock=clock,
+        )
 
     async def histogram(self, job_id: str, buckets: int, log_filter: LogFilter) -> Sequence[LogBucket]:
         """Count lines in at most `buckets` equal parts of the time between the first of them and the last.
@@ -79,16 +64,9 @@ class Timelines:
         return histogram.buckets(buckets, log_filter.wanted_levels)
 
     async def _whole(self, job_id: str, extent: LogExtent) -> Histogram:
-        kept = self._kept.setdefault(job_id, _Kept())
-        self._kept.move_to_end(job_id)
-        async with kept.lock:
-            is_old = self._clock() - kept.begun_at > MAX_AGE_S
-            if kept.histogram is None or kept.first_seq != extent.first_seq or is_old:
-                kept.histogram, kept.first_seq = Histogram(extent.first_at, extent.last_at), extent.first_seq
-                kept.counted, kept.begun_at = extent.first_seq - 1, self._clock()
-            await self._count(kept, TimeCountRequest(job_id=job_id, filter=EVERYTHING), extent.last_seq)
-        self._make_room()
-        return kept.histogram
+        async with self._readings.of(job_id, extent) as reading:
+            await self._count(reading, TimeCountRequest(job_id=job_id, filter=EVERYTHING), extent.last_seq)
+        return reading.made
 
     async def _of_filter(self, job_id: str, extent: LogExtent, log_filter: LogFilter) -> Histogram:
         """Count lines that no kept count answers, a second time where they lie so close that the first was too coarse."""
@@ -97,34 +75,25 @@ class Timelines:
         first_at, last_at = extent.first_at, extent.last_at
         since, until = log_filter.since, log_filter.until
         histogram = Histogram(max(first_at, since or first_at), min(last_at, until or last_at))
-        kept = _Kept(histogram, counted=first_seq - 1)
-        await self._count(kept, request, last_seq)
+        await self._count(Reading(histogram, first_seq - 1), request, last_seq)
         if 0 < histogram.span < FEWEST_FINE // 8 and histogram.width > 1:
-            kept = _Kept(Histogram(*histogram.extent), counted=first_seq - 1)
-            await self._count(kept, request, last_seq)
-        assert kept.histogram is not None, "it was made above"
-        return kept.histogram
+            histogram = Histogram(*histogram.extent)
+            await self._count(Reading(histogram, first_seq - 1), request, last_seq)
+        return histogram
 
-    async def _count(self, kept: _Kept, request: TimeCountRequest, last_seq: int) -> None:
+    async def _count(self, reading: Reading[Histogram], request: TimeCountRequest, last_seq: int) -> None:
         """Count what is not counted yet, slice by slice, so that it is known how far that came."""
-        histogram, deadline = kept.histogram, self._clock() + self._patience_s
-        assert histogram is not None, "it was made before"
-        while kept.counted < last_seq:
+        histogram, deadline = reading.made, self._clock() + self._patience_s
+        while reading.read_to < last_seq:
             if self._clock() > deadline:
                 raise OutOfTime(
-                    f"counting takes longer than {self._patience_s:g} s and came to line {kept.counted} of {last_seq}; "
+                    f"counting takes longer than {self._patience_s:g} s and came to line {reading.read_to} of {last_seq}; "
                     "ask again, for less where there is a filter"
                 )
-            upto = min(kept.counted + self._slice_lines, last_seq)
-            part = replace(request, after=kept.counted, upto=upto, width=histogram.width)
+            upto = min(reading.read_to + self._slice_lines, last_seq)
+            part = replace(request, after=reading.read_to, upto=upto, width=histogram.width)
             histogram.add(await self._times.counts(part))
-            kept.counted = upto
-
-    def _make_room(self) -> None:
-        size = sum(BUCKET_BYTES * len(kept.histogram or ()) for kept in self._kept.values())
-        while size > self._kept_bytes and len(self._kept) > 1:
-            _, oldest = self._kept.popitem(last=False)
-            size -= BUCKET_BYTES * len(oldest.histogram or ())
+            reading.read_to = upto
 
 
 def _is_of_levels(log_filter: LogFilter) -> bool:

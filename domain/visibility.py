@@ -34,6 +34,7 @@ from domain.ports import (
     TaskPageRequest,
     TaskStore,
 )
+from domain.profiles import Profile
 from domain.recorder import Recorded, SeqRange
 from domain.tail import JobTail, TailBatch
 from jobtail.events import Batch, Event
@@ -66,6 +67,13 @@ class Histograms(Protocol):
 
     async def histogram(self, job_id: str, buckets: int, log_filter: LogFilter) -> Sequence[LogBucket]:
         """Count lines in equal parts of their time."""
+
+
+class Sayings(Protocol):
+    """What tells what jobs say: `Profiles`, or a view of it."""
+
+    async def profile(self, job_id: str) -> Profile:
+        """Count the messages of a job by fingerprint."""
 
 
 class Recording(Protocol):
@@ -196,6 +204,15 @@ class VisibleHistograms:
 
     async def histogram(self, job_id: str, buckets: int, log_filter: LogFilter) -> Sequence[LogBucket]:
         return await self._histograms.histogram(job_id if self._grant.sees(job_id) else NOWHERE, buckets, log_filter)
+
+
+class VisibleProfiles:
+    def __init__(self, profiles: Sayings, grant: Grant) -> None:
+        self._profiles = profiles
+        self._grant = grant
+
+    async def profile(self, job_id: str) -> Profile:
+        return await self._profiles.profile(job_id if self._grant.sees(job_id) else NOWHERE)
 
 
 class VisibleNewestLogs:

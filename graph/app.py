@@ -19,6 +19,7 @@ from domain.access import TokenStore
 from domain.doorbell import Doorbell
 from domain.errors import InvalidInput, JobtailError
 from domain.feed import JobFeed
+from domain.profiles import Profiles
 from domain.recorder import Recorder
 from domain.searching import SlicedSearch
 from domain.tail import TailHub
@@ -46,6 +47,7 @@ from persistence.database import Database
 from persistence.embedded import DataDirectoryInUse, EmbeddedPostgres
 from persistence.execution_store import PostgresExecutionStore
 from persistence.job_store import PostgresJobStore
+from persistence.log_messages import PostgresLogMessages
 from persistence.log_store import PostgresLogStore
 from persistence.log_times import PostgresLogTimes
 from persistence.maintenance import ensure_partitions, keep_partitions
@@ -165,7 +167,7 @@ async def _open(
     url, database = await stack.enter_async_context(open_database(settings))
     await _prepare(database, is_embedded=settings.database_url is None)
     channel = await stack.enter_async_context(BroadcastChannel(settings.channel_url or url))
-    logs, jobs = PostgresLogStore(database), PostgresJobStore(database)
+    logs, jobs, times = PostgresLogStore(database), PostgresJobStore(database), PostgresLogTimes(database)
     hub, feed = TailHub(logs, jobs), JobFeed(jobs)
     await stack.enter_async_context(Doorbell(channel, jobs, hub, feed))
     await stack.enter_async_context(_beside(keep_partitions(database)))
@@ -184,7 +186,8 @@ async def _open(
         tasks=PostgresTaskStore(database),
         logs=SlicedSearch(logs),
         executions=PostgresExecutionStore(database),
-        timelines=Timelines(PostgresLogTimes(database)),
+        timelines=Timelines(times),
+        profiles=Profiles(times, PostgresLogMessages(database)),
         newest=PostgresNewestLogStore(database),
         recorder=Recorder(MeasuredLogStore(logs, metrics), channel),
         hub=hub,

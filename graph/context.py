@@ -36,6 +36,7 @@ from domain.visibility import (
     Histograms,
     Hub,
     Recording,
+    Sayings,
     VisibleExecutions,
     VisibleFeed,
     VisibleHistograms,
@@ -43,6 +44,7 @@ from domain.visibility import (
     VisibleJobs,
     VisibleLogs,
     VisibleNewestLogs,
+    VisibleProfiles,
     VisibleRecorder,
     VisibleTasks,
 )
@@ -58,6 +60,7 @@ class Services:
     logs: LogStore
     executions: ExecutionStore
     timelines: Histograms
+    profiles: Sayings
     newest: NewestLogStore
     recorder: Recording
     hub: Hub
@@ -77,6 +80,7 @@ def seen(services: Services, grant: Grant) -> Services:
         logs=VisibleLogs(services.logs, grant),
         executions=VisibleExecutions(services.executions, grant),
         timelines=VisibleHistograms(services.timelines, grant),
+        profiles=VisibleProfiles(services.profiles, grant),
         newest=VisibleNewestLogs(services.newest, grant),
         recorder=VisibleRecorder(services.recorder, grant),
         hub=VisibleHub(services.hub, grant),
@@ -84,7 +88,7 @@ def seen(services: Services, grant: Grant) -> Services:
     )
 
 
-_READ = ("tasks", "logs", "executions", "timelines", "newest", "hub", "feed")
+_READ = ("tasks", "logs", "executions", "timelines", "profiles", "newest", "hub", "feed")
 
 
 class Unreadable:

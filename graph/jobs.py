@@ -14,6 +14,7 @@ from domain.access import Scope
 from domain.logs import storable_label
 from domain.pages import Window, window
 from domain.ports import JobPageRequest, LogScope
+from graph.comparison import JobComparison, resolve_compare
 from graph.connections import Connection, Node
 from graph.context import Context, Info
 from graph.counts import LogCounts, duration
@@ -130,6 +131,10 @@ class Job(Node):
         "apart, since and until of the filter choose a part.",
     )
     logs: Connection[TaskLog] = strawberry.field(resolver=resolve_logs, description="Its lines, in order.")
+    compare: JobComparison | None = strawberry.field(
+        resolver=resolve_compare,
+        description="The job beside another run: what it says anew, no more or more often, and how long the stages took.",
+    )
 
     @strawberry.field(
         description="Null unless something went wrong, that is while no line at ERROR or above was captured. A job may fail "

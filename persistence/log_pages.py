@@ -214,13 +214,8 @@ def _page(form: Form, own: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
 
 
 def _where(form: Form, own: Mapping[str, ColumnElement[Any]]) -> Iterable[ColumnElement[bool]]:
-    """Give the conditions of a page.
-
-    The job's own first and last recorded_at let Postgres leave out the partitions that hold none of its lines.
-    """
-    yield _LINE.job_id == own["job_id"]
-    yield _LINE.recorded_at >= bound_of_job(jobs.c.first_recorded_at, own["job_id"])
-    yield _LINE.recorded_at <= bound_of_job(jobs.c.last_recorded_at, own["job_id"])
+    """Give the conditions of a page."""
+    yield from lines_of_job(own["job_id"])
     if form.of_stage:
         yield _LINE.stage == own["stage"]
     if form.of_task:
@@ -235,7 +230,19 @@ def _where(form: Form, own: Mapping[str, ColumnElement[Any]]) -> Iterable[Column
         yield condition(bindparam(name, type_=kind))
 
 
-def bound_of_job(bound: ColumnElement[Any], job_id: ColumnElement[Any] | str) -> ColumnElement[Any]:
+def lines_of_job(job_id: ColumnElement[Any] | str) -> list[ColumnElement[bool]]:
+    """Choose the lines of a job.
+
+    Its own first and last recorded_at let Postgres leave out the partitions that hold none of them.
+    """
+    return [
+        _LINE.job_id == job_id,
+        _LINE.recorded_at >= _bound_of_job(jobs.c.first_recorded_at, job_id),
+        _LINE.recorded_at <= _bound_of_job(jobs.c.last_recorded_at, job_id),
+    ]
+
+
+def _bound_of_job(bound: ColumnElement[Any], job_id: ColumnElement[Any] | str) -> ColumnElement[Any]:
     return select(bound).where(jobs.c.job_id == job_id).correlate_except(jobs).scalar_subquery()
 
 

@@ -19,9 +19,9 @@ from persistence.database import Database
 from persistence.log_pages import (
     Form,
     LogRows,
-    bound_of_job,
     group_of,
     is_cut,
+    lines_of_job,
     log_of,
     many_pages,
     matching,
@@ -182,16 +182,8 @@ def _order(rows: Subquery, keys: Sequence[str], *, descending: bool) -> list[Col
 
 
 def _where(scope: LogScope, log_filter: LogFilter) -> list[ColumnElement[bool]]:
-    """Say in SQL what `LogFilter.matches` says in Python.
-
-    The job's own first and last recorded_at let Postgres leave out the partitions that hold none of its lines.
-    """
-    column = task_logs.c
-    conditions = [
-        column.job_id == scope.job_id,
-        column.recorded_at >= bound_of_job(jobs.c.first_recorded_at, scope.job_id),
-        column.recorded_at <= bound_of_job(jobs.c.last_recorded_at, scope.job_id),
-    ]
+    """Say in SQL what `LogFilter.matches` says in Python."""
+    column, conditions = task_logs.c, lines_of_job(scope.job_id)
     if scope.stage is not None:
         conditions.append(column.stage == scope.stage)
     if scope.task_id is not None:

@@ -12,7 +12,7 @@ from domain.histogram import ORIGIN, TimeCount
 from domain.ports import LogExtent, TimeCountRequest
 from jobtail.events import LogLevel
 from persistence.database import Database
-from persistence.log_pages import SEARCH_S, bound_of_job, matching
+from persistence.log_pages import SEARCH_S, lines_of_job, matching
 from persistence.tables import job_tasks, jobs, task_logs
 
 _ORIGIN: ColumnElement[Any] = literal_column(f"'{ORIGIN.isoformat()}'::timestamptz")
@@ -28,7 +28,7 @@ class PostgresLogTimes:
     async def extent(self, job_id: str) -> LogExtent | None:
         """Take the times from the tasks, whose own are kept with every write."""
         line, task = task_logs.c, job_tasks.c
-        first = select(line.seq).where(*_lines_of(job_id)).order_by(line.seq).limit(1).scalar_subquery()
+        first = select(line.seq).where(*lines_of_job(job_id)).order_by(line.seq).limit(1).scalar_subquery()
         first_at = select(func.min(task.first_at)).where(task.job_id == job_id).scalar_subquery()
         last_at = select(func.max(task.last_at)).where(task.job_id == job_id).scalar_subquery()
         query = select(
@@ -47,7 +47,7 @@ class PostgresLogTimes:
         query = (
             select(since.label("since"), line.level, func.count().label("lines"))
             .where(
-                *_lines_of(request.job_id),
+                *lines_of_job(request.job_id),
                 line.seq > request.after,
                 line.seq <= request.upto,
                 *matching(request.filter),
@@ -56,12 +56,3 @@ class PostgresLogTimes:
         )
         rows = await self._database.read(query, within_s=SEARCH_S)
         return [TimeCount(row.since, LogLevel(row.level), row.lines) for row in rows]
-
-
-def _lines_of(job_id: str) -> list[ColumnElement[bool]]:
-    line = task_logs.c
-    return [
-        line.job_id == job_id,
-        line.recorded_at >= bound_of_job(jobs.c.first_recorded_at, job_id),
-        line.recorded_at <= bound_of_job(jobs.c.last_recorded_at, job_id),
-    ]

@@ -37,9 +37,11 @@ from domain.ports import (
     LogStore,
     NewestLogRequest,
     Resync,
+    SaidMessage,
     TaskPageRequest,
     TimeCountRequest,
 )
+from domain.templates import clipped
 from jobtail.events import Event, JobStatus, LogLevel, NumberedEvent
 
 Item = TypeVar("Item")
@@ -268,6 +270,21 @@ class MemoryLogTimes:
 
 def _times(task: TaskRecord) -> tuple[datetime, datetime]:
     return task.started_at, task.last_at
+
+
+class MemoryLogMessages:
+    """Satisfies `domain.ports.LogMessages`."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    async def said(self, job_id: str, *, after: int, upto: int) -> Sequence[SaidMessage]:
+        def found() -> list[SaidMessage]:
+            rows = self._memory.lines.get(job_id, [])
+            chosen = [row for row in rows if after < row.seq <= upto]
+            return [SaidMessage(row.seq, row.level, row.stage, clipped(row.message)) for row in chosen]
+
+        return await self._memory.asked((after, upto), found)
 
 
 class MemoryExecutionStore:

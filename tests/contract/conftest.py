@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import pytest
 
 from domain.access import TokenStore
-from domain.ports import ExecutionStore, JobStore, LogStore, LogTimes, NewestLogStore, TaskStore
+from domain.ports import ExecutionStore, JobStore, LogMessages, LogStore, LogTimes, NewestLogStore, TaskStore
 from persistence.database import Database
 from persistence.execution_store import PostgresExecutionStore
 from persistence.job_store import PostgresJobStore
+from persistence.log_messages import PostgresLogMessages
 from persistence.log_store import PostgresLogStore
 from persistence.log_times import PostgresLogTimes
 from persistence.newest_store import PostgresNewestLogStore
@@ -21,6 +22,7 @@ from tests.fakes import (
     Memory,
     MemoryExecutionStore,
     MemoryJobStore,
+    MemoryLogMessages,
     MemoryLogStore,
     MemoryLogTimes,
     MemoryNewestLogStore,
@@ -36,6 +38,7 @@ class Stores:
     logs: LogStore
     executions: ExecutionStore
     times: LogTimes
+    messages: LogMessages
     newest: NewestLogStore
     tokens: TokenStore
 
@@ -55,6 +58,7 @@ async def stores(storage_url: str | None) -> AsyncIterator[Stores]:
             MemoryLogStore(memory),
             MemoryExecutionStore(memory),
             MemoryLogTimes(memory),
+            MemoryLogMessages(memory),
             MemoryNewestLogStore(memory),
             MemoryTokenStore(memory),
         )
@@ -66,6 +70,7 @@ async def stores(storage_url: str | None) -> AsyncIterator[Stores]:
             PostgresLogStore(database),
             PostgresExecutionStore(database),
             PostgresLogTimes(database),
+            PostgresLogMessages(database),
             PostgresNewestLogStore(database),
             PostgresTokenStore(database),
         )

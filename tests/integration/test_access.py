@@ -178,6 +178,8 @@ def test_a_token_allows_what_its_scopes_say(guarded: Service, token: Make) -> No
         "parent { jobId }",
         "execution { status }",
         "failure { stage }",
+        "compare { reason }",
+        'compare(with: "p") { newCount }',
     ],
 )
 def test_a_token_for_capture_reads_nothing_by_a_mutation(guarded: Service, token: Make, selection: str) -> None:
@@ -303,6 +305,23 @@ def test_a_job_of_ones_own_is_seen_whole(guarded: Service, token: Make, hidden: 
     assert job["execution"]["jobs"] == {"totalCount": 1}
     assert {line["jobId"] for line in job["execution"]["logs"]["nodes"]} == {mine}
     assert job["execution"]["logs"]["totalCount"] == 2
+
+
+def test_a_job_is_compared_with_no_run_of_others(guarded: Service, token: Make, hidden: str) -> None:
+    admin, mine = token("admin"), token("read", prefix="OURS_")
+    start = """mutation ($jobId: String!) { startJob(input: {jobId: $jobId, handlerName: "compared"}) { id }
+      finishJob(input: {jobId: $jobId, status: COMPLETED}) { id } }"""
+    for job_id in ("THEIRS_1", "OURS_1"):
+        assert codes(ask(guarded, start, admin, jobId=job_id)) == []
+    compare = """query ($with: String) { job(jobId: "OURS_1") { compare(with: $with) {
+      with { jobId } reason missingMessages { template } stages { name } } } }"""
+    answers = [ask(guarded, compare, mine, **{"with": job_id}).text for job_id in (hidden, "UNKNOWN")]
+    assert "NOT_FOUND" in answers[0]
+    assert answers[0].replace(hidden, "JOB") == answers[1].replace("UNKNOWN", "JOB")
+    last = [ask(guarded, compare, one).json()["data"]["job"]["compare"] for one in (mine, admin)]
+    assert last[0]["with"] is None
+    assert "no run of 'compared' before this one completed" in last[0]["reason"]
+    assert last[1]["with"] == {"jobId": "THEIRS_1"}
 
 
 def test_nothing_is_captured_for_a_job_of_others(guarded: Service, token: Make, hidden: str) -> None:

@@ -367,6 +367,7 @@ async def test_a_list_of_executions_costs_as_many_statements_whatever_its_length
             logs=PostgresLogStore(empty),
             executions=PostgresExecutionStore(empty),
             timelines=unused,
+            profiles=unused,
             newest=unused,
             recorder=unused,
             hub=unused,

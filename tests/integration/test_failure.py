@@ -150,6 +150,7 @@ async def _cost(database: Database, expected: int) -> int:
         logs=PostgresLogStore(database),
         executions=unused,
         timelines=unused,
+        profiles=unused,
         newest=unused,
         recorder=unused,
         hub=unused,

@@ -16,6 +16,7 @@ from domain.ports import JobPageRequest, LogPageRequest, LogScope, TaskPageReque
 from jobtail.events import LogLevel
 from persistence.database import Database
 from persistence.job_store import PostgresJobStore
+from persistence.log_messages import PostgresLogMessages
 from persistence.log_store import PostgresLogStore
 from persistence.log_times import PostgresLogTimes
 from persistence.task_store import PostgresTaskStore
@@ -251,6 +252,12 @@ async def test_lines_are_counted_by_time_along_the_primary_key(loaded: Database)
     assert sum(node.rows + node.dropped for node in scans if node.kind != "Bitmap Index Scan") == 1_000
     _, plan = await run(loaded, times.extent("long"))
     assert sum(node.rows + node.dropped for node in of_table(plan, "task_logs")) <= 1 + len(ALL_WEEKS)
+
+
+async def test_what_lines_say_is_read_along_the_primary_key(loaded: Database) -> None:
+    said, plan = await run(loaded, PostgresLogMessages(loaded).said("long", after=19_000, upto=20_000))
+    assert [line.seq for line in said] == list(range(19_001, 20_001))
+    assert assert_reads_by_key(plan, most_rows=1_000) <= ALL_WEEKS
 
 
 async def test_the_newest_jobs_are_read_by_their_index(loaded: Database) -> None:

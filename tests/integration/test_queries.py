@@ -529,6 +529,7 @@ async def _compare_costs(database: Database, recorder: Recorder) -> None:
             logs=logs,
             executions=unused,
             timelines=unused,
+            profiles=unused,
             newest=unused,
             recorder=unused,
             hub=unused,

@@ -9,7 +9,7 @@ from itertools import count
 
 import pytest
 
-from domain import timelines
+from domain import readings
 from domain.errors import InvalidInput, OutOfTime
 from domain.filters import EVERYTHING, LogFilter
 from domain.histogram import LogBucket
@@ -92,7 +92,7 @@ async def test_what_was_pruned_in_the_middle_is_noticed_in_time(memory: Memory) 
     await say(memory, *range(100))
     await watched.histogram("job", 60, EVERYTHING)
     del memory.lines["job"][40:50]
-    now = timelines.MAX_AGE_S + 1
+    now = readings.MAX_AGE_S + 1
     assert total(await watched.histogram("job", 60, EVERYTHING)) == 90
 
 
