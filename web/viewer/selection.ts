@@ -13,6 +13,8 @@ export interface Selection {
   minLevel?: LogLevel;
   search?: string;
   regex?: boolean;
+  /** Whether lines that the search does not hit are left out. */
+  onlyMatches?: boolean;
 }
 
 export const LEVELS = ["TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] as const satisfies readonly LogLevel[];
@@ -30,6 +32,7 @@ export function readSelection(params: URLSearchParams): Selection {
   if (levels.length > 0) selection.levels = levels;
   if (minLevel && isLevel(minLevel)) selection.minLevel = minLevel;
   if (params.has("regex")) selection.regex = true;
+  if (params.has("only")) selection.onlyMatches = true;
   return selection;
 }
 
@@ -44,6 +47,7 @@ export function selectionParams(selection: Selection): Params {
     minLevel: selection.minLevel,
     search: selection.search,
     regex: selection.regex ? "1" : undefined,
+    only: selection.onlyMatches ? "1" : undefined,
   };
 }
 

@@ -1,6 +1,24 @@
-// The log of a job.
+// The log of a job: its lines, what narrows them, and the keys that move in it.
+import { useEffect, useMemo, useReducer, useRef } from "preact/hooks";
+
 import type { JobHeadFragment } from "../graph/generated";
+import { useKeys } from "../keys";
+import { useObserved } from "../observed";
+import { place } from "../routes";
 import type { Selection } from "../selection";
+import { useNow } from "../time";
+import { Chips } from "./Chips";
+import { copySelected } from "./copySelected";
+import { LevelMenu } from "./LevelMenu";
+import { liveness } from "./liveness";
+import { LogLines } from "./LogLines";
+import { logKeys } from "./logKeys";
+import { useLook } from "./look";
+import { CopyMenu, DownloadMenu, LookMenu } from "./menus";
+import { Pane, sayLines } from "./pane";
+import { between } from "./permalink";
+import { SearchBox, Toggle } from "./SearchBox";
+import "./log.css";
 
 export interface LogPaneProps {
   job: JobHeadFragment;
@@ -8,6 +26,104 @@ export interface LogPaneProps {
   onSelection: (selection: Selection) => void;
 }
 
-export function LogPane({ job }: LogPaneProps) {
-  return <p>{job.logCounts.total} lines</p>;
+export function LogPane({ job, selection, onSelection }: LogPaneProps) {
+  const [, redraw] = useReducer((count: number) => count + 1, 0);
+  const pane = useMemo(() => new Pane(job.jobId, () => { redraw(undefined); }), [job.jobId]);
+  const search = useRef<HTMLInputElement>(null);
+  const region = useRef<HTMLElement>(null);
+  const look = useLook();
+  const { hash } = useObserved(place);
+
+  useEffect(() => { pane.goToHash(hash); }, [pane, hash]);
+  useEffect(() => { pane.select(selection, job.lastSeq); }, [pane, JSON.stringify(selection)]);
+  useEffect(() => { pane.learn(job.status, job.lastSeq); }, [pane, job.status, job.lastSeq]);
+  useEffect(() => () => { pane.close(); }, [pane]);
+  useKeys("Log", logKeys(pane, search, region), [pane]);
+
+  const onNumber = (event: MouseEvent, seq: number) => {
+    if (event.metaKey || event.ctrlKey || event.altKey) return;
+    event.preventDefault();
+    pane.mark(event.shiftKey && pane.range ? between(pane.range.from, seq) : between(seq, seq));
+    region.current?.querySelector<HTMLElement>("[role=grid]")?.focus({ preventScroll: true });
+  };
+  return (
+    <section ref={region} class="log" aria-label="Log" onCopy={(event) => { copySelected(event, pane); }}>
+      <div class="log-bar">
+        <SearchBox pane={pane} selection={selection} onSelection={onSelection} input={search} />
+        <LevelMenu counts={job.logCounts} selection={selection} onSelection={onSelection} />
+        <LookMenu look={look} />
+        <CopyMenu pane={pane} />
+        <DownloadMenu pane={pane} selection={selection} />
+        <Standing pane={pane} />
+      </div>
+      <Chips selection={selection} onSelection={onSelection} />
+      {pane.model.error && <p class="log-error" role="alert">{pane.model.error.message}</p>}
+      <Pruned pane={pane} />
+      <div class="log-body">
+        <LogLines pane={pane} look={look} digits={String(Math.max(job.lastSeq, 1_000)).length} onNumber={onNumber} />
+        <Empty pane={pane} job={job} />
+        <Newer pane={pane} />
+      </div>
+      <Status pane={pane} />
+    </section>
+  );
 }
+
+function Standing({ pane }: { pane: Pane }) {
+  const { tail, list } = pane.model;
+  const now = useNow();
+  const { kind, text } = liveness(list && tail, now);
+  return (
+    <span class={`log-standing is-${kind}`} aria-label={`Log is: ${text}`} role="img" title={text}>
+      {text}
+    </span>
+  );
+}
+
+function Pruned({ pane }: { pane: Pane }) {
+  const before = pane.prunedTo;
+  return before > 0 ? <p class="log-pruned">Lines 1 to {before.toLocaleString("en")} were pruned</p> : null;
+}
+
+function Empty({ pane, job }: { pane: Pane; job: JobHeadFragment }) {
+  const { list, filter } = pane.model;
+  if (!list || list.end > list.start) return null;
+  const isOver = job.finishedAt !== null;
+  return <p class="log-empty">{filter ? "No line matches" : isOver ? "This job said nothing" : "No lines yet"}</p>;
+}
+
+function Newer({ pane }: { pane: Pane }) {
+  const { isFollowing, list } = pane.scroll;
+  if (isFollowing || !list) return null;
+  const text = pane.missed > 0 ? `${pane.missed.toLocaleString("en")} new ${pane.missed === 1 ? "line" : "lines"} ↓` : "End ↓";
+  return (
+    <button type="button" class={pane.missed > 0 ? "log-newer has-news" : "log-newer"} onClick={() => { pane.toEnd(); }}>
+      {text}
+    </button>
+  );
+}
+
+function Status({ pane }: { pane: Pane }) {
+  const { total } = pane.model;
+  return (
+    <footer class="log-foot">
+      <span>
+        {total === null ? "" : sayLines(total)}
+        {pane.model.filter && total !== null && " match"}
+      </span>
+      <span role="status" class="log-note">
+        {pane.note}
+      </span>
+      <Toggle
+        label="Follow the end of the log"
+        text="follow"
+        isOn={pane.scroll.isFollowing}
+        onToggle={(isOn) => {
+          if (isOn) pane.toEnd();
+          else pane.scroll.stay();
+        }}
+      />
+    </footer>
+  );
+}
+

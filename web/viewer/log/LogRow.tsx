@@ -1,0 +1,197 @@
+// One line of the log: its number, time, level, place and message.
+import { Component, createRef } from "preact";
+
+import { type TimeStyle, sayClock, sayAgo, sayWhole } from "../time";
+import type { Finder } from "./finding";
+import { folded, linesOf } from "./folding";
+import { isShortened, LineDetail } from "./LineDetail";
+import type { Content, Line } from "./lineList";
+import { LineText } from "./LineText";
+import type { Look } from "./look";
+import type { Pane } from "./pane";
+import { writeHash } from "./permalink";
+
+export interface LogRowProps {
+  slot: number;
+  /** Counted from 1, as far as that is known. */
+  rowIndex: number;
+  /** Of a line that is not loaded, where that is known. */
+  seq: number | null;
+  content: Content;
+  pane: Pane;
+  find: Finder | null;
+  isWrapped: boolean;
+  hasPlace: boolean;
+  time: Look["time"];
+  /** For relative times, else 0. */
+  now: number;
+  isCursor: boolean;
+  isMarked: boolean;
+  isCurrentHit: boolean;
+  isExpanded: boolean;
+  isUnfolded: boolean;
+  onNumber: (event: MouseEvent, seq: number) => void;
+}
+
+/** Drawn anew only when something of it has changed: scrolling draws dozens of rows a frame. */
+export class LogRow extends Component<LogRowProps> {
+  readonly #element = createRef<HTMLDivElement>();
+
+  override componentDidMount(): void {
+    if (this.#element.current) this.props.pane.scroll.watch(this.#element.current);
+  }
+
+  override componentWillUnmount(): void {
+    if (this.#element.current) this.props.pane.scroll.unwatch(this.#element.current);
+  }
+
+  override shouldComponentUpdate(next: LogRowProps): boolean {
+    return (Object.keys(next) as (keyof LogRowProps)[]).some((name) => next[name] !== this.props[name]);
+  }
+
+  render() {
+    const { slot, rowIndex, seq, content, isCursor, isMarked, isCurrentHit, isWrapped } = this.props;
+    const classes = [
+      "log-row",
+      isWrapped && "is-wrapped",
+      isCursor && "is-cursor",
+      isMarked && "is-marked",
+      isCurrentHit && "is-hit",
+      typeof content === "object" ? `is-${content.level.toLowerCase()}` : `is-${content}`,
+    ];
+    return (
+      <div
+        ref={this.#element}
+        role="row"
+        id={seq === null ? undefined : `line-${seq}`}
+        class={classes.filter(Boolean).join(" ")}
+        aria-rowindex={rowIndex}
+        aria-selected={isCursor || isMarked}
+        data-slot={slot}
+        data-seq={seq}
+      >
+        {typeof content === "object" ? this.#cells(content) : <Missing seq={seq} content={content} />}
+      </div>
+    );
+  }
+
+  #cells(line: Line) {
+    const { time, now, hasPlace, isExpanded, pane, find, onNumber } = this.props;
+    const { seq } = line;
+    return (
+      <>
+        <span role="gridcell" class="log-number">
+          <button
+            type="button"
+            class="log-expand"
+            tabIndex={-1}
+            aria-expanded={isExpanded}
+            aria-label={`${isExpanded ? "Hide" : "Show"} details of line ${seq}`}
+            onClick={() => { pane.toggle("expanded", seq); }}
+          />
+          <a
+            href={writeHash({ from: seq, to: seq })}
+            tabIndex={-1}
+            aria-label={`Line ${seq}`}
+            onClick={(event) => { onNumber(event, seq); }}
+          >
+            {seq}
+          </a>
+        </span>
+        {time !== "none" && (
+          <span role="gridcell" class={`log-time is-${time}`}>
+            <time dateTime={line.timestamp} title={sayWhole(line.timestamp)}>
+              {sayLineTime(line.timestamp, time, now)}
+            </time>
+          </span>
+        )}
+        <span role="gridcell" class="log-level">
+          {line.level}
+        </span>
+        {hasPlace && (
+          <span role="gridcell" class="log-place" title={placeOf(line)}>
+            {placeOf(line)}
+          </span>
+        )}
+        <span role="gridcell" class="log-message">
+          {this.#message(line)}
+          {isExpanded && <LineDetail line={line} pane={pane} find={find} />}
+        </span>
+      </>
+    );
+  }
+
+  #message(line: Line) {
+    const { pane, find, isUnfolded, isExpanded } = this.props;
+    const { first, hidden, last } = folded(line.message);
+    const isCut = isShortened(line);
+    const toggle = () => { pane.toggle("unfolded", line.seq); };
+    if (isUnfolded && hidden > 0) {
+      return (
+        <>
+          <span class="log-text is-unfolded" data-text>
+            <LineText text={linesOf(line.message).join("\n")} find={find} />
+          </span>
+          <button type="button" class="log-fold" tabIndex={-1} aria-expanded={true} onClick={toggle}>
+            fold {hidden + 1} lines
+          </button>
+          {isCut && !isExpanded && <More line={line} pane={pane} />}
+        </>
+      );
+    }
+    const isHitBelow = hidden > 0 && find !== null && (find(line.message.slice(first.length))?.length ?? 0) > 0;
+    return (
+      <>
+        <span class="log-text" data-text>
+          <LineText text={first} find={find} />
+        </span>
+        {hidden > 0 && (
+          <button
+            type="button"
+            class={isHitBelow ? "log-fold has-hit" : "log-fold"}
+            tabIndex={-1}
+            aria-expanded={false}
+            onClick={toggle}
+          >
+            … {hidden} more {hidden === 1 ? "line" : "lines"}
+          </button>
+        )}
+        {last !== null && !isCut && (
+          <span class="log-last">
+            <LineText text={last} find={find} />
+          </span>
+        )}
+        {isCut && !isExpanded && <More line={line} pane={pane} />}
+      </>
+    );
+  }
+}
+
+function More({ line, pane }: { line: Line; pane: Pane }) {
+  return (
+    <button type="button" class="log-fold" tabIndex={-1} onClick={() => { pane.toggle("expanded", line.seq); }}>
+      … all {line.messageLength.toLocaleString("en")} characters
+    </button>
+  );
+}
+
+function Missing({ seq, content }: { seq: number | null; content: "loading" | "pruned" }) {
+  return (
+    <>
+      <span role="gridcell" class="log-number">
+        {seq}
+      </span>
+      <span role="gridcell" class="log-message">
+        {content === "pruned" ? "pruned" : <span class="log-skeleton" aria-label="loading" role="img" />}
+      </span>
+    </>
+  );
+}
+
+function placeOf({ stage, taskId }: Line): string {
+  return taskId === null ? stage : `${stage}/${taskId}`;
+}
+
+function sayLineTime(iso: string, style: TimeStyle, now: number): string {
+  return style === "relative" ? sayAgo(now - Date.parse(iso)) : sayClock(iso, style, true);
+}

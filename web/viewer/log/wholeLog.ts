@@ -1,0 +1,151 @@
+// All lines of a job: a line's slot is its seq, so any part of the log is loaded by itself. Keeps the pages that were looked
+// at last.
+import { type Content, type Line, type LineList, type ListEvents, type LoadPage, RETRY_MS } from "./lineList";
+
+export const PAGE = 200;
+export const MAX_PAGES = 100;
+
+type Page = (Content | undefined)[];
+
+export class WholeLog implements LineList {
+  readonly isAtEnd = true;
+  start: number;
+  end: number;
+  /** In the order in which they were looked at. */
+  readonly #pages = new Map<number, Page>();
+  readonly #loading = new Map<number, AbortController>();
+  #seen = { from: 0, to: 0 };
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  /** Closed, or refused what no second try will get. */
+  #isStopped = false;
+
+  /** `oldest` is the first line that there is: what comes before it was pruned. */
+  constructor(
+    readonly load: LoadPage,
+    readonly events: ListEvents,
+    oldest: number,
+    lastSeq: number,
+  ) {
+    this.start = oldest;
+    this.end = Math.max(lastSeq + 1, oldest);
+  }
+
+  at(slot: number): Content {
+    return this.#pages.get(pageOf(slot))?.[slot % PAGE] ?? "loading";
+  }
+
+  slotOf(seq: number): number {
+    return Math.min(Math.max(seq, this.start), Math.max(this.end - 1, this.start));
+  }
+
+  look(from: number, to: number): void {
+    this.#seen = { from: Math.max(from, this.start), to: Math.min(to, this.end) };
+    this.#abortUnseen();
+    this.#fill();
+  }
+
+  append(lines: readonly Line[]): void {
+    for (const line of lines) {
+      this.#put(line.seq, line);
+      this.end = Math.max(this.end, line.seq + 1);
+    }
+    this.#evict();
+    this.events.changed();
+  }
+
+  /** Lets the log end later although the lines up to there have not come: they are loaded when they are looked at. */
+  skipTo(lastSeq: number): void {
+    this.end = Math.max(this.end, lastSeq + 1);
+    this.events.changed();
+  }
+
+  close(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#retry);
+    for (const controller of this.#loading.values()) controller.abort();
+  }
+
+  /** The pages that are looked at, and half a page on either side. */
+  #wanted(): number[] {
+    const { from, to } = this.#seen;
+    if (to <= from) return [];
+    const first = pageOf(Math.max(from - PAGE / 2, this.start));
+    const last = pageOf(Math.min(to - 1 + PAGE / 2, this.end - 1));
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  }
+
+  #abortUnseen(): void {
+    const wanted = new Set(this.#wanted());
+    for (const [page, controller] of this.#loading) if (!wanted.has(page)) controller.abort();
+  }
+
+  #fill(): void {
+    if (this.#isStopped) return;
+    for (const number of this.#wanted()) {
+      const page = this.#pages.get(number);
+      if (page) {
+        this.#pages.delete(number);
+        this.#pages.set(number, page); // the newest again
+      }
+      const first = Math.max(number * PAGE, this.start);
+      const last = Math.min((number + 1) * PAGE, this.end) - 1;
+      const missing = range(first, last).filter((seq) => page?.[seq % PAGE] === undefined);
+      const [from, to] = [missing[0], missing.at(-1)];
+      if (from !== undefined && to !== undefined && !this.#loading.has(number)) void this.#loadPage(number, from, to);
+    }
+  }
+
+  async #loadPage(number: number, from: number, to: number): Promise<void> {
+    const controller = new AbortController();
+    this.#loading.set(number, controller);
+    try {
+      const { lines, hasNext } = await this.load(
+        { first: to - from + 1, sinceSeq: from, untilSeq: to + 1 },
+        controller.signal,
+      );
+      controller.signal.throwIfAborted();
+      for (const line of lines) this.#put(line.seq, line);
+      const reached = hasNext ? (lines.at(-1)?.seq ?? to) : to; // a page of large lines ends early
+      for (const seq of range(from, reached)) if (this.at(seq) === "loading") this.#put(seq, "pruned");
+      this.events.loaded();
+    } catch (error) {
+      if (!controller.signal.aborted) this.#failed(error);
+      return;
+    } finally {
+      this.#loading.delete(number);
+    }
+    this.#evict();
+    this.events.changed();
+    this.#fill();
+  }
+
+  #failed(error: unknown): void {
+    this.#isStopped = !this.events.failed(error);
+    clearTimeout(this.#retry);
+    if (!this.#isStopped) this.#retry = setTimeout(() => { this.#fill(); }, RETRY_MS);
+  }
+
+  #put(seq: number, content: Content): void {
+    const number = pageOf(seq);
+    let page = this.#pages.get(number);
+    if (!page) this.#pages.set(number, (page = []));
+    page[seq % PAGE] = content;
+  }
+
+  #evict(): void {
+    if (this.#pages.size <= MAX_PAGES) return;
+    const wanted = new Set(this.#wanted());
+    for (const number of this.#pages.keys()) {
+      if (this.#pages.size <= MAX_PAGES) return;
+      if (!wanted.has(number)) this.#pages.delete(number);
+    }
+  }
+}
+
+function pageOf(seq: number): number {
+  return Math.floor(seq / PAGE);
+}
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: Math.max(last - first + 1, 0) }, (_, index) => first + index);
+}
