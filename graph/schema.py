@@ -19,7 +19,7 @@ from domain.access import Scope
 from domain.errors import Forbidden
 from graph.documents import Documents, Prepared
 from graph.errors import CodedErrors, code_of_operation, log_internal
-from graph.executor import ColumnExecutor
+from graph.frames import FrameExecutor
 from graph.lines import TaskLog
 from graph.mutation import Mutation
 from graph.query import Query
@@ -107,7 +107,7 @@ class Schema(strawberry.Schema):
     async def _planned(
         self, query: str | None, name: str | None, variables: dict[str, Any] | None, context: Any, root_value: Any
     ) -> dict[str, Any] | None:
-        if not query or self.execution_context_class is not ColumnExecutor or not context.grant.allows(Scope.READ):
+        if not query or self.execution_context_class is not FrameExecutor or not context.grant.allows(Scope.READ):
             return None
         prepared = self.documents.prepare(query)
         if prepared.errors:
@@ -130,6 +130,6 @@ schema = Schema(
     subscription=Subscription,
     types=[Stage, Task, TaskLog],
     extensions=[CodedErrors, PreparedDocuments],
-    execution_context_class=ColumnExecutor,
+    execution_context_class=FrameExecutor,
     config=StrawberryConfig(scalar_map=SCALARS),
 )

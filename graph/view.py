@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from typing import Any, cast
@@ -27,6 +26,7 @@ from domain.errors import JobtailError
 from graph.auth import Gate
 from graph.context import Context, Services
 from graph.errors import CODES_OF_STATUSES, Refusal, extensions, refusal
+from graph.frames import to_json
 from graph.ide import GRAPHIQL
 from graph.negotiation import accepted
 from graph.operations import Watch
@@ -159,10 +159,7 @@ class GraphQLView(GraphQL[Context, None]):
         return GRAPHIQL.answer()
 
     def encode_json(self, data: Any) -> str:
-        try:
-            return orjson.dumps(data).decode()
-        except TypeError:  # a client's lone surrogate that a message of GraphQL's own quotes
-            return json.dumps(data)
+        return to_json(data)
 
 
 def _refused(request: Request | WebSocket, said: Refusal) -> Response:
