@@ -33,6 +33,7 @@ from domain.tail import TailBatch
 from graph.context import Context, Services
 from graph.executor import ColumnExecutor
 from graph.frames import to_json
+from graph.limits import USUAL_LIMITS
 from graph.schema import schema
 from jobtail.events import JobStatus, LogLevel
 
@@ -493,7 +494,7 @@ fragment Whole on Job { id status createdAt metadata progress { percentage } }
 
 @pytest.mark.parametrize("variables", [{}, {"first": None}, {"first": 1, "no": True}], ids=str)
 async def test_the_hierarchy_has_a_plan(variables: dict[str, Any]) -> None:
-    prepared = schema.documents.prepare(HIERARCHY)
+    prepared = schema.documents.prepare(HIERARCHY, USUAL_LIMITS)
     assert prepared.errors == []
     given_tree = tree([JOB], [STAGE], [TASK, TASK], [LINE])
     assert await prepared.run(schema._schema, None, variables, given_tree, None) is not None
