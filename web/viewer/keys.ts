@@ -9,7 +9,7 @@ export interface Key {
   /** What it does, for the list of keys. */
   does: string;
   /** Returns false where it does not apply now, so that others and the browser may take the key. */
-  run: (event: KeyboardEvent) => boolean | undefined;
+  run: (event: KeyboardEvent) => unknown;
   /** Whether it is taken in a text field too. */
   inFields?: boolean;
 }

@@ -3,6 +3,8 @@ import { render } from "preact";
 
 import "./theme.css";
 import "./page.css";
+import "./jobs/jobs.css";
+import "./job/job.css";
 import { App } from "./App";
 import { listenToKeys } from "./keys";
 import { followLinks } from "./routes";

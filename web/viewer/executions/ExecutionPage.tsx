@@ -1,0 +1,115 @@
+// A run of a schedule: how it went, the runs beside it, and its jobs, live.
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+
+import { GraphError, connection, query } from "../graph/client";
+import { ExecutionDocument, type ExecutionRowFragment } from "../graph/generated";
+import { JobTable } from "../jobs/JobTable";
+import { useJobs } from "../jobs/useJobs";
+import { useObserved } from "../observed";
+import { href } from "../routes";
+import { Duration } from "../ui/Duration";
+import { Liveness } from "../ui/Liveness";
+import { Problem } from "../ui/Problem";
+import { Status } from "../ui/Status";
+import { Time } from "../ui/Time";
+import { sayCount } from "../ui/numbers";
+import { HistoryStrip } from "./HistoryStrip";
+import { useExecutions } from "./useExecutions";
+
+const STRIP = 60;
+
+export function ExecutionPage({ executionId }: { executionId: string }) {
+  const frame = useRef<HTMLDivElement>(null);
+  const filter = useMemo(() => ({ executionId }), [executionId]);
+  const { state, list } = useJobs(filter, frame);
+  const { execution, error } = useExecution(executionId, state.jobs.map((job) => job.status).join());
+  const isStale = useObserved(connection) === "lost";
+  useEffect(() => void (document.title = `${executionId} - Jobtail`), [executionId]);
+  const problem = error ?? state.error;
+  if (problem && !problem.passes) return <Problem error={problem} onRetry={() => list.retry()} />;
+  const live = isStale ? "reconnecting" : execution === null ? "waiting" : execution?.status === "RUNNING" ? "live" : "finished";
+  return (
+    <div class="page" ref={frame}>
+      <div class="page-head">
+        <h1 class="mono">{executionId}</h1>
+        {execution && <Status status={execution.status} />}
+        <Liveness state={live} />
+      </div>
+      {execution && <Head execution={execution} isStale={isStale} />}
+      {execution === null && (
+        <p class="notice">No job names this execution yet. It shows here as soon as one does.</p>
+      )}
+      <h2>{state.totalCount === null ? "Jobs" : sayCount(state.totalCount, "job")}</h2>
+      <JobTable
+        label={`Jobs of ${executionId}`}
+        jobs={state.held.length ? [...state.held, ...state.jobs] : state.jobs}
+        totalCount={state.totalCount}
+        isStale={isStale}
+        onMore={() => void list.more()}
+      />
+    </div>
+  );
+}
+
+function Head({ execution, isStale }: { execution: ExecutionRowFragment; isStale: boolean }) {
+  const { executions } = useExecutions(STRIP, execution.scheduleId);
+  const isScheduled = execution.scheduleId !== "unknown";
+  return (
+    <>
+      <dl class="facts">
+        {isScheduled && (
+          <Fact name="Schedule">
+            <a href={href({ page: "executions" }, { schedule: execution.scheduleId })}>{execution.scheduleId}</a>
+          </Fact>
+        )}
+        <Fact name="Began">
+          <Time at={execution.startedAt} />
+        </Fact>
+        <Fact name="Took">
+          <Duration durationMs={execution.durationMs} since={execution.startedAt} isStale={isStale} />
+        </Fact>
+        {execution.resultSummary && <Fact name="Result">{execution.resultSummary}</Fact>}
+      </dl>
+      {execution.errorMessage && <pre class="error-text">{execution.errorMessage}</pre>}
+      {isScheduled && (
+        <HistoryStrip
+          label={`Runs of ${execution.scheduleId}, the newest last`}
+          executions={executions}
+          current={execution.executionId}
+        />
+      )}
+    </>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: preact.ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** The execution, asked for anew when a job of it changes; undefined before the first answer, null while nobody names it. */
+function useExecution(
+  executionId: string,
+  changes: string,
+): { execution: ExecutionRowFragment | null | undefined; error: GraphError | null } {
+  const [execution, setExecution] = useState<ExecutionRowFragment | null>();
+  const [error, setError] = useState<GraphError | null>(null);
+  useEffect(() => {
+    const abort = new AbortController();
+    query(ExecutionDocument, { executionId }, abort.signal).then(
+      (answer) => {
+        setExecution(answer.execution);
+        setError(null);
+      },
+      (problem: unknown) => {
+        if (problem instanceof GraphError) setError(problem);
+      },
+    );
+    return () => abort.abort();
+  }, [executionId, changes]);
+  return { execution, error };
+}

@@ -1,0 +1,181 @@
+// What a job is, and how it goes.
+import { useState } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+
+import type { JobHeadFragment } from "../graph/generated";
+import { isOver, lastLine } from "../jobs/JobTable";
+import { href, jobHref } from "../routes";
+import { Duration } from "../ui/Duration";
+import { type Live, Liveness } from "../ui/Liveness";
+import { ProgressBar } from "../ui/ProgressBar";
+import { Status } from "../ui/Status";
+import { Time } from "../ui/Time";
+import { sayCount, sayNumber } from "../ui/numbers";
+
+export interface JobHeadProps {
+  job: JobHeadFragment;
+  live: Live;
+}
+
+export function JobHead({ job, live }: JobHeadProps) {
+  const isStale = live === "reconnecting";
+  return (
+    <header class="job-top">
+      <div class="job-title">
+        <Status status={job.status} />
+        <h1>{job.handlerName}</h1>
+        <CopyId jobId={job.jobId} />
+        <Liveness state={live} />
+        {hasFailed(job) && (
+          <a class="button danger" href={jobHref(job.jobId, { view: "failure" })}>
+            {job.status === "FAILED" ? "Why did it fail?" : "What went wrong?"}
+          </a>
+        )}
+      </div>
+      <dl class="facts">
+        <Fact name="Took">
+          <Duration durationMs={job.durationMs} since={isOver(job) ? null : job.startedAt} isStale={isStale} />
+        </Fact>
+        <Fact name="Began">
+          <Time at={job.startedAt ?? job.createdAt} />
+        </Fact>
+        {job.progress && !isOver(job) && (
+          <Fact name="Progress">
+            <span class="job-progress">
+              <ProgressBar progress={job.progress} label="Progress" />
+            </span>
+          </Fact>
+        )}
+        <Fact name="Lines">
+          <Levels job={job} />
+        </Fact>
+        {job.source && <Fact name="Source">{job.source}</Fact>}
+        {job.scheduleId && (
+          <Fact name="Schedule">
+            <a href={href({ page: "executions" }, { schedule: job.scheduleId })}>{job.scheduleId}</a>
+          </Fact>
+        )}
+        {job.execution && (
+          <Fact name="Execution">
+            <a href={href({ page: "execution", executionId: job.execution.executionId })}>{job.execution.executionId}</a>
+          </Fact>
+        )}
+        {job.parent && (
+          <Fact name="Started by">
+            <Related job={job.parent} />
+          </Fact>
+        )}
+        <Children job={job} />
+        {job.metadata !== null && <Metadata value={job.metadata} />}
+      </dl>
+      {job.error && <ErrorText text={job.error} />}
+    </header>
+  );
+}
+
+export function hasFailed(job: JobHeadFragment): boolean {
+  return job.status === "FAILED" || job.logCounts.error + job.logCounts.critical > 0;
+}
+
+function CopyId({ jobId }: { jobId: string }) {
+  const [isCopied, setIsCopied] = useState(false);
+  return (
+    <button
+      type="button"
+      class="job-name mono"
+      title={`${jobId}\nCopy it`}
+      onClick={() => {
+        void navigator.clipboard.writeText(jobId).then(() => {
+          setIsCopied(true);
+          setTimeout(() => setIsCopied(false), 1_500);
+        });
+      }}
+    >
+      <span class="clipped">{jobId}</span>
+      <span class="muted" role="status">
+        {isCopied ? "copied" : ""}
+      </span>
+    </button>
+  );
+}
+
+/** Counts by level; each leads to its lines. */
+function Levels({ job }: { job: JobHeadFragment }) {
+  const { total, warning, error, critical } = job.logCounts;
+  return (
+    <span class="levels number">
+      {sayNumber(total)}
+      {warning > 0 && (
+        <a class="counts-warning" href={jobHref(job.jobId, { level: "WARNING" })}>
+          {sayCount(warning, "warning")}
+        </a>
+      )}
+      {error > 0 && (
+        <a class="counts-error" href={jobHref(job.jobId, { level: "ERROR" })}>
+          {sayCount(error, "error")}
+        </a>
+      )}
+      {critical > 0 && (
+        <a class="counts-critical" href={jobHref(job.jobId, { level: "CRITICAL" })}>
+          {sayNumber(critical)} critical
+        </a>
+      )}
+    </span>
+  );
+}
+
+function Related({ job }: { job: NonNullable<JobHeadFragment["parent"]> }) {
+  return (
+    <a class="related" href={jobHref(job.jobId)} title={job.jobId}>
+      <Status status={job.status} isBrief /> {job.handlerName} <span class="mono">{job.jobId}</span>
+    </a>
+  );
+}
+
+function Children({ job }: { job: JobHeadFragment }) {
+  const { totalCount, nodes } = job.children;
+  if (totalCount === 0) return null;
+  return (
+    <details class="more">
+      <summary>Started {sayCount(totalCount, "job")}</summary>
+      <ul class="more-panel">
+        {nodes.map((child) => (
+          <li key={child.jobId}>
+            <Related job={child} />
+          </li>
+        ))}
+        {totalCount > nodes.length && <li class="muted">and {sayNumber(totalCount - nodes.length)} older ones</li>}
+      </ul>
+    </details>
+  );
+}
+
+function Metadata({ value }: { value: unknown }) {
+  return (
+    <details class="more">
+      <summary>Metadata</summary>
+      <pre class="more-panel">{JSON.stringify(value, null, 2)}</pre>
+    </details>
+  );
+}
+
+/** One line of it, and all of it on demand. */
+function ErrorText({ text }: { text: string }) {
+  const last = lastLine(text);
+  if (last === text.trim()) return <p class="job-why">{last}</p>;
+  return (
+    <details class="job-why">
+      <summary>{last}</summary>
+      <pre>{text}</pre>
+    </details>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
