@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -33,7 +33,8 @@ FROM job_tasks
 WHERE job_id = $1
 ORDER BY first_seq
 """
-CHANNEL = "bench_raw"
+CHANNEL, SERVICE_CHANNEL = "bench_raw", "jobtail"
+FLOOD_ROWS = 500
 
 
 def connect_arguments(url: str) -> dict[str, Any]:
@@ -53,8 +54,10 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     arguments = connect_arguments(os.environ["DATABASE_URL"])
     async with asyncpg.create_pool(min_size=10, max_size=10, init=_decode_json, **arguments) as pool:
         app.state.pool, app.state.viewers = pool, set()
+        app.state.floods, app.state.changed = {}, asyncio.Event()
         listener = await asyncpg.connect(**arguments)
         await listener.add_listener(CHANNEL, lambda *event: _ring(app, str(event[-1])))
+        await listener.add_listener(SERVICE_CHANNEL, lambda *_: app.state.changed.set())
         try:
             yield
         finally:
@@ -96,6 +99,34 @@ async def live(socket: WebSocket) -> None:
         socket.app.state.viewers.discard(queue)
 
 
+async def flood(socket: WebSocket) -> None:
+    """Send a job's rows by pages that are encoded once for all who follow it from its beginning."""
+    await socket.accept()
+    job_id, viewers = socket.query_params["job"], socket.app.state.floods
+    viewers.setdefault(job_id, []).append(socket)
+    if len(viewers[job_id]) == 1:
+        socket.app.state.follower = asyncio.create_task(_follow(socket.app, job_id))
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
+    viewers.pop(job_id, None)
+
+
+async def _follow(app: Starlette, job_id: str) -> None:
+    """Look for rows whenever the service's channel says something."""
+    seq, viewers = 0, app.state.floods
+    while job_id in viewers:
+        rows = await app.state.pool.fetch(PAGE, job_id, seq, FLOOD_ROWS)
+        if not rows:
+            app.state.changed.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(app.state.changed.wait(), 0.1)
+            continue
+        seq, text = rows[-1]["seq"], orjson.dumps([dict(row) for row in rows]).decode()
+        for viewer in viewers.get(job_id, ()):
+            with suppress(WebSocketDisconnect, RuntimeError):
+                await viewer.send_text(text)
+
+
 async def healthz(_: Request) -> Response:
     return Response()
 
@@ -105,6 +136,7 @@ def main() -> None:
         Route("/page", page),
         Route("/tasks", tasks),
         WebSocketRoute("/live", live),
+        WebSocketRoute("/flood", flood),
         Route("/healthz", healthz),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)

@@ -1,67 +1,66 @@
-"""From the job to the viewer: how long a line takes, and how many rows reach 1 and 50 viewers a second.
+"""From the store to the viewer: how long a line takes, how many rows reach 1 and 50 viewers a second, what idle ones cost.
 
-The raw limit of the way is an INSERT that commits, pg_notify, LISTEN in another process, and its bare websocket.
+The raw limit of the way is an INSERT that commits, pg_notify, LISTEN in another process, and its bare websocket; that of a
+flood the same, with pages of rows that are encoded once and sent to every viewer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from statistics import median
 from uuid import uuid4
 
 import asyncpg
 import orjson
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.typing import Subprotocol
+import psutil  # type: ignore[import-untyped] # its stubs are a package of their own
 
 from bench.bare import CHANNEL, connect_arguments
 from bench.figures import Figure
+from bench.viewers import PATIENCE_S, Counted, Viewer, viewers
 from domain.recorder import Recorder
-from graph.recorder_sink import RecorderSink
-from jobtail import LogCapturingEmitter, Writer
 from jobtail.events import Batch, Line, NumberedEvent
 from persistence.channel import BroadcastChannel
 from persistence.database import Database
 from persistence.log_store import PostgresLogStore
 
-LINES = 150
+BATCHES = 150
 PAUSE_S = 0.02
 FLOOD = 20_000
-PATIENCE_S = 60
+IDLE_VIEWERS, IDLE_JOBS, IDLE_S = 2_000, 200, 10
 SUBSCRIBE = (
     "subscription Tail($job: String!) { jobLogs(jobId: $job, afterSeq: 0) "
     "{ logs { seq stage taskId timestamp level message metadata } endCursor caughtUp } }"
 )
 INSERT = (
     "INSERT INTO task_logs (job_id, seq, stage, task_id, timestamp, recorded_at, level, message) "
-    "VALUES ($1, $2, 'bench', 'bench', now(), now(), 20, $3)"
+    "SELECT $1, seq, 'bench', 'bench', now(), now(), 20, $4 FROM generate_series($2::bigint, $3::bigint) AS seq"
 )
 
 
-class Nowhere:
-    """The emitter that the job has already."""
-
-    def emit_info(self, message: str) -> None:
-        del message
-
-
-async def measure(database_url: str, service_port: int, bare_port: int) -> list[Figure]:
+async def measure(database_url: str, service_port: int, bare_port: int, service_pid: int) -> list[Figure]:
     figures = []
-    for viewers in (1, 50):
+    for count, lines in ((1, 1), (50, 1), (50, 20)):
         ours, raw = [], []
         for _ in range(3):
-            ours.append(await _ours_ms(database_url, service_port, viewers))
-            raw.append(await _raw_ms(database_url, bare_port, viewers))
-        what = f"emit to viewer, p50, {viewers} viewer{'s' if viewers > 1 else ''} at 50 lines/s"
+            ours.append(await _ours_ms(database_url, service_port, count, lines))
+            raw.append(await _raw_ms(database_url, bare_port, count, lines))
+        what = f"store to {_viewers(count)}, p50, at {lines * round(1 / PAUSE_S):,} lines/s"
         figures.append(Figure(what=what, ours=median(ours), raw=median(raw), unit="ms"))
-    for viewers in (1, 50):
-        rate = median([await _delivered(database_url, service_port, viewers) for _ in range(3)])
-        what = f"delivered to {viewers} viewer{'s' if viewers > 1 else ''}, 100 lines a batch"
-        figures.append(Figure(what=what, ours=rate, raw=None, unit="rows/s"))
-    return figures
+    for count in (1, 50):
+        ours, raw = [], []
+        for _ in range(3):
+            ours.append(await _delivered(database_url, count, _subscribed(service_port, count)))
+            raw.append(await _delivered(database_url, count, _bare_flood(bare_port, count)))
+        what = f"delivered to {_viewers(count)} as fast as it goes, each with every line"
+        figures.append(Figure(what=what, ours=median(ours), raw=median(raw), unit="rows/s"))
+    return figures + await _idle(database_url, service_port, service_pid)
+
+
+def _viewers(count: int) -> str:
+    return f"{count} viewer{'s' if count > 1 else ''}"
 
 
 @asynccontextmanager
@@ -70,70 +69,88 @@ async def _recorder(database_url: str) -> AsyncIterator[Recorder]:
         yield Recorder(PostgresLogStore(database), channel)
 
 
-@asynccontextmanager
-async def _subscribed(port: int, job_id: str) -> AsyncIterator[ClientConnection]:
-    async with connect(
-        f"ws://127.0.0.1:{port}/graphql",
-        subprotocols=[Subprotocol("graphql-transport-ws")],
-        max_size=None,
-        compression=None,
-    ) as socket:
-        await socket.send('{"type":"connection_init"}')
-        await socket.recv()
+Watch = Callable[[str], AbstractAsyncContextManager[Sequence[Viewer]]]
+"""Opens viewers of a job."""
+
+
+def _subscribed(port: int, count: int) -> Watch:
+    @asynccontextmanager
+    async def watch(job_id: str) -> AsyncIterator[Sequence[Viewer]]:
+        async with viewers(count, port, "/graphql", protocol="graphql-transport-ws") as opened:
+            await subscribe(opened, [job_id] * count)
+            yield opened
+
+    return watch
+
+
+def _bare_flood(port: int, count: int) -> Watch:
+    return lambda job_id: viewers(count, port, f"/flood?job={job_id}")
+
+
+async def subscribe(opened: Sequence[Viewer], job_ids: Sequence[str]) -> None:
+    """Subscribe, and wait until each viewer was told that it is caught up."""
+    for viewer in opened:
+        viewer.send('{"type":"connection_init"}')
+    await _until(lambda: all(viewer.frames == 1 for viewer in opened))
+    for viewer, job_id in zip(opened, job_ids, strict=True):
         payload = {"query": SUBSCRIBE, "variables": {"job": job_id}}
-        await socket.send(orjson.dumps({"id": "1", "type": "subscribe", "payload": payload}).decode())
-        await socket.recv()  # the empty batch that says: caught up
-        yield socket
+        viewer.send(orjson.dumps({"id": "1", "type": "subscribe", "payload": payload}).decode())
+    await _until(lambda: all(viewer.frames == 2 for viewer in opened))
 
 
-async def _ours_ms(database_url: str, port: int, viewers: int) -> float:
-    """Emit lines that carry the time, and take the median of when they are seen."""
-    job_id = f"JB_{uuid4()}"
-    async with AsyncExitStack() as stack:
-        recorder = await stack.enter_async_context(_recorder(database_url))
-        sockets = [await stack.enter_async_context(_subscribed(port, job_id)) for _ in range(viewers)]
-        writer = Writer(RecorderSink(recorder, asyncio.get_running_loop()))
-        emitter = LogCapturingEmitter(Nowhere(), writer, job_id)
-        seen = [asyncio.create_task(_delays(socket, b'"message":"')) for socket in sockets]
-        for _ in range(LINES):
-            emitter.emit_info(str(time.perf_counter_ns()))
+async def _until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not is_so():  # noqa: ASYNC110 - what comes is counted, and nobody tells
+            await asyncio.sleep(0.001)
+
+
+class _Delays:
+    """How long each line took to a viewer, in nanoseconds, by the time that it carries."""
+
+    def __init__(self, viewer: Viewer, mark: bytes) -> None:
+        self.delays: list[int] = []
+        self._mark = mark
+        viewer.on_frame = self._note
+
+    def _note(self, frame: bytes) -> None:
+        now = time.perf_counter_ns()
+        self.delays += [now - int(part.split(b'"')[0]) for part in frame.split(self._mark)[1:]]
+
+
+async def _p50_ms(seen: Sequence[_Delays], lines: int) -> float:
+    """Wait until everybody has seen every line."""
+    await _until(lambda: all(len(each.delays) >= lines for each in seen))
+    assert all(len(each.delays) == lines for each in seen), "a line came twice"
+    return median(delay for each in seen for delay in each.delays) / 1e6
+
+
+async def _ours_ms(database_url: str, port: int, count: int, lines: int) -> float:
+    job_id, writer_id = f"JB_{uuid4()}", uuid4()
+    async with _recorder(database_url) as recorder, _subscribed(port, count)(job_id) as opened:
+        seen = [_Delays(viewer, b'"message":"') for viewer in opened]
+        for first in range(1, BATCHES * lines + 1, lines):
+            line = Line(job_id=job_id, message=str(time.perf_counter_ns()))
+            await recorder.record(Batch(writer_id, tuple(NumberedEvent(first + n, line) for n in range(lines))))
             await asyncio.sleep(PAUSE_S)
-        delays = [delay for part in await asyncio.wait_for(asyncio.gather(*seen), PATIENCE_S) for delay in part]
-        await asyncio.to_thread(writer.close)
-    return median(delays) / 1e6
+        return await _p50_ms(seen, BATCHES * lines)
 
 
-async def _raw_ms(database_url: str, port: int, viewers: int) -> float:
+async def _raw_ms(database_url: str, port: int, count: int, lines: int) -> float:
     job_id = f"JB_{uuid4()}"
     async with AsyncExitStack() as stack:
-        sockets = [
-            await stack.enter_async_context(connect(f"ws://127.0.0.1:{port}/live", compression=None))
-            for _ in range(viewers)
-        ]
+        opened = await stack.enter_async_context(viewers(count, port, "/live"))
         database = await asyncpg.connect(**connect_arguments(database_url))
         stack.push_async_callback(database.close)
-        seen = [asyncio.create_task(_delays(socket, b"")) for socket in sockets]
-        for seq in range(1, LINES + 1):
+        seen = [_Delays(viewer, b'"') for viewer in opened]
+        for first in range(1, BATCHES * lines + 1, lines):
             now = str(time.perf_counter_ns())
-            await database.execute(INSERT, job_id, seq, now)
-            await database.execute("SELECT pg_notify($1, $2)", CHANNEL, now)
+            await database.execute(INSERT, job_id, first, first + lines - 1, now)
+            await database.execute("SELECT pg_notify($1, $2)", CHANNEL, f'"{now}' * lines)
             await asyncio.sleep(PAUSE_S)
-        delays = [delay for part in await asyncio.wait_for(asyncio.gather(*seen), PATIENCE_S) for delay in part]
-    return median(delays) / 1e6
+        return await _p50_ms(seen, BATCHES * lines)
 
 
-async def _delays(socket: ClientConnection, mark: bytes) -> list[int]:
-    """Read until every line was seen; give how long each took, in nanoseconds."""
-    delays: list[int] = []
-    while len(delays) < LINES:
-        frame = await socket.recv(decode=False)
-        now = time.perf_counter_ns()
-        found = frame.split(mark)[1:] if mark else [frame]
-        delays += [now - int(part.split(b'"')[0]) for part in found]
-    return delays
-
-
-async def _delivered(database_url: str, port: int, viewers: int) -> float:
+async def _delivered(database_url: str, count: int, watch: Watch) -> float:
     """Store a flood as fast as it goes, and count what all viewers got in the time that the last of them took."""
     job_id, writer_id = f"JB_{uuid4()}", uuid4()
     events = [
@@ -142,19 +159,41 @@ async def _delivered(database_url: str, port: int, viewers: int) -> float:
         )
         for n in range(1, FLOOD + 1)
     ]
-    async with AsyncExitStack() as stack:
-        recorder = await stack.enter_async_context(_recorder(database_url))
-        sockets = [await stack.enter_async_context(_subscribed(port, job_id)) for _ in range(viewers)]
+    async with _recorder(database_url) as recorder, watch(job_id) as opened:
+        counted = Counted.all_of(opened, FLOOD)
         start = time.perf_counter()
-        seen = asyncio.gather(*(_count(socket) for socket in sockets))
         for first in range(0, FLOOD, 100):
             await recorder.record(Batch(writer_id, tuple(events[first : first + 100])))
-        await asyncio.wait_for(seen, PATIENCE_S)
-        return viewers * FLOOD / (time.perf_counter() - start)
+        async with asyncio.timeout(PATIENCE_S):
+            for each in counted:
+                await each.is_complete.wait()
+        return count * FLOOD / (time.perf_counter() - start)
 
 
-async def _count(socket: ClientConnection) -> None:
-    rows = 0
-    while rows < FLOOD:
-        rows += (await socket.recv(decode=False)).count(b'"seq":')
-    assert rows == FLOOD, f"{rows} rows came for {FLOOD}"
+async def _idle(database_url: str, port: int, pid: int) -> list[Figure]:
+    """Let viewers wait for jobs that say nothing, and see what the service's process takes."""
+    process = psutil.Process(pid)
+    async with AsyncExitStack() as stack:
+        job_ids = [f"JB_{uuid4()}" for _ in range(IDLE_JOBS)]
+        recorder = await stack.enter_async_context(_recorder(database_url))
+        for job_id in job_ids:
+            await recorder.record_job(job_id, [Line(job_id=job_id, message="the only line")])
+        before = process.memory_info().rss
+        opened = await stack.enter_async_context(
+            viewers(IDLE_VIEWERS, port, "/graphql", protocol="graphql-transport-ws")
+        )
+        await subscribe(opened, [job_ids[n % IDLE_JOBS] for n in range(IDLE_VIEWERS)])
+        taken = process.memory_info().rss - before
+        cpu, start = _cpu_s(process), time.perf_counter()
+        await asyncio.sleep(IDLE_S)
+        share = 100 * (_cpu_s(process) - cpu) / (time.perf_counter() - start)
+    what = f"{IDLE_VIEWERS:,} viewers of {IDLE_JOBS} quiet jobs"
+    return [
+        Figure(what=f"{what}: CPU", ours=share, raw=None, unit="% of a core"),
+        Figure(what=f"{what}: memory", ours=taken / 1024 / IDLE_VIEWERS, raw=None, unit="kB a viewer"),
+    ]
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)

@@ -16,21 +16,21 @@ START_S = 30
 
 
 @contextmanager
-def service(database_url: str) -> Iterator[int]:
-    """Run the service; yields its port."""
-    with _process(["graph.cli", "serve"], database_url) as port:
-        yield port
+def service(database_url: str) -> Iterator[tuple[int, int]]:
+    """Run the service; yields its port and its process id."""
+    with _process(["graph.cli", "serve"], database_url) as served:
+        yield served
 
 
 @contextmanager
 def bare(database_url: str) -> Iterator[int]:
     """Run the bare endpoint; yields its port."""
-    with _process(["bench.bare"], database_url) as port:
+    with _process(["bench.bare"], database_url) as (port, _):
         yield port
 
 
 @contextmanager
-def _process(module: list[str], database_url: str) -> Iterator[int]:
+def _process(module: list[str], database_url: str) -> Iterator[tuple[int, int]]:
     port = _free_port()
     environment = {**os.environ, "DATABASE_URL": database_url, "JOBTAIL_PORT": str(port)}
     name, *arguments = module
@@ -40,7 +40,7 @@ def _process(module: list[str], database_url: str) -> Iterator[int]:
     ) as process:
         try:
             _wait_until_ready(f"http://127.0.0.1:{port}/healthz", process)
-            yield port
+            yield port, process.pid
         finally:
             process.kill()
 

@@ -5,7 +5,9 @@ JobtailError
 ├── NotFound              no such thing
 ├── Unauthenticated       who calls is not known
 ├── Forbidden             who calls may not do that
-├── OutOfTime             the answer would take longer than it may; the message says what to do
+├── TooComplex            more is asked for than may be; the message says what to do
+│   └── OutOfTime         ... in the time that there is
+├── TooMany               the caller does too much at a time; the same call may succeed later
 ├── Unavailable           Postgres or the channel is away; the same call may succeed later
 └── StorageFault          Postgres refused what should have been fine: a defect of ours
     └── UnstorableContent     ... for what a value of it is: another batch may be fine
@@ -29,8 +31,20 @@ class NotFound(JobtailError):
         self.key = key
 
 
-class OutOfTime(JobtailError):
-    """The answer would take longer than it may. Asking for less may succeed."""
+class TooComplex(JobtailError):
+    """More is asked for than may be. Asking for less may succeed."""
+
+
+class OutOfTime(TooComplex):
+    """The answer would take longer than it may."""
+
+
+class TooMany(JobtailError):
+    """The caller does too much at a time."""
+
+    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class Unauthenticated(JobtailError):

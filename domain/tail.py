@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -19,13 +19,11 @@ from domain.jobs import Job
 from domain.logs import TaskLog
 from domain.pages import MAX_PAGE_SIZE, Page, Window
 from domain.ports import Announcement, JobPosition, JobStore, LogPageRequest, LogScope, LogStore
+from domain.ring import BATCH_BYTES, BATCH_ROWS, RING_ROWS, Ring
 from domain.searching import SLICE_LINES
+from domain.stretches import Stretch, Stretches
 from jobtail.events import JobStatus
 
-RING_ROWS = 2_000
-RING_BYTES = 4 * 1024 * 1024
-BATCH_ROWS = 500
-BATCH_BYTES = 1024 * 1024
 RETRY_S = 0.5
 """How long a reader waits before it asks a store again that was away."""
 
@@ -44,65 +42,8 @@ class TailBatch:
     last_seq: int
     job_status: JobStatus | None
     """Set on the last batch."""
-
-
-class Ring:
-    """The newest rows of a job, without gaps, bounded by count and size."""
-
-    def __init__(self, end: int, *, max_rows: int = RING_ROWS, max_bytes: int = RING_BYTES) -> None:
-        self.end = end
-        self._rows: list[TaskLog] = []
-        self._bytes = 0
-        self._max_rows = max_rows
-        self._max_bytes = max_bytes
-
-    @property
-    def start(self) -> int:
-        """The seq before its oldest row: a reader at or past it finds all that it wants here."""
-        return self.end - len(self._rows)
-
-    def extend(self, rows: Sequence[TaskLog]) -> None:
-        """Add rows that follow on; what is known already is passed over, and so is all that comes behind a gap."""
-        for row in rows:
-            if row.seq == self.end + 1:
-                self._rows.append(row)
-                self._bytes += _size(row)
-                self.end = row.seq
-        self._trim()
-
-    def skip_to(self, end: int) -> None:
-        """Leave out what nobody will read from here."""
-        self._rows.clear()
-        self._bytes = 0
-        self.end = end
-
-    def after(self, cursor: int, limit: int) -> Sequence[TaskLog]:
-        """Give at most `limit` rows and `BATCH_BYTES` behind a cursor that is not before the start, at least one."""
-        begin = cursor - self.start
-        rows = self._rows[begin : begin + limit]
-        size = 0
-        for index, row in enumerate(rows):
-            size += _size(row)
-            if size > BATCH_BYTES:
-                return rows[: max(index, 1)]
-        return rows
-
-    def _trim(self) -> None:
-        """Drop the oldest rows, a quarter at a time, since taking from a list's front moves all the others."""
-        if len(self._rows) <= self._max_rows * 5 // 4 and self._bytes <= self._max_bytes:
-            return
-        drop = max(len(self._rows) - self._max_rows, 0)
-        size = self._bytes - sum(_size(row) for row in self._rows[:drop])
-        while size > self._max_bytes:
-            size -= _size(self._rows[drop])
-            drop += 1
-        del self._rows[:drop]
-        self._bytes = size
-
-
-def _size(row: TaskLog) -> int:
-    """Estimate a row's memory in bytes; its metadata counts by its number of keys only."""
-    return 300 + len(row.message) + (100 * len(row.metadata) if row.metadata else 0)
+    stretch: Stretch | None = None
+    """What the rows are shared by, with all readers who were given the same."""
 
 
 @dataclass(slots=True, eq=False)
@@ -139,6 +80,8 @@ class JobTail:
         self._job: Job | None = None
         self._version = 0
         self._job_version = -1
+        self._stretches = Stretches()
+        self._loads: dict[Hashable, asyncio.Event] = {}
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
 
@@ -204,41 +147,73 @@ class JobTail:
                 self._job_version = version
             return self._job
 
-    async def next_rows(self, cursor: int, log_filter: LogFilter) -> tuple[Sequence[TaskLog], int]:
-        """Give the next rows behind a cursor that match, and the cursor behind them and all that did not."""
-        if cursor >= self.last_seq:
-            return (), cursor
-        assert self._ring is not None, "a tail is opened before it is read"
-        if cursor < self._ring.start:
-            return await self._read(cursor, log_filter, self._ring.start)
-        if cursor >= self._ring.end:
-            await self._fill()
-            if not self._ring.start <= cursor < self._ring.end:
-                return (), cursor
-        rows = self._ring.after(cursor, BATCH_ROWS)
-        return [row for row in rows if log_filter.matches(row)], rows[-1].seq
+    async def next(self, cursor: int, log_filter: LogFilter, filter_key: str) -> Stretch:
+        """Give the next rows behind a cursor that match, or none, and the same cursor, where they are not to be had yet.
+
+        Readers who ask for the same get the same. What has to be loaded for several is loaded by the first of them.
+        """
+        while cursor < self.last_seq:
+            shared = self._stretches.find(filter_key, cursor, self.last_seq)
+            if shared is not None:
+                return shared
+            assert self._ring is not None, "a tail is opened before it is read"
+            if self._ring.start <= cursor < self._ring.end:
+                rows = self._ring.after(cursor, _length(cursor))
+                found = [row for row in rows if log_filter.matches(row)]
+                return self._share(Stretch(found, rows[-1].seq), cursor, filter_key)
+            if cursor < self._ring.start:
+                async with self._loading((filter_key, cursor)) as is_first:
+                    if is_first:
+                        return self._share(await self._read(cursor, log_filter, self._ring.start), cursor, filter_key)
+            else:
+                end = self._ring.end
+                async with self._loading(None) as is_first:
+                    if is_first:
+                        await self._fill()
+                if self._ring.end == end:
+                    break
+        return Stretch((), cursor)
+
+    def _share(self, stretch: Stretch, after: int, filter_key: str) -> Stretch:
+        if self.readers > 1:
+            self._stretches.keep(filter_key, after, stretch)
+        return stretch
+
+    @asynccontextmanager
+    async def _loading(self, what: Hashable) -> AsyncIterator[bool]:
+        """Let one reader load something; the others wait until it has, or has failed, and then look for themselves."""
+        loaded = self._loads.get(what)
+        if loaded is not None:
+            await loaded.wait()
+            yield False
+            return
+        loaded = self._loads[what] = asyncio.Event()
+        try:
+            yield True
+        finally:
+            del self._loads[what]
+            loaded.set()
 
     async def _fill(self) -> None:
-        """Bring into the ring what is known to stand in the store. One reader does it for all.
+        """Bring into the ring what is known to stand in the store.
 
         Where lines were pruned before anybody read them the ring begins anew behind: readers pass that place by the store.
         """
-        async with self._lock:
-            assert self._ring is not None, "a tail is opened before it is read"
-            if self.last_seq - self._ring.end > RING_ROWS:
-                self._ring.skip_to(self.last_seq - BATCH_ROWS)
-            if self._ring.end < (known := self.last_seq):
-                page = await self._page(Window(limit=BATCH_ROWS, after=self._ring.end), EVERYTHING)
-                self._ring.extend(page.items)
-                reached = page.items[-1].seq if page.has_next else known
-                if self._ring.end < reached:
-                    self._ring.skip_to(reached)
+        assert self._ring is not None, "a tail is opened before it is read"
+        if (known := self.last_seq) - self._ring.end > RING_ROWS:
+            self._ring.skip_to(known - BATCH_ROWS)
+        page = await self._page(Window(limit=BATCH_ROWS, after=self._ring.end), EVERYTHING)
+        self._ring.extend(page.items)
+        reached = page.items[-1].seq if page.has_next else known
+        if self._ring.end < reached:
+            self._ring.skip_to(reached)
 
-    async def _read(self, cursor: int, log_filter: LogFilter, end: int) -> tuple[Sequence[TaskLog], int]:
+    async def _read(self, cursor: int, log_filter: LogFilter, end: int) -> Stretch:
         if log_filter.has_pattern:
             end = min(end, cursor + SLICE_LINES)
-        page = await self._page(Window(limit=BATCH_ROWS, after=cursor, before=end + 1), log_filter)
-        return page.items, page.items[-1].seq if page.has_next else end
+        limit = _length(cursor) if log_filter == EVERYTHING else BATCH_ROWS
+        page = await self._page(Window(limit=limit, after=cursor, before=end + 1), log_filter)
+        return Stretch(page.items, page.items[-1].seq if page.has_next else end)
 
     async def newest(self, count: int, log_filter: LogFilter) -> int:
         """Find the cursor before the newest `count` rows that match."""
@@ -324,26 +299,33 @@ async def _batches(
     tail: JobTail, reading: Reading, standing: int, log_filter: LogFilter
 ) -> AsyncGenerator[TailBatch, None]:
     said_caught_up = False
+    filter_key = repr(log_filter)
     while True:
         changed = tail.changed
         try:
-            rows, reached = await tail.next_rows(reading.cursor, log_filter)
+            stretch = await tail.next(reading.cursor, log_filter, filter_key)
         except Unavailable as error:
             log.warning("the tail of job %s waits for the database: %s", tail.job_id, error)
             await asyncio.sleep(RETRY_S)
             continue
-        moved, reading.cursor = reached > reading.cursor, reached
-        if reached >= tail.last_seq:
+        moved, cursor = stretch.cursor > reading.cursor, stretch.cursor
+        reading.cursor = cursor
+        if cursor >= tail.last_seq:
             reading.had_all_at = monotonic()
-        caught_up = reached >= standing
-        ended = tail.has_ended and reached >= tail.last_seq
-        if rows or ended or (caught_up and not said_caught_up):
+        caught_up = cursor >= standing
+        ended = tail.has_ended and cursor >= tail.last_seq
+        if stretch.rows or ended or (caught_up and not said_caught_up):
             said_caught_up = caught_up
-            yield TailBatch(rows, reached, caught_up, tail.last_seq, tail.status if ended else None)
+            yield TailBatch(stretch.rows, cursor, caught_up, tail.last_seq, tail.status if ended else None, stretch)
         if ended:
             return
         if not moved:
             await _wait(tail, reading, changed)
+
+
+def _length(cursor: int) -> int:
+    """Tell how many lines a batch has at most: up to one of fixed places, where readers who are behind find together."""
+    return BATCH_ROWS - cursor % BATCH_ROWS
 
 
 async def _wait(tail: JobTail, reading: Reading, changed: asyncio.Event) -> None:

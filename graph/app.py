@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
@@ -76,7 +75,7 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
     While it runs, `state` holds `services` (the use cases), `database`, `database_url` and `channel`.
     """
     metrics = Metrics()
-    view = GraphQLView(allowed_origins=settings.allowed_origins, watch=metrics)
+    view = GraphQLView(settings, watch=metrics)
     limits = BodyLimits(
         max_request_bytes=settings.max_request_bytes,
         max_expanded_bytes=settings.max_expanded_bytes,
@@ -96,8 +95,8 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
         routes=[
             Route("/graphql", view, methods=["GET", "POST", "OPTIONS"]),
             WebSocketRoute("/graphql", view),
-            Route("/api/capture", capture.post, methods=["POST"], max_body_size=sys.maxsize),
-            Route("/v1/logs", otlp.post, methods=["POST"], max_body_size=sys.maxsize),
+            Route("/api/capture", capture.post, methods=["POST"]),
+            Route("/v1/logs", otlp.post, methods=["POST"]),
             *rest_routes(),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
@@ -109,7 +108,6 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
             Middleware(MeasuredRequests, metrics),
             *([_cross_origin(settings.allowed_origins)] if settings.allowed_origins else []),
         ],
-        max_body_size=settings.max_request_bytes,
         exception_handlers={HTTPException: http_answer, JobtailError: http_answer, Exception: http_answer},
     )
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 PIECE_BYTES = 256 * 1024
 """What is inflated and parsed before other requests get their turn."""
+SILENCE_S = 30
 GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -19,10 +20,30 @@ GZIP = 16 + zlib.MAX_WBITS
 class BodyLimits:
     max_request_bytes: int
     max_expanded_bytes: int
-    silence_s: float = 30
+    silence_s: float = SILENCE_S
     """How long a client may send nothing."""
     whole_s: float = 600
     """How long a body may take in all."""
+
+
+async def whole(request: Request, most: int, setting: str, within_s: float = SILENCE_S) -> bytes:
+    """Read a small body.
+
+    Raises:
+        HTTPException: 408 or 413, with a message that says what to do.
+        ClientDisconnect: if the client cut the connection.
+    """
+    _require_size(announced := _announced(request), most, "as sent", setting)
+    pieces, size = [], 0
+    try:
+        async with asyncio.timeout(within_s):
+            async for piece in request.stream():
+                size += len(piece)
+                _require_size(max(size, announced), most, "as sent", setting)
+                pieces.append(piece)
+    except TimeoutError:
+        raise _too_slow() from None
+    return b"".join(pieces)
 
 
 async def expanded(request: Request, limits: BodyLimits) -> AsyncGenerator[bytes, None]:
@@ -35,8 +56,7 @@ async def expanded(request: Request, limits: BodyLimits) -> AsyncGenerator[bytes
     size = turn = 0
     async for piece in _decoded(request, limits):
         size += len(piece)
-        if size > limits.max_expanded_bytes:
-            raise _too_large("unpacked", limits.max_expanded_bytes, "JOBTAIL_MAX_EXPANDED_BYTES")
+        _require_size(size, limits.max_expanded_bytes, "unpacked", "JOBTAIL_MAX_EXPANDED_BYTES")
         yield piece
         turn += len(piece)
         if turn >= PIECE_BYTES:
@@ -62,19 +82,19 @@ async def _decoded(request: Request, limits: BodyLimits) -> AsyncIterator[bytes]
 
 async def _received(request: Request, limits: BodyLimits) -> AsyncIterator[bytes]:
     """Yield what arrives, for as long as something does."""
-    announced = request.headers.get("content-length", "")
-    size = int(announced) if announced.isdecimal() else 0
-    if size <= limits.max_request_bytes:
-        size = 0
-        end = asyncio.get_running_loop().time() + limits.whole_s
-        stream = request.stream()
-        while chunk := await _next(stream, limits.silence_s, end):
-            size += len(chunk)
-            if size > limits.max_request_bytes:
-                break
-            yield chunk
-    if size > limits.max_request_bytes:
-        raise _too_large("as sent", limits.max_request_bytes, "JOBTAIL_MAX_REQUEST_BYTES")
+    size, most, setting = 0, limits.max_request_bytes, "JOBTAIL_MAX_REQUEST_BYTES"
+    _require_size(_announced(request), most, "as sent", setting)
+    end = asyncio.get_running_loop().time() + limits.whole_s
+    stream = request.stream()
+    while chunk := await _next(stream, limits.silence_s, end):
+        size += len(chunk)
+        _require_size(size, most, "as sent", setting)
+        yield chunk
+
+
+def _announced(request: Request) -> int:
+    said = request.headers.get("content-length", "")
+    return int(said) if said.isdecimal() else 0
 
 
 async def _next(stream: AsyncGenerator[bytes, None], silence_s: float, end: float) -> bytes:
@@ -83,7 +103,7 @@ async def _next(stream: AsyncGenerator[bytes, None], silence_s: float, end: floa
         async with asyncio.timeout_at(min(asyncio.get_running_loop().time() + silence_s, end)):
             return await anext(stream, b"")
     except TimeoutError:
-        raise HTTPException(408, "the body did not arrive in time", {"Connection": "close"}) from None
+        raise _too_slow() from None
 
 
 class _Inflation:
@@ -111,5 +131,11 @@ class _Inflation:
             raise HTTPException(400, "the gzip data ends too early")
 
 
-def _too_large(what: str, limit: int, setting: str) -> HTTPException:
-    return HTTPException(413, f"the body is over {limit} bytes {what}: send less at a time, or raise {setting}")
+def _too_slow() -> HTTPException:
+    return HTTPException(408, "the body did not arrive in time", {"Connection": "close"})
+
+
+def _require_size(size: int, most: int, how: str, setting: str) -> None:
+    if size > most:
+        message = f"the body is over the {most:,} bytes that it may have {how}, by {size - most:,} or more"
+        raise HTTPException(413, f"{message}: send less at a time, or raise {setting}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Never, TypeAlias
+from typing import Any, Never, TypeAlias, TypeVar
 
 import strawberry
 from starlette.requests import HTTPConnection
-from strawberry.dataloader import DataLoader
+from strawberry.dataloader import Batch, DataLoader
 
 from domain.access import EVERYTHING, Grant, Scope
 from domain.errors import Forbidden
@@ -48,7 +50,11 @@ from domain.visibility import (
     VisibleRecorder,
     VisibleTasks,
 )
+from graph.limits import USUAL_LIMITS, QueryLimits
 from graph.operations import UNWATCHED, Watch
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,18 +112,37 @@ class Loaders:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self.jobs = DataLoader[str, Job | None](self._jobs, cache=False)
-        self.stages = DataLoader[str, list[StageRecord]](self._stages, cache=False)
-        self.job_pages = DataLoader[JobPageRequest, Page[Job]](self._job_pages, cache=False)
-        self.job_counts = DataLoader[JobFilter, int](self._job_counts, cache=False)
-        self.task_pages = DataLoader[TaskPageRequest, Page[TaskRecord]](self._task_pages, cache=False)
-        self.log_pages = DataLoader[LogPageRequest, Page[TaskLog]](self._log_pages, cache=False)
-        self.executions = DataLoader[str, Execution | None](self._executions, cache=False)
-        self.execution_pages = DataLoader[ExecutionPageRequest, Page[Execution]](self._execution_pages, cache=False)
-        self.execution_log_pages = DataLoader[ExecutionLogPageRequest, Page[ExecutionLine]](
-            self._execution_log_pages, cache=False
-        )
-        self.execution_log_counts = DataLoader[ExecutionLogCount, int](self._execution_log_counts, cache=False)
+        self._running: dict[asyncio.Task[Any], Batch[Any, Any]] = {}
+        self.jobs = self._loader(self._jobs)
+        self.stages = self._loader(self._stages)
+        self.job_pages = self._loader(self._job_pages)
+        self.job_counts = self._loader(self._job_counts)
+        self.task_pages = self._loader(self._task_pages)
+        self.log_pages = self._loader(self._log_pages)
+        self.executions = self._loader(self._executions)
+        self.execution_pages = self._loader(self._execution_pages)
+        self.execution_log_pages = self._loader(self._execution_log_pages)
+        self.execution_log_counts = self._loader(self._execution_log_counts)
+
+    def cancel_unwanted(self) -> None:
+        """End what is loaded for nobody any more, its statements included."""
+        for task, batch in self._running.items():
+            if all(each.future.cancelled() for each in batch.tasks):
+                task.cancel()
+
+    def _loader(self, load: Callable[[list[Key]], Awaitable[list[Value]]]) -> DataLoader[Key, Value]:
+        async def tracked(keys: list[Key]) -> list[Value]:
+            task, batch = asyncio.current_task(), loader.batch
+            assert task is not None
+            assert batch is not None
+            self._running[task] = batch
+            try:
+                return await load(keys)
+            finally:
+                del self._running[task]
+
+        loader = DataLoader[Key, Value](tracked, cache=False)
+        return loader
 
     async def _jobs(self, job_ids: list[str]) -> list[Job | None]:
         found = await self._services.jobs.get(job_ids)
@@ -160,6 +185,7 @@ class Context:
     all_services: Services
     grant: Grant = EVERYTHING
     connection: HTTPConnection | None = None
+    limits: QueryLimits = USUAL_LIMITS
     connection_params: dict[str, Any] = field(default_factory=dict)
     """What a websocket's client sent with connection_init."""
     watch: Watch = UNWATCHED

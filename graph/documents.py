@@ -1,8 +1,8 @@
 """Documents: a text is parsed and validated once, planned once, and kept while it is in use.
 
-`Documents.prepare` is the only way from a text to what runs, by HTTP, websocket and SSE alike. A rule that judges the
-document alone (depth, aliases, tokens) is one of `rules`, and is paid for once a text. What depends on the variables or on
-who asks is judged where an operation begins, in graph/schema.py, with the `Prepared` in hand.
+`Documents.prepare` is the only way from a text to what runs, by HTTP, websocket and SSE alike. What is known of a document
+alone is found out once a text. What depends on the variables or on who asks is judged where an operation begins, in
+graph/schema.py, with the `Prepared` in hand.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from graphql import (
     ASTValidationRule,
     DirectiveNode,
     DocumentNode,
+    FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
+    GraphQLSyntaxError,
     OperationDefinitionNode,
     OperationType,
     VariableNode,
@@ -31,6 +33,9 @@ from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.values import VariableValues, get_variable_values
 from strawberry.schema.schema import validate_document
 
+from domain.errors import TooComplex
+from graph.limits import TOO_DEEP, QueryLimits
+from graph.measures import Measure, Measuring
 from graph.operations import OperationName
 from graph.plan import Planner, Run, Step
 
@@ -38,16 +43,27 @@ KEPT = 500
 """How many documents are kept; the one that was not used for longest goes first."""
 LONGEST_KEPT = 20_000
 """Longer texts, in characters, are prepared anew: the memory of all that are kept stays bounded."""
+ABORTED = "Parsing aborted."
+"""What graphql-core's parser says at the end of an error about the size or depth of a text."""
 PLANS_KEPT = 16
 """How many plans of one document are kept: one for each operation and set of values of what @skip and @include name."""
 
 
-class _Conditions(Visitor):
-    """Collects the variables that say what is selected."""
+SCHEMA_FIELDS = frozenset({"__schema", "__type"})
+
+
+class _Features(Visitor):
+    """Collects the variables that say what is selected, and what else limits look at."""
 
     def __init__(self) -> None:
         super().__init__()
         self.names: set[str] = set()
+        self.aliases = 0
+        self.introspects = False
+
+    def enter_field(self, node: FieldNode, *_: Any) -> None:
+        self.aliases += node.alias is not None
+        self.introspects |= node.name.value in SCHEMA_FIELDS
 
     def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
         self.names |= {each.value.name.value for each in node.arguments or () if isinstance(each.value, VariableNode)}
@@ -64,17 +80,27 @@ class Prepared:
     operations: list[OperationDefinitionNode] = field(init=False)
     conditions: tuple[str, ...] = field(init=False)
     """The variables that say what is selected."""
+    aliases: int = field(init=False)
+    introspects: bool = field(init=False)
+    """Whether it asks for the schema."""
     plans: dict[tuple[Any, ...], Step | None] = field(init=False, default_factory=dict)
+    measures: dict[int, Measure] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         definitions = self.document.definitions if self.document else ()
         self.operations = [each for each in definitions if isinstance(each, OperationDefinitionNode)]
         fragments = [each for each in definitions if isinstance(each, FragmentDefinitionNode)]
         self.fragments = {each.name.value: FragmentDetails(each) for each in fragments}
-        conditions = _Conditions()
+        features = _Features()
         if self.document and not self.errors:
-            visit(self.document, conditions)
-        self.conditions = tuple(sorted(conditions.names))
+            visit(self.document, features)
+        self.conditions = tuple(sorted(features.names))
+        self.aliases, self.introspects = features.aliases, features.introspects
+
+    @property
+    def is_beyond_bounds(self) -> bool:
+        """Whether the text was not read to its end, for its size or depth."""
+        return self.document is None and isinstance(self.errors[0].original_error, TooComplex)
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
         """Find the operation of a name; without one the only one that there is."""
@@ -86,6 +112,22 @@ class Prepared:
         """Tell what an operation is, where it can be executed."""
         operation = None if self.errors else self.operation(name)
         return None if operation is None else OperationName.of(operation)
+
+    def require(
+        self, limits: QueryLimits, schema: GraphQLSchema, name: str | None, variables: dict[str, Any] | None
+    ) -> None:
+        """Go on only if an operation is within bounds; raises as `QueryLimits.require` does."""
+        operation = self.operation(name)
+        if operation is None or self.document is None:
+            return
+        measure = self.measures.get(id(operation))
+        try:
+            if measure is None:
+                measure = self.measures[id(operation)] = Measuring(schema, self.document).measure(operation)
+            cost = measure.cost(variables or {})
+        except RecursionError:
+            raise TooComplex(TOO_DEEP) from None
+        limits.require(introspects=self.introspects, depth=measure.depth, aliases=self.aliases, cost=cost)
 
     async def run(
         self, schema: GraphQLSchema, name: str | None, variables: dict[str, Any] | None, context: Any, root_value: Any
@@ -138,23 +180,29 @@ class Documents:
         self._rules = tuple(rules)
         self._kept: OrderedDict[str, Prepared] = OrderedDict()
 
-    def prepare(self, text: str) -> Prepared:
+    def prepare(self, text: str, limits: QueryLimits) -> Prepared:
         known = self._kept.get(text)
         if known is not None:
             self._kept.move_to_end(text)
             return known
-        prepared = self._prepare(text)
-        if len(text) <= LONGEST_KEPT:
+        prepared = self._prepare(text, limits)
+        if len(text) <= LONGEST_KEPT and not prepared.is_beyond_bounds:
             self._kept[text] = prepared
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return prepared
 
-    def _prepare(self, text: str) -> Prepared:
+    def _prepare(self, text: str, limits: QueryLimits) -> Prepared:
         try:
-            document = parse(text)
-        except GraphQLError as error:
-            return Prepared(None, [error])
-        except Exception as error:  # noqa: BLE001 - such as a RecursionError
-            return Prepared(None, [GraphQLError(str(error), original_error=error)])
-        return Prepared(document, validate_document(self._schema, document, self._rules))
+            document = parse(text, max_tokens=limits.max_query_tokens)
+        except GraphQLSyntaxError as error:
+            if not error.message.endswith(ABORTED):
+                return Prepared(None, [error])
+            is_long = "tokens" in error.message
+            beyond = limits.too_long(text, next(iter(error.positions or (0,)))) if is_long else TooComplex(TOO_DEEP)
+            return Prepared(None, [GraphQLError(str(beyond), original_error=beyond)])
+        try:
+            errors = validate_document(self._schema, document, self._rules)
+            return Prepared(document, errors)
+        except RecursionError:  # fragments of fragments
+            return Prepared(None, [GraphQLError(TOO_DEEP, original_error=TooComplex(TOO_DEEP))])

@@ -18,8 +18,9 @@ from domain.errors import (
     InvalidInput,
     JobtailError,
     NotFound,
-    OutOfTime,
     StorageFault,
+    TooComplex,
+    TooMany,
     Unauthenticated,
     Unavailable,
     UnstorableContent,
@@ -32,7 +33,8 @@ CODES: dict[type[JobtailError], str] = {
     NotFound: "NOT_FOUND",
     Unauthenticated: "UNAUTHENTICATED",
     Forbidden: "FORBIDDEN",
-    OutOfTime: "TOO_COMPLEX",
+    TooComplex: "TOO_COMPLEX",
+    TooMany: "UNAVAILABLE",
     Unavailable: "UNAVAILABLE",
     UnstorableContent: "BAD_INPUT",
     StorageFault: "INTERNAL",
@@ -42,7 +44,8 @@ STATUSES: dict[type[JobtailError], int] = {
     NotFound: 404,
     Unauthenticated: 401,
     Forbidden: 403,
-    OutOfTime: 422,
+    TooComplex: 422,
+    TooMany: 429,
     Unavailable: 503,
     UnstorableContent: 422,
     StorageFault: 500,
@@ -69,15 +72,25 @@ class CodedErrors(MaskErrors):
             result.errors = self._process_errors(errors)
 
     def anonymise_error(self, error: GraphQLError) -> GraphQLError:
-        code = code_of_operation(error)
-        return GraphQLError(
-            MESSAGES.get(code, error.message),
-            nodes=error.nodes,
-            source=error.source,
-            positions=error.positions,
-            path=error.path,
-            extensions={**(error.extensions or {}), **extensions(code)},
-        )
+        return coded(error)
+
+
+def coded(error: GraphQLError) -> GraphQLError:
+    """Give an error its code, and the message that is meant for clients."""
+    code = code_of_operation(error)
+    return GraphQLError(
+        error.message if _is_clear(error.original_error) else MESSAGES.get(code, error.message),
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        extensions={**(error.extensions or {}), **extensions(code)},
+    )
+
+
+def _is_clear(cause: BaseException | None) -> bool:
+    """Tell whether an error says itself what its code would have said for it."""
+    return isinstance(cause, TooMany)
 
 
 def extensions(code: str) -> dict[str, str]:
@@ -104,7 +117,7 @@ def log_internal(errors: list[GraphQLError]) -> None:
         code = code_of_operation(error)
         if code == "INTERNAL":
             log.error("an operation failed: %s", error, exc_info=error.original_error)
-        elif code == "UNAVAILABLE":
+        elif code == "UNAVAILABLE" and not _is_clear(error.original_error):
             log.warning("an operation failed: %s", error.original_error)
 
 
@@ -125,6 +138,8 @@ def refusal(error: Exception) -> Refusal:
         return Refusal(error.status_code, code, error.detail, error.headers)
     if isinstance(error, Unauthenticated):
         return Refusal(401, code_of(error), str(error), CHALLENGE)
+    if isinstance(error, TooMany):
+        return Refusal(429, code_of(error), str(error), {"Retry-After": str(error.retry_after_s)})
     status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 500)
     code = code_of(error)
     message = MESSAGES.get(code, str(error))

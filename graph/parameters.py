@@ -16,7 +16,7 @@ from graph.levels import level_of_name
 from graph.times import read_time
 from jobtail.events import LogLevel
 
-FILTERS = ("stage", "task_id", "level", "min_level", "since", "until", "since_seq", "until_seq", "search")
+FILTERS = ("stage", "task_id", "level", "min_level", "since", "until", "since_seq", "until_seq", "search", "regex")
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -82,6 +82,7 @@ class Parameters:
             since_seq=self.whole("since_seq"),
             until_seq=self.whole("until_seq"),
             search=None if search is None else storable(search),
+            regex=self.flag("regex"),
         )
 
     def _levels(self, name: str) -> frozenset[LogLevel] | None:

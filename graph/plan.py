@@ -231,6 +231,23 @@ class Planner:
         require(not collected.new_defer_usages)
         return self._selection(root, collected.grouped_field_set)
 
+    def event(self) -> tuple[str, Mapping[str, tuple[str, Step]]]:
+        """Plan the events of a subscription's only field: the key of its object, and each key in that with field and step.
+
+        Raises:
+            NotPlainError: if the operation is graphql-core's.
+        """
+        root = self._schema.subscription_type
+        require(not self._operation.directives)
+        assert root is not None, "the schema has subscriptions"
+        collected = collect_fields(self._schema, self._fragments, self._variables, root, self._operation)
+        require(not collected.new_defer_usages)
+        ((key, fields),) = collected.grouped_field_set.items()
+        kind = root.fields[fields[0].node.name.value].type.of_type
+        selected = self._subfields(kind, fields)
+        require(selected)
+        return key, {name: (each[0].node.name.value, self._field(kind, each)) for name, each in selected.items()}
+
     def _selection(self, parent: GraphQLObjectType, selected: GroupedFieldSet) -> Step:
         require(selected)
         return _of_objects(tuple(selected), [self._field(parent, fields) for fields in selected.values()])

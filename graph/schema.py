@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, parse
 from graphql import OperationType as GraphQLOperationType
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
@@ -16,16 +17,19 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from domain.access import Scope
-from domain.errors import Forbidden
+from domain.errors import Forbidden, InvalidInput, TooComplex
+from graph.context import Context
 from graph.documents import Documents, Prepared
-from graph.errors import CodedErrors, code_of_operation, log_internal
-from graph.executor import ColumnExecutor
+from graph.errors import CodedErrors, code_of, code_of_operation, coded, log_internal
+from graph.frames import FrameExecutor
 from graph.lines import TaskLog
 from graph.mutation import Mutation
 from graph.query import Query
 from graph.scalars import SCALARS
 from graph.stages import Stage, Task
 from graph.subscription import Subscription
+
+NOTHING = parse("{ __typename }")
 
 
 class PreparedDocuments(SchemaExtension):
@@ -34,22 +38,39 @@ class PreparedDocuments(SchemaExtension):
     def on_parse(self) -> Iterator[None]:
         context = self.execution_context
         if context.query:
-            prepared = context.schema.documents.prepare(context.query)  # type: ignore[attr-defined]
-            context.graphql_document = prepared.document  # where there is none, Strawberry parses again and says why
-            context.pre_execution_errors = prepared.errors if prepared.document else None
-            context.pre_execution_errors = context.pre_execution_errors or self._refusals(prepared)
+            limits = context.context.limits
+            prepared = context.schema.documents.prepare(context.query, limits)  # type: ignore[attr-defined]
+            if prepared.is_beyond_bounds:  # Strawberry wants a document, and reports the errors instead of running it
+                context.graphql_document, context._provided_operation_name = NOTHING, None  # noqa: SLF001
+                context.pre_execution_errors = prepared.errors
+            else:
+                context.graphql_document = (
+                    prepared.document
+                )  # where there is none, Strawberry parses again and says why
+                context.parse_options["max_tokens"] = limits.max_query_tokens
+                context.pre_execution_errors = prepared.errors if prepared.document else None
+                context.pre_execution_errors = context.pre_execution_errors or self._refusals(prepared)
         yield
 
     def _refusals(self, prepared: Prepared) -> list[GraphQLError]:
-        """Say what the caller's token does not allow."""
+        """Say what the caller's token and the limits do not allow."""
         execution = self.execution_context
+        context = execution.context
         operation = prepared.operation(execution.operation_name)
         is_mutation = operation is not None and operation.operation is GraphQLOperationType.MUTATION
         try:
-            execution.context.grant.require(Scope.CAPTURE if is_mutation else Scope.READ)
-        except Forbidden as error:
+            context.grant.require(Scope.CAPTURE if is_mutation else Scope.READ)
+            prepared.require(context.limits, execution.schema._schema, execution.operation_name, execution.variables)  # noqa: SLF001
+        except (Forbidden, InvalidInput, TooComplex) as error:
             return [GraphQLError(str(error), original_error=error)]
         return []
+
+
+def _given_up(context: Context) -> GraphQLError:
+    context.loaders.cancel_unwanted()
+    error = context.limits.too_late()
+    context.watch.failed([code_of(error)])
+    return GraphQLError(str(error), original_error=error)
 
 
 class Schema(strawberry.Schema):
@@ -71,47 +92,69 @@ class Schema(strawberry.Schema):
     ) -> ExecutionResult:
         """Answer a query by its plan. What has none, or failed, takes the long way, with all extensions."""
         with self._watched(query, operation_name, context_value):
-            if query and (allowed_operation_types is None or OperationType.QUERY in allowed_operation_types):
-                data = await self._planned(query, operation_name, variable_values, context_value, root_value)
-                if data is not None:
-                    return ExecutionResult(data=data, errors=None)
-            return await super().execute(
-                query,
-                variable_values,
-                context_value,
-                root_value,
-                operation_name,
-                allowed_operation_types,
-                operation_extensions,
-            )
+            try:
+                async with self._time(query, operation_name, context_value) as time:
+                    if query and (allowed_operation_types is None or OperationType.QUERY in allowed_operation_types):
+                        data = await self._planned(query, operation_name, variable_values, context_value, root_value)
+                        if data is not None:
+                            return ExecutionResult(data=data, errors=None)
+                    return await super().execute(
+                        query,
+                        variable_values,
+                        context_value,
+                        root_value,
+                        operation_name,
+                        allowed_operation_types,
+                        operation_extensions,
+                    )
+            except TimeoutError:
+                if not time.expired() or context_value is None:
+                    raise
+                return ExecutionResult(data=None, errors=[coded(_given_up(context_value))])
 
     async def _stream_non_subscription(
         self, execution_context: ExecutionContext, *more: Any, **named: Any
     ) -> AsyncGenerator[Any, None]:
         context = execution_context
         with self._watched(context.query, context.operation_name, context.context):
-            data = await self._planned(
-                context.query, context.operation_name, context.variables, context.context, context.root_value
-            )
-            results: list[Any] = [ExecutionResult(data=data, errors=None)]
-            if data is None:
-                answering = super()._stream_non_subscription(execution_context, *more, **named)
-                results = [result async for result in answering]
+            try:
+                async with self._time(context.query, context.operation_name, context.context) as time:
+                    data = await self._planned(
+                        context.query, context.operation_name, context.variables, context.context, context.root_value
+                    )
+                    results: list[Any] = [ExecutionResult(data=data, errors=None)]
+                    if data is None:
+                        answering = super()._stream_non_subscription(execution_context, *more, **named)
+                        results = [result async for result in answering]
+            except TimeoutError:
+                if not time.expired():
+                    raise
+                results = [ExecutionResult(data=None, errors=[_given_up(context.context)])]
         for result in results:
             yield result
 
     def _watched(self, query: str | None, name: str | None, context: Any) -> AbstractContextManager[object]:
-        operation = self.documents.prepare(query).named(name) if query else None
+        operation = self.documents.prepare(query, context.limits).named(name) if query else None
         return nullcontext() if operation is None else context.watch.operation(operation)
+
+    def _time(self, query: str | None, name: str | None, context: Any) -> asyncio.Timeout:
+        """Give a query the time that it has. A mutation is bounded by its statements: half of it would be worse."""
+        operation = self.documents.prepare(query, context.limits).operation(name) if query else None
+        is_query = operation is not None and operation.operation is GraphQLOperationType.QUERY
+        return asyncio.timeout(context.limits.max_query_seconds if is_query else None)
 
     async def _planned(
         self, query: str | None, name: str | None, variables: dict[str, Any] | None, context: Any, root_value: Any
     ) -> dict[str, Any] | None:
-        if not query or self.execution_context_class is not ColumnExecutor or not context.grant.allows(Scope.READ):
+        if not query or self.execution_context_class is not FrameExecutor or not context.grant.allows(Scope.READ):
             return None
-        prepared = self.documents.prepare(query)
+        prepared = self.documents.prepare(query, context.limits)
         if prepared.errors:
             return None
+        try:
+            prepared.require(context.limits, self._schema, name, variables)
+        except (InvalidInput, TooComplex):
+            return None  # it is refused on the long way, like everything else
         return await prepared.run(self._schema, name, variables, context, root_value)
 
     def process_errors(
@@ -130,6 +173,6 @@ schema = Schema(
     subscription=Subscription,
     types=[Stage, Task, TaskLog],
     extensions=[CodedErrors, PreparedDocuments],
-    execution_context_class=ColumnExecutor,
+    execution_context_class=FrameExecutor,
     config=StrawberryConfig(scalar_map=SCALARS),
 )

@@ -80,6 +80,8 @@ async def serve(app: Starlette, settings: Settings) -> None:
                 ws="websockets-sansio",
                 ws_ping_interval=PING_EVERY_S,
                 ws_ping_timeout=SILENCE_S,
+                ws_per_message_deflate=False,  # it would be done for each viewer again, of what all of them get
+                ws_max_size=settings.max_query_bytes,
             )
             # What was imported and opened lives as long as the process: the collector need not look at it again and again.
             gc.collect()

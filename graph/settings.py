@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     max_request_bytes: int = Field(
         default=64 * 1024 * 1024,
         ge=1024,
-        description="The largest request body, in bytes.",
+        description="The largest body of captured events as it is sent, in bytes.",
     )
     max_expanded_bytes: int = Field(
         default=256 * 1024 * 1024,
@@ -69,6 +69,28 @@ class Settings(BaseSettings):
         le=10_000,
         description="How many batches of captured events are parsed and stored at one time; more are answered 429.",
     )
+    max_query_bytes: int = Field(
+        default=4 * 1024 * 1024,
+        ge=1024,
+        description="The largest GraphQL request, in bytes, by HTTP and by websocket.",
+    )
+    max_query_tokens: int = Field(
+        default=2000, ge=1, description="How many tokens (names, numbers, brackets ...) a GraphQL document has at most."
+    )
+    max_query_depth: int = Field(default=20, ge=1, description="How many levels deep a GraphQL operation is at most.")
+    max_query_aliases: int = Field(default=30, ge=0, description="How many aliases a GraphQL document has at most.")
+    max_query_cost: int = Field(
+        default=1_000_000,
+        ge=1,
+        description="Of how many values the answer to a GraphQL operation may consist, where page sizes multiply.",
+    )
+    max_query_seconds: float = Field(
+        default=30,
+        gt=0,
+        description="How long a GraphQL query may take, in seconds; its statements are cancelled then.",
+    )
+    introspection: bool = Field(default=True, description="Whether clients may ask for the GraphQL schema.")
+    graphiql: bool = Field(default=True, description="Whether browsers get GraphiQL from /graphql.")
     access: Access = Field(
         default=Access.OFF,
         description="Who may call: `off` lets everybody in and is for a loopback address only; `tokens` lets in who shows a "

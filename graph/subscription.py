@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Self
+from typing import Annotated
 
 import strawberry
 from strawberry import UNSET
@@ -28,28 +28,31 @@ JobId = Annotated[str, strawberry.argument(description="The job's id. One that i
     description="Rows in seq order. No row is missing, none comes twice, whatever fails in between.",
 )
 class LogBatch:
-    logs: list[TaskLog] = strawberry.field(description="New lines; none in a batch that only says how things stand.")
-    end_cursor: str = strawberry.field(description="Hand it back as `after` to go on exactly here.")
-    caught_up: bool = strawberry.field(
-        description="True once the lines that stood when it was asked for have all been sent.",
-    )
-    last_seq: BigInt = strawberry.field(
+    job_id: strawberry.Private[str]
+    batch: strawberry.Private[tail.TailBatch]
+
+    @strawberry.field(description="New lines; none in a batch that only says how things stand.")
+    def logs(self) -> list[TaskLog]:
+        return [TaskLog.from_domain(row) for row in self.batch.rows]
+
+    @strawberry.field(description="Hand it back as `after` to go on exactly here.")
+    def end_cursor(self) -> str:
+        return cursors.log_cursor(self.job_id, self.batch.cursor)
+
+    @strawberry.field(description="True once the lines that stood when it was asked for have all been sent.")
+    def caught_up(self) -> bool:
+        return self.batch.caught_up
+
+    @strawberry.field(
         description="The job's newest seq known to the server: lastSeq minus the last row's seq is how far behind the "
         "reader is.",
     )
-    job_status: JobStatus | None = strawberry.field(
-        description="Set on the last batch, after which the stream completes: how the job ended.",
-    )
+    def last_seq(self) -> BigInt:
+        return BigInt(self.batch.last_seq)
 
-    @classmethod
-    def from_domain(cls, job_id: str, batch: tail.TailBatch) -> Self:
-        return cls(
-            logs=[TaskLog.from_domain(row) for row in batch.rows],
-            end_cursor=cursors.log_cursor(job_id, batch.cursor),
-            caught_up=batch.caught_up,
-            last_seq=BigInt(batch.last_seq),
-            job_status=batch.job_status,
-        )
+    @strawberry.field(description="Set on the last batch, after which the stream completes: how the job ended.")
+    def job_status(self) -> JobStatus | None:
+        return self.batch.job_status
 
 
 @strawberry.type(description="What can be watched.")
@@ -73,7 +76,7 @@ class Subscription:
         batches = info.context.services.hub.follow(job_id, log_filter(filter), after=start, last=newest)
         async with aclosing(batches):
             async for batch in batches:
-                yield LogBatch.from_domain(job_id, batch)
+                yield LogBatch(job_id=job_id, batch=batch)
 
     @strawberry.subscription(
         description="The job as it changes: status, progress, stages, counts. The first event is its present state.",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any, cast
 
 import orjson
-from cross_web import HTTPException
-from starlette.requests import Request
+from cross_web import HTTPException, StarletteRequestAdapter
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
@@ -25,18 +26,24 @@ from strawberry.types.unset import UnsetType
 from domain.access import NOTHING, Grant
 from domain.errors import JobtailError
 from graph.auth import Gate
+from graph.body import whole
 from graph.context import Context, Services
 from graph.errors import CODES_OF_STATUSES, Refusal, extensions, refusal
+from graph.frames import to_json
 from graph.ide import GRAPHIQL
+from graph.limits import QueryLimits
 from graph.negotiation import accepted
 from graph.operations import Watch
 from graph.schema import schema
 from graph.sessions import OVER, Sessions, StreamSession, can_end
+from graph.settings import Settings
 
 JSON_TYPES = ("application/json", "application/graphql-response+json")
 """With the second, the status of an answer tells whether the operation was executed."""
 FORBIDDEN = 4403
 """Closes a websocket whose token is none, or none any more."""
+INIT_WAIT = timedelta(seconds=10)
+"""How long a websocket may stay open without connection_init."""
 PROTOCOLS = (GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL)
 
 
@@ -71,30 +78,47 @@ class _TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
             await super().handle_task_exception(error)
 
 
+class _RequestAdapter(StarletteRequestAdapter):
+    async def get_body(self) -> bytes:
+        return await whole(self._request, self._request.state.max_bytes, "JOBTAIL_MAX_QUERY_BYTES")
+
+
 class GraphQLView(GraphQL[Context, None]):
     """The endpoint. Its application keeps the services in `state.services`."""
 
     graphql_transport_ws_handler_class = _TransportWSHandler
+    request_adapter_class = _RequestAdapter
 
-    def __init__(self, *, allowed_origins: list[str], watch: Watch) -> None:
+    def __init__(self, settings: Settings, *, watch: Watch) -> None:
+        super().__init__(
+            schema,
+            graphql_ide="graphiql" if settings.graphiql else None,
+            subscription_protocols=PROTOCOLS,
+            allowed_origins=settings.allowed_origins,
+            connection_init_wait_timeout=INIT_WAIT,
+        )
         self._watch = watch
-        super().__init__(schema, subscription_protocols=PROTOCOLS, allowed_origins=allowed_origins)
+        self._limits = QueryLimits.of(settings)
+        self._max_bytes = settings.max_query_bytes
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:  # noqa: ARG002
         services: Services = request.app.state.services
         grant = NOTHING if isinstance(request, WebSocket) else request.state.grant
-        return Context(services, grant, request, watch=self._watch)
+        return Context(services, grant, request, self._limits, watch=self._watch)
 
     async def run(self, request: Any, *arguments: Any, **more: Any) -> Any:
         try:
             if isinstance(request, Request):
                 request.state.grant = await self._grant(request)
+                request.state.max_bytes = self._max_bytes
             return await super().run(request, *arguments, **more)
         except HTTPException as error:
             code = CODES_OF_STATUSES.get(error.status_code, "BAD_INPUT")
             return _refused(request, Refusal(error.status_code, code, error.reason))
-        except JobtailError as error:
+        except (StarletteHTTPException, JobtailError) as error:
             return _refused(request, refusal(error))
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
 
     async def _grant(self, request: Request) -> Grant:
         """Find what the caller may do. The page holds nothing, and asks for the token itself."""
@@ -159,10 +183,7 @@ class GraphQLView(GraphQL[Context, None]):
         return GRAPHIQL.answer()
 
     def encode_json(self, data: Any) -> str:
-        try:
-            return orjson.dumps(data).decode()
-        except TypeError:  # a client's lone surrogate that a message of GraphQL's own quotes
-            return json.dumps(data)
+        return to_json(data)
 
 
 def _refused(request: Request | WebSocket, said: Refusal) -> Response:

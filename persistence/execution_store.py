@@ -30,7 +30,8 @@ from domain.pages import Page
 from domain.ports import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest
 from persistence.database import Database
 from persistence.job_store import job_of, seen
-from persistence.log_pages import log_of, matching, search_time
+from persistence.log_filters import matching, search_time
+from persistence.log_pages import log_of
 from persistence.log_store import kept_lines, tasks_matching, within_bytes
 from persistence.paging import fetch_counts, fetch_pages, windowed
 from persistence.tables import job_tasks, jobs, task_logs

@@ -27,7 +27,7 @@ from domain.pages import Page
 from domain.ports import JobPageRequest, JobPosition
 from jobtail.events import JobStatus
 from persistence.database import Database
-from persistence.log_pages import SEARCH_FOLD
+from persistence.log_filters import SEARCH_FOLD
 from persistence.paging import fetch_counts, fetch_pages, windowed
 from persistence.statements import Named, Statement, compiled
 from persistence.tables import ACTIVE, LEVEL_COLUMNS, jobs

@@ -10,7 +10,8 @@ from sqlalchemy import BigInteger, Text, bindparam, case, func, select
 from domain.ports import SaidMessage
 from domain.templates import END_LENGTH
 from persistence.database import Database
-from persistence.log_pages import SEARCH_S, lines_of_job
+from persistence.log_filters import SEARCH_S
+from persistence.log_pages import lines_of_job
 from persistence.statements import Statement, compiled
 from persistence.tables import task_logs
 

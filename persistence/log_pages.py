@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple, overload
@@ -10,107 +10,32 @@ from typing import Any, NamedTuple, overload
 import orjson
 from asyncpg import Record
 from sqlalchemy import (
-    ARRAY,
-    TIMESTAMP,
     BigInteger,
     ColumnElement,
+    FromClause,
     Select,
     Text,
     any_,
     bindparam,
     case,
-    false,
     func,
-    literal,
     literal_column,
     select,
     true,
+    union_all,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
-from domain import patterns
-from domain.filters import LogFilter, fold_case
 from domain.logs import TaskLog
 from domain.pages import Columnar
 from domain.ports import LogPageRequest
 from jobtail.events import LogLevel
+from persistence.log_filters import KINDS, filter_values, levels_of, of_levels
 from persistence.paging import columns_of, requested
 from persistence.statements import Statement, compiled
-from persistence.tables import jobs, task_logs
-
-SEARCH_FOLD = "search_fold"
-"""The collation, made by a migration, that lowers letters as `fold_case` does."""
-
-SEARCH_S = 8.0
-"""How long one statement may search for a pattern."""
+from persistence.tables import COMMONEST, job_tasks, jobs, task_logs
 
 _LINE = task_logs.c
-_FOLDED = func.lower(_LINE.message.collate(SEARCH_FOLD))
-_KINDS: Mapping[str, tuple[TypeEngine[Any], Callable[[Any], ColumnElement[bool]]]] = {
-    "stages": (ARRAY(Text), lambda value: _LINE.stage == any_(value)),
-    "task_ids": (ARRAY(Text), lambda value: _LINE.task_id == any_(value)),
-    "execution_id": (Text(), lambda value: _LINE.execution_id == value),
-    "since": (TIMESTAMP(timezone=True), lambda value: _LINE.timestamp >= value),
-    "until": (TIMESTAMP(timezone=True), lambda value: _LINE.timestamp < value),
-    "since_seq": (BigInteger(), lambda value: _LINE.seq >= value),
-    "until_seq": (BigInteger(), lambda value: _LINE.seq < value),
-    "search": (Text(), lambda value: func.strpos(_FOLDED, value) > 0),
-    "pattern": (Text(), lambda value: _FOLDED.collate("C").regexp_match(value)),
-    "exact_pattern": (Text(), lambda value: _LINE.message.collate("C").regexp_match(value)),
-    "metadata": (JSONB(), _LINE.metadata.op("@>")),
-}
-"""Of each part of a filter, the type of its value, and the condition that it makes of it."""
-
-
-def filter_values(log_filter: LogFilter) -> dict[str, Any]:
-    """List the parts of a filter that are set, as `_KINDS` takes them. Levels are no value: they are in the text."""
-    parts = {
-        "stages": None if log_filter.stages is None else sorted(log_filter.stages),
-        "task_ids": None if log_filter.task_ids is None else sorted(log_filter.task_ids),
-        "execution_id": log_filter.execution_id,
-        "since": log_filter.since,
-        "until": log_filter.until,
-        "since_seq": log_filter.since_seq,
-        "until_seq": log_filter.until_seq,
-        "metadata": None if log_filter.metadata is None else dict(log_filter.metadata),
-    }
-    if log_filter.search:
-        parts |= _searched(log_filter.search, is_pattern=log_filter.regex)
-    return {name: value for name, value in parts.items() if value is not None}
-
-
-def _searched(search: str, *, is_pattern: bool) -> dict[str, str]:
-    """Name what is looked for by where: patterns go by code points alone, hence the collation "C" of their conditions."""
-    if not is_pattern:
-        return {"search": fold_case(search)}
-    pattern = patterns.compiled(search)
-    return {"pattern" if pattern.ignores_case else "exact_pattern": pattern.postgres}
-
-
-def search_time(log_filters: Iterable[LogFilter]) -> float | None:
-    """Bound the time of a statement with these filters, in seconds, None where no pattern is searched for."""
-    return SEARCH_S if any(each.has_pattern for each in log_filters) else None
-
-
-def matching(log_filter: LogFilter) -> list[ColumnElement[bool]]:
-    """Say in SQL what `LogFilter.matches` says in Python."""
-    values = filter_values(log_filter)
-    conditions = [_KINDS[name][1](literal(value, _KINDS[name][0])) for name, value in values.items()]
-    return _of_levels(_levels(log_filter)) + conditions
-
-
-def _levels(log_filter: LogFilter) -> tuple[int, ...] | None:
-    """List the wanted levels, None where all are."""
-    wanted = log_filter.wanted_levels
-    return None if len(wanted) == len(LogLevel) else tuple(sorted(map(int, wanted)))
-
-
-def _of_levels(levels: tuple[int, ...] | None) -> list[ColumnElement[bool]]:
-    """Name the levels in the text, so that Postgres sees which index has them."""
-    if levels is None:
-        return []
-    return [_LINE.level.in_([literal_column(str(level)) for level in levels]) if levels else false()]
 
 
 class Form(NamedTuple):
@@ -140,7 +65,7 @@ def group_of(request: LogPageRequest) -> Group:
     form = Form(
         scope.stage is not None,
         scope.task_id is not None,
-        _levels(request.filter),
+        levels_of(request.filter),
         tuple(values),
         window.after is not None,
         window.before is not None,
@@ -196,11 +121,30 @@ def one_page(form: Form) -> Statement:
 def many_pages(form: Form) -> Statement:
     """Select a page for each of the requests, which bears its place."""
     asked = requested(_own_columns(form))
-    page = _page(form, {name: asked.c[name] for name in _own_columns(form)}).correlate(asked).lateral("page")
+    page = _page(form, {name: asked.c[name] for name in _own_columns(form)}, asked).lateral("page")
     return compiled(select(page, asked.c.place).select_from(asked).join(page, true()))
 
 
-def _page(form: Form, own: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
+def _page(form: Form, own: Mapping[str, ColumnElement[Any]], *asked: FromClause) -> Select[Any]:
+    """Select the lines of a page, level by level where an index has their levels.
+
+    Few lines are then not looked for among all, and of many no more are read than the page has room for.
+    """
+    is_indexed = form.levels and int(COMMONEST) not in form.levels
+    ways = [(level,) for level in form.levels or ()] if is_indexed else [form.levels]
+    limit = bindparam("limit", type_=BigInteger)
+    parts = [_ordered(_lines(form, own, levels).correlate(*asked), _LINE.seq, form).limit(limit) for levels in ways]
+    if len(parts) == 1:
+        return parts[0]
+    lines = union_all(*parts).subquery("lines")
+    return _ordered(select(lines), lines.c.seq, form).limit(limit)
+
+
+def _ordered(lines: Select[Any], seq: ColumnElement[int], form: Form) -> Select[Any]:
+    return lines.order_by(seq.desc() if form.backward else seq.asc())
+
+
+def _lines(form: Form, own: Mapping[str, ColumnElement[Any]], levels: tuple[int, ...] | None) -> Select[Any]:
     """Select the columns of a line. The message is null where a line is larger than its share of the page.
 
     The size is known without reading a large value, so what is left out costs nothing.
@@ -208,13 +152,11 @@ def _page(form: Form, own: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
     size = func.octet_length(_LINE.message) + func.coalesce(func.pg_column_size(_LINE.metadata), literal_column("0"))
     is_small = size <= bindparam("row_bytes", type_=BigInteger)
     small = {name: case((is_small, _LINE[name])).label(name) for name in ("message", "metadata")}
-    lines = select(*(small.get(column.name, column) for column in _LINE)).where(*_where(form, own))
-    order = _LINE.seq.desc() if form.backward else _LINE.seq.asc()
-    return lines.order_by(order).limit(bindparam("limit", type_=BigInteger))
+    return select(*(small.get(column.name, column) for column in _LINE)).where(*_where(form, own), *of_levels(levels))
 
 
 def _where(form: Form, own: Mapping[str, ColumnElement[Any]]) -> Iterable[ColumnElement[bool]]:
-    """Give the conditions of a page."""
+    """Give the conditions of a page, those on levels excepted."""
     yield from lines_of_job(own["job_id"])
     if form.of_stage:
         yield _LINE.stage == own["stage"]
@@ -224,10 +166,28 @@ def _where(form: Form, own: Mapping[str, ColumnElement[Any]]) -> Iterable[Column
         yield _LINE.seq > own["after"]
     if form.is_before:
         yield _LINE.seq < own["before"]
-    yield from _of_levels(form.levels)
     for name in form.parts:
-        kind, condition = _KINDS[name]
+        kind, condition = KINDS[name]
         yield condition(bindparam(name, type_=kind))
+    yield from _between_ends(form, own)
+
+
+def _between_ends(form: Form, own: Mapping[str, ColumnElement[Any]]) -> Iterable[ColumnElement[bool]]:
+    """Look for lines of a stage or of tasks between the first and the last of them only."""
+    task = job_tasks.c
+    scope = {"stage": form.of_stage, "task_id": form.of_task}
+    wanted = [task[name] == own[name] for name, is_asked in scope.items() if is_asked]
+    for name, column in (("stages", task.stage), ("task_ids", task.task_id)):
+        if name in form.parts:
+            wanted.append(column == any_(bindparam(name, type_=KINDS[name][0])))
+    if wanted:
+        ends = select(func.min(task.first_seq)), select(func.max(task.last_seq))
+        first, last = (
+            end.where(task.job_id == own["job_id"], *wanted).correlate_except(job_tasks).scalar_subquery()
+            for end in ends
+        )
+        yield _LINE.seq >= first
+        yield _LINE.seq <= last
 
 
 def lines_of_job(job_id: ColumnElement[Any] | str) -> list[ColumnElement[bool]]:

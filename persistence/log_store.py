@@ -16,6 +16,7 @@ from domain.pages import Page, page_of
 from domain.ports import LogPageRequest, LogScope
 from jobtail.events import JobStatus, LogLevel
 from persistence.database import Database
+from persistence.log_filters import matching, search_time
 from persistence.log_pages import (
     Form,
     LogRows,
@@ -24,9 +25,7 @@ from persistence.log_pages import (
     lines_of_job,
     log_of,
     many_pages,
-    matching,
     one_page,
-    search_time,
     values_of_many,
     values_of_one,
 )

@@ -12,7 +12,8 @@ from domain.histogram import ORIGIN, TimeCount
 from domain.ports import LogExtent, TimeCountRequest
 from jobtail.events import LogLevel
 from persistence.database import Database
-from persistence.log_pages import SEARCH_S, lines_of_job, matching
+from persistence.log_filters import SEARCH_S, matching
+from persistence.log_pages import lines_of_job
 from persistence.tables import job_tasks, jobs, task_logs
 
 _ORIGIN: ColumnElement[Any] = literal_column(f"'{ORIGIN.isoformat()}'::timestamptz")

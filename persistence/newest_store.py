@@ -36,7 +36,8 @@ from domain.ports import LATEST_CLOCK, NewestKey, NewestLogRequest
 from jobtail.events import LogLevel
 from persistence.database import Database
 from persistence.job_store import jobs_matching, seen
-from persistence.log_pages import log_of, matching, search_time
+from persistence.log_filters import matching, search_time
+from persistence.log_pages import log_of
 from persistence.log_store import kept_lines, tasks_matching, within_bytes
 from persistence.paging import fetch_counts
 from persistence.tables import job_tasks, jobs, level_bits, stored_batches, task_logs

@@ -30,6 +30,9 @@ metadata = MetaData()
 LEVEL_COLUMNS = {level: f"count_{level.name.lower()}" for level in LogLevel}
 
 
+COMMONEST = LogLevel.INFO
+"""The level of most lines: no index by level holds it."""
+
 LEVEL_BITS = {level: 1 << place for place, level in enumerate(LogLevel)}
 
 
@@ -119,13 +122,15 @@ job_tasks = Table(
     Column("last_at", DateTime(timezone=True), nullable=False),
     Column("finished_at", DateTime(timezone=True)),
     *_counts(),
+    Column("last_seq", BigInteger, nullable=False, server_default=text(str(2**63 - 1))),
     PrimaryKeyConstraint("job_id", "stage", "task_id", name="job_tasks_pkey"),
     CheckConstraint(_one_of("status", TaskStatus), name="job_tasks_status_known"),
     Index("job_tasks_in_order", "job_id", "stage", "first_seq", "first_at", "task_id"),
     Index("job_tasks_by_id", "task_id", "job_id"),
     postgresql_with={"fillfactor": 70},
 )
-"""A stage's own lines are those of the task that bears its name. `status` is null until the job states one.
+"""A stage's own lines are those of the task that bears its name. `status` is null until the job states one. None of its
+lines has a seq behind `last_seq`.
 
 No foreign key: append.sql is the only writer and writes both tables, so a check of every new task would find nothing.
 """
@@ -178,6 +183,7 @@ task_logs = Table(
         f"level IN ({', '.join(str(int(level)) for level in LogLevel)})",
         name="task_logs_level_known",
     ),
+    Index("task_logs_by_level", "job_id", "level", "seq", postgresql_where=text(f"level <> {int(COMMONEST)}")),
     postgresql_partition_by="RANGE (recorded_at)",
 )
 """Partitioned by week. A line of the stage itself has the stage's name as its task."""

@@ -113,12 +113,12 @@ batch AS (
 tasks AS (
     INSERT INTO job_tasks AS known (
         job_id, stage, task_id, name, status, result, first_seq, first_at, last_at, finished_at,
-        count_trace, count_debug, count_info, count_warning, count_error, count_critical
+        count_trace, count_debug, count_info, count_warning, count_error, count_critical, last_seq
     )
     SELECT
         job.job_id, task.stage, task.task_id, task.name, task.status, task.result,
         job.last_seq - $20::bigint + task.first_line + 1, task.first_at, task.last_at, task.finished_at,
-        task.trace, task.debug, task.info, task.warning, task.error, task.critical
+        task.trace, task.debug, task.info, task.warning, task.error, task.critical, job.last_seq
     FROM job, unnest(
         $32::text[], $33::text[], $34::text[], $35::text[], $36::text[], $37::bigint[],
         $38::timestamptz[], $39::timestamptz[], $40::timestamptz[],
@@ -142,7 +142,8 @@ tasks AS (
         count_info = known.count_info + EXCLUDED.count_info,
         count_warning = known.count_warning + EXCLUDED.count_warning,
         count_error = known.count_error + EXCLUDED.count_error,
-        count_critical = known.count_critical + EXCLUDED.count_critical
+        count_critical = known.count_critical + EXCLUDED.count_critical,
+        last_seq = GREATEST(known.last_seq, EXCLUDED.last_seq)
 )
 SELECT job.last_seq, job.last_recorded_at AS recorded_at, job.execution_id, job.status
 FROM job

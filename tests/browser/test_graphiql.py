@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
 
 import httpx
 import pytest
-from playwright.async_api import ConsoleMessage, Page, Request, Route, WebSocket, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
-from graph.built_page import BuiltPage
 from graph.ide import GRAPHIQL, GRAPHIQL_CSP
+from tests.browser.visits import Visit, visiting
+from tests.client import Api, new_job_id
+from tests.conftest import Service
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-class Service(Protocol):
-    @property
-    def url(self) -> str: ...
-
-
-@dataclass
-class Visit:
-    """A visitor with an empty profile, and what the page did on the way."""
-
-    page: Page
-    service_url: str
-    foreign: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
+class GraphiqlVisit(Visit):
     async def open(self) -> None:
         await self.page.goto(f"{self.service_url}/graphql")
         await self.parsed("NewestJobs")
@@ -77,7 +54,7 @@ class Visit:
 
     async def saved(self, text: str) -> None:
         """GraphiQL stores its tabs a moment after they change."""
-        await self._until("text => localStorage.getItem('graphiql:tabState').includes(text)", text, 10_000)
+        await self._until("text => localStorage.getItem('graphiql:tabState')?.includes(text)", text, 10_000)
 
     async def _until(self, condition: str, argument: str, timeout_ms: float) -> None:
         try:
@@ -86,90 +63,23 @@ class Visit:
             shown = await self.page.locator(".result-window").inner_text()
             raise TimeoutError(f"{argument!r} has not come; shown: {shown}") from error
 
-    def watch(self) -> None:
-        self.page.on("console", self._on_console)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", self._on_request)
-        self.page.on("websocket", self._on_websocket)
 
-    def _on_console(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            self.complaints.append(message.text)
-
-    def _on_request(self, request: Request) -> None:
-        if not self.is_own(request.url):
-            self.foreign.append(request.url)
-
-    def _on_websocket(self, websocket: WebSocket) -> None:
-        if not self.is_own(websocket.url.replace("ws", "http", 1)):
-            self.foreign.append(websocket.url)
-
-    def is_own(self, url: str) -> bool:
-        return url.startswith((f"{self.service_url}/", "data:", f"blob:{self.service_url}/"))
-
-
-@dataclass(frozen=True)
-class Api:
-    client: httpx.AsyncClient
-
-    async def ask(self, query: str, **variables: Any) -> Any:
-        answer = (await self.client.post("/graphql", json={"query": query, "variables": variables})).json()
-        assert not answer.get("errors"), answer
-        return answer["data"]
-
-    async def start_job(self) -> str:
-        job_id = f"JB_GRAPHIQL_{uuid.uuid4().hex[:8]}"
-        await self.ask(
-            "mutation ($input: StartJobInput!) { startJob(input: $input) { jobId } }",
-            input={"jobId": job_id, "handlerName": "graphiql_test"},
-        )
-        return job_id
-
-    async def capture(self, job_id: str, *messages: str) -> None:
-        await self.ask(
-            """
-            mutation ($jobId: String!, $lines: [CaptureLineInput!]!) {
-              captureLogs(jobId: $jobId, lines: $lines) { lastSeq }
-            }
-            """,
-            jobId=job_id,
-            lines=[{"stage": "read_jd", "message": message} for message in messages],
-        )
-
-    async def finish_job(self, job_id: str) -> None:
-        await self.ask(
-            "mutation ($input: FinishJobInput!) { finishJob(input: $input) { status } }",
-            input={"jobId": job_id, "status": "COMPLETED"},
-        )
-
-
-@pytest.fixture
-async def api(service: Service) -> AsyncIterator[Api]:
-    async with httpx.AsyncClient(base_url=service.url) as client:
-        yield Api(client)
-
-
-@pytest.fixture
-async def visit(service: Service) -> AsyncIterator[Visit]:
-    if not CHROMIUM:
-        pytest.skip("no chromium on the PATH (Debian: apt-get install chromium)")
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(browser: Browser, shared: Service) -> AsyncIterator[GraphiqlVisit]:
     if not GRAPHIQL.file.exists():
         pytest.skip("GraphiQL is not built (make web)")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        visit = Visit(await browser.new_page(), service.url.rstrip("/"))
-        visit.watch()
-
-        async def only_the_service(route: Route) -> None:
-            await (route.continue_() if visit.is_own(route.request.url) else route.abort())
-
-        await visit.page.route("**/*", only_the_service)
+    async with visiting(browser, GraphiqlVisit, shared.url) as visit:
         yield visit
-        await browser.close()
 
 
-async def test_the_page_asks_nobody_but_the_service_and_reports_no_fault(visit: Visit, api: Api) -> None:
-    await api.capture(await api.start_job(), "one line")
+def started(api: Api) -> str:
+    job_id = new_job_id("JB_GRAPHIQL")
+    api.start(job_id)
+    return job_id
+
+
+async def test_the_page_asks_nobody_but_the_service_and_reports_no_fault(visit: GraphiqlVisit, api: Api) -> None:
+    api.capture(started(api), "one line")
     await visit.open()
     await expect(visit.page).to_have_title("GraphiQL - Jobtail")
     await visit.page.get_by_role("button", name="Show Documentation Explorer").click()
@@ -178,42 +88,40 @@ async def test_the_page_asks_nobody_but_the_service_and_reports_no_fault(visit: 
         await visit.choose(tab)
         await visit.run()
         await visit.expect_result(r'^\{\s*"data": \{')
-    assert visit.foreign == []
-    assert visit.complaints == []
+    visit.assert_quiet()
 
 
-async def test_the_first_example_shows_the_newest_jobs(visit: Visit, api: Api) -> None:
-    job_id = await api.start_job()
+async def test_the_first_example_shows_the_newest_jobs(visit: GraphiqlVisit, api: Api) -> None:
+    job_id = started(api)
     await visit.open()
     await visit.run()
     await visit.expect_result(job_id)
 
 
-async def test_the_second_example_shows_the_newest_jobs_stages_and_lines(visit: Visit, api: Api) -> None:
-    job_id = await api.start_job()
-    await api.capture(job_id, "Reading job description")
+async def test_the_second_example_shows_the_newest_jobs_stages_and_lines(visit: GraphiqlVisit, api: Api) -> None:
+    job_id = started(api)
+    api.capture(job_id, "Reading job description")
     await visit.open()
     await visit.choose("JobHierarchy")
     await visit.run()
     await visit.expect_result(f"{job_id}.*read_jd.*Reading job description")
 
 
-async def test_the_third_example_shows_jobs_as_their_lines_arrive(visit: Visit, api: Api) -> None:
-    job_id = await api.start_job()
+async def test_the_third_example_shows_jobs_as_their_lines_arrive(visit: GraphiqlVisit, api: Api) -> None:
+    job_id = started(api)
     await visit.open()
     await visit.choose("JobsUpdated")
     await visit.run()
     captured = await capture_until_shown(visit, api, job_id)
-    await api.capture(job_id, "one more", "and another")
+    api.capture(job_id, "one more", "and another")
     await visit.expect_result(rf'"{job_id}".*"lastSeq": {captured + 2}\b')
-    assert visit.foreign == []
-    assert visit.complaints == []
+    visit.assert_quiet()
 
 
-async def capture_until_shown(visit: Visit, api: Api, job_id: str) -> int:
+async def capture_until_shown(visit: GraphiqlVisit, api: Api, job_id: str) -> int:
     """The stream begins with no event, so nothing tells that it stands: a line is captured until one shows."""
     for captured in range(1, 40):
-        await api.capture(job_id, f"line {captured}")
+        api.capture(job_id, f"line {captured}")
         try:
             await visit.expect_result(f'"{job_id}"', timeout_ms=500)
         except TimeoutError:
@@ -222,21 +130,21 @@ async def capture_until_shown(visit: Visit, api: Api, job_id: str) -> int:
     raise AssertionError(f"no event of {job_id} arrived")
 
 
-async def test_the_fourth_example_follows_the_newest_job_to_its_end(visit: Visit, api: Api) -> None:
-    job_id = await api.start_job()
-    await api.capture(job_id, "stored before")
+async def test_the_fourth_example_follows_the_newest_job_to_its_end(visit: GraphiqlVisit, api: Api) -> None:
+    job_id = started(api)
+    api.capture(job_id, "stored before")
     await visit.open()
     await visit.choose("JobLogs")
     await visit.run()
     await visit.expect_result("stored before")
-    await api.capture(job_id, "captured live")
+    api.capture(job_id, "captured live")
     await visit.expect_result("captured live")
-    await api.finish_job(job_id)
+    api.finish(job_id)
     await visit.expect_result('"jobStatus": "COMPLETED"')
     await expect(visit.page.get_by_role("button", name="Execute query")).to_be_visible()
 
 
-async def test_a_returning_visitor_finds_the_tabs_as_they_were_left(visit: Visit) -> None:
+async def test_a_returning_visitor_finds_the_tabs_as_they_were_left(visit: GraphiqlVisit) -> None:
     await visit.open()
     await visit.choose("JobsUpdated")
     await visit.page.get_by_role("button", name="Close Tab").click()
@@ -250,23 +158,16 @@ async def test_a_returning_visitor_finds_the_tabs_as_they_were_left(visit: Visit
     assert await visit.tabs() == ["NewestJobs", "Mine", "JobLogs"]
 
 
-async def test_a_visitor_who_only_looked_finds_no_further_tab(visit: Visit) -> None:
+async def test_a_visitor_who_only_looked_finds_no_further_tab(visit: GraphiqlVisit) -> None:
     await visit.open()
     await visit.page.reload()
     await expect(visit.page.get_by_role("tab", name="NewestJobs")).to_be_visible()
     assert await visit.tabs() == ["NewestJobs", "JobHierarchy", "JobsUpdated", "JobLogs"]
 
 
-async def test_a_browser_gets_the_page_with_its_policy(service: Service) -> None:
+async def test_a_browser_gets_the_page_with_its_policy(shared: Service) -> None:
     async with httpx.AsyncClient() as client:
-        answer = await client.get(f"{service.url}/graphql", headers={"accept": "text/html"})
+        answer = await client.get(f"{shared.url}/graphql", headers={"accept": "text/html"})
     assert answer.headers["content-type"].startswith("text/html")
     assert answer.headers["content-security-policy"] == GRAPHIQL_CSP
     assert answer.text == GRAPHIQL.html()
-
-
-def test_a_page_that_is_not_built_says_how_to_build_it(tmp_path: Path) -> None:
-    page = BuiltPage("The page", tmp_path / "index.html", "default-src 'none'")
-    assert "make web" in page.html()
-    page.file.write_text("built", encoding="utf-8")
-    assert page.html() == "built"

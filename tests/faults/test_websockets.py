@@ -65,7 +65,14 @@ async def running(database_url: str) -> AsyncIterator[Running]:
     app = create_app(Settings(database_url=database_url))
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         async with app.router.lifespan_context(app):
-            config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, ws="websockets-sansio")
+            config = uvicorn.Config(
+                app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                ws="websockets-sansio",
+                ws_per_message_deflate=False,
+            )
             server = _Server(config)
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             await until(lambda: server.started)

@@ -38,6 +38,14 @@ LOAD = [
     FROM generate_series(1, 30) AS job, generate_series(1, 1000) AS n,
         LATERAL (SELECT '2030-07-01'::timestamptz + job * interval '1 day' + n * interval '1 minute') AS t(at)
     """,
+    # One job of 20,000 lines through all weeks, stage after stage, with 10 lines of each other level, the last ones in stage-3.
+    """
+    INSERT INTO task_logs (job_id, seq, stage, task_id, timestamp, recorded_at, level, message, metadata)
+    SELECT 'rare', n, 'stage-' || n / 5000, 'task-' || n / 1000, at, at,
+        CASE n % 2000 WHEN 100 THEN 5 WHEN 101 THEN 10 WHEN 102 THEN 30 WHEN 103 THEN 40 WHEN 104 THEN 50 ELSE 20 END,
+        'line ' || n, '{"attempt": 1}'
+    FROM generate_series(1, 20000) AS n, LATERAL (SELECT '2030-07-01'::timestamptz + n * interval '2.5 minutes') AS t(at)
+    """,
     """
     INSERT INTO jobs (job_id, handler_name, status, last_seq, first_recorded_at, last_recorded_at, count_info, created_at)
     SELECT job_id, 'h', 'COMPLETED', max(seq), min(recorded_at), max(recorded_at), count(*), min(recorded_at)
@@ -49,8 +57,8 @@ LOAD = [
     FROM generate_series(1, 5000) AS n, LATERAL (SELECT '2029-07-01'::timestamptz + n * interval '1 minute') AS t(at)
     """,
     """
-    INSERT INTO job_tasks (job_id, stage, task_id, first_seq, first_at, last_at, count_info)
-    SELECT job_id, stage, task_id, min(seq), min(timestamp), max(timestamp), count(*)
+    INSERT INTO job_tasks (job_id, stage, task_id, first_seq, last_seq, first_at, last_at, count_info)
+    SELECT job_id, stage, task_id, min(seq), max(seq), min(timestamp), max(timestamp), count(*)
     FROM task_logs GROUP BY job_id, stage, task_id
     """,
 ]
@@ -154,7 +162,7 @@ def pages_of(
 async def test_the_tables_were_loaded_and_never_analysed(loaded_url: str) -> None:
     connection = await connect(loaded_url)
     try:
-        assert await connection.fetchval("SELECT count(*) FROM task_logs") == 50_000
+        assert await connection.fetchval("SELECT count(*) FROM task_logs") == 70_000
         known = await connection.fetch(
             "SELECT tablename FROM pg_stats WHERE tablename LIKE 'task_logs%' OR tablename IN ('jobs', 'job_tasks')"
         )
@@ -230,6 +238,67 @@ async def test_pages_of_many_jobs_are_each_read_by_the_primary_key(loaded: Datab
     pages, plan = await run(loaded, PostgresLogStore(loaded).pages(requests))
     assert [len(page.items) for page in pages] == [5, 5, 5]
     assert assert_reads_by_key(plan, most_rows=18) == {week(0), week(1), week(2)}
+
+
+RARE: list[tuple[LogFilter, Window[int], list[int]]] = [
+    (LogFilter(min_level=LogLevel.ERROR), Window(limit=100), [n + e for n in range(100, 20_000, 2000) for e in (3, 4)]),
+    (LogFilter(levels=frozenset({LogLevel.TRACE})), Window(limit=100), list(range(100, 20_000, 2000))),
+    (LogFilter(levels=frozenset({LogLevel.TRACE})), Window(limit=3, backward=True), [14_100, 16_100, 18_100]),
+    (LogFilter(min_level=LogLevel.WARNING), Window(limit=2, after=12_000), [12_102, 12_103]),
+    (LogFilter(min_level=LogLevel.WARNING), Window(limit=2, before=12_000, backward=True), [10_103, 10_104]),
+    (LogFilter(levels=frozenset({LogLevel.DEBUG}), stages=frozenset({"stage-3"})), Window(limit=9), [16_101, 18_101]),
+    (LogFilter(levels=frozenset({LogLevel.DEBUG}), task_ids=frozenset({"task-2"})), Window(limit=9), [2101]),
+    (LogFilter(min_level=LogLevel.CRITICAL, search="line"), Window(limit=1, backward=True), [18_104]),
+]
+
+
+@pytest.mark.parametrize(("log_filter", "window", "expected"), RARE, ids=str)
+async def test_lines_of_rare_levels_are_not_looked_for_among_the_others(
+    loaded: Database, log_filter: LogFilter, window: Window[int], expected: list[int]
+) -> None:
+    (page,), plan = await run(loaded, pages_of(loaded, "rare", window, log_filter))
+    assert [row.seq for row in page.items] == expected
+    scans = of_table(plan, "task_logs")
+    assert {node.kind for node in scans} == {"Index Scan"}
+    assert all("_level_" in (node.index or "") for node in scans), scans
+    # Of each level no more than the page has room for, and one from each partition.
+    assert sum(node.rows + node.dropped for node in scans) <= 3 * (min(window.limit, 10) + 1) + len(ALL_WEEKS)
+
+
+async def test_pages_of_rare_levels_of_many_scopes_are_read_by_level(loaded: Database) -> None:
+    requests = [
+        LogPageRequest(
+            scope=LogScope(job_id="rare", stage=f"stage-{n}"),
+            window=Window(limit=5),
+            filter=LogFilter(min_level=LogLevel.ERROR),
+        )
+        for n in range(4)
+    ]
+    pages, plan = await run(loaded, PostgresLogStore(loaded).pages(requests))
+    assert [len(page.items) for page in pages] == [5, 4, 5, 4]
+    scans = of_table(plan, "task_logs")
+    assert {node.kind for node in scans} == {"Index Scan"}
+    assert sum(node.rows + node.dropped for node in scans) <= 2 * 4 * (10 + len(ALL_WEEKS))
+
+
+ENDS: list[tuple[LogScope, LogFilter, Window[int]]] = [
+    (LogScope(job_id="rare", stage="stage-3"), EVERYTHING, Window(limit=20)),
+    (LogScope(job_id="rare", stage="stage-0"), EVERYTHING, Window(limit=20, backward=True)),
+    (LogScope(job_id="rare", stage="stage-2", task_id="task-12"), EVERYTHING, Window(limit=20, backward=True)),
+    (LogScope(job_id="rare"), LogFilter(stages=frozenset({"stage-2"})), Window(limit=20)),
+    (LogScope(job_id="rare"), LogFilter(task_ids=frozenset({"task-7"})), Window(limit=20, backward=True)),
+    (LogScope(job_id="rare", stage="stage-1"), LogFilter(task_ids=frozenset({"none"})), Window(limit=20)),
+]
+
+
+@pytest.mark.parametrize(("scope", "log_filter", "window"), ENDS, ids=str)
+async def test_lines_of_a_stage_or_task_are_looked_for_between_its_ends(
+    loaded: Database, scope: LogScope, log_filter: LogFilter, window: Window[int]
+) -> None:
+    request = LogPageRequest(scope=scope, window=window, filter=log_filter)
+    (page,), plan = await run(loaded, PostgresLogStore(loaded).pages([request]))
+    assert len(page.items) == (0 if log_filter.task_ids == frozenset({"none"}) else 20)
+    assert_reads_by_key(plan, most_rows=21 + 2 * len(ALL_WEEKS))
 
 
 async def test_a_count_that_is_kept_reads_no_line(loaded: Database) -> None:

@@ -111,6 +111,7 @@ def test_the_pages_are_the_whole_job(api: Api) -> None:
         ("stage=score&stage=read_jd&task_id=c-2", [3, 5]),
         ("task_id=score", [4]),
         ("search=SCOR", [2, 4]),
+        ("search=^scor(ed|es)$&regex=1", [4]),
         (f"since={AT}", [1, 2, 3, 4, 5]),
         (f"until={AT}", []),
         ("since_seq=2&until_seq=4", [2, 3]),
@@ -131,6 +132,7 @@ def test_filters_choose_lines_and_count_them(api: Api, asked: str, found: list[i
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
+        ("search=a)&regex=1", "the regular expression 'a)' is wrong at character 2"),
         ("levels=error", "there is no parameter 'levels'; this endpoint knows stage, task_id, level,"),
         ("level=loud", "level must be one of trace, debug, info, warning, error, critical, not 'loud'"),
         ("level=", "level must be one of"),

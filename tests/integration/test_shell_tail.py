@@ -269,7 +269,7 @@ def test_it_ends_without_a_word_when_its_reader_has_gone(api: Api, is_silent: bo
 
 def test_a_message_of_50_megabytes_comes_through(database_url: str) -> None:
     message = "0123456789" * 5_000_000
-    with serving(database_url, JOBTAIL_MAX_REQUEST_BYTES=str(80 << 20)) as service, Api(service) as api:
+    with serving(database_url, JOBTAIL_MAX_QUERY_BYTES=str(80 << 20)) as service, Api(service) as api:
         api.capture("big", message)
         shown = jobtail(service.url, "tail", "big", "--no-follow")
     assert shown.returncode == 0

@@ -28,9 +28,12 @@ from domain.hierarchy import StageRecord, TaskRecord
 from domain.jobs import Job, LogCounts, Progress
 from domain.logs import TaskLog
 from domain.pages import Page
+from domain.stretches import Stretch, Stretches
 from domain.tail import TailBatch
 from graph.context import Context, Services
 from graph.executor import ColumnExecutor
+from graph.frames import to_json
+from graph.limits import USUAL_LIMITS
 from graph.schema import schema
 from jobtail.events import JobStatus, LogLevel
 
@@ -260,7 +263,9 @@ def ordinary(tested: strawberry.Schema) -> strawberry.Schema:
     return with_executor(tested, StrawberryGraphQLCoreExecutionContext)
 
 
-def context(lines: Sequence[TaskLog] = (), jobs: Sequence[Job] = (), events: int = 3) -> Context:
+def context(
+    lines: Sequence[TaskLog] = (), jobs: Sequence[Job] = (), events: int = 3, *, is_shared: bool = False
+) -> Context:
     """Give an operation these rows; a subscription gets them in every second event."""
 
     async def job(_: Any) -> dict[str, Job]:
@@ -272,9 +277,14 @@ def context(lines: Sequence[TaskLog] = (), jobs: Sequence[Job] = (), events: int
     async def job_pages(requests: Sequence[Any]) -> list[Page[Job]]:
         return [Page(jobs, has_next=False, has_previous=True) for _ in requests]
 
+    stretches = [Stretch(rows, 1) for rows in (lines, [LINE])]
+    for stretch in stretches:
+        stretch.keeper = Stretches()  # which keeps what is made of them
+
     async def follow(*_: Any, **__: Any) -> AsyncGenerator[TailBatch, None]:
-        for rows in islice(cycle([lines, [LINE]]), events):
-            yield TailBatch(rows, 1, caught_up=True, last_seq=1, job_status=None)
+        for number, stretch in enumerate(islice(cycle(stretches), events)):
+            shown = stretch if is_shared else None
+            yield TailBatch(stretch.rows, 1, caught_up=number > 1, last_seq=1, job_status=None, stretch=shown)
 
     services = SimpleNamespace(
         jobs=SimpleNamespace(get=job, pages=job_pages),
@@ -331,6 +341,40 @@ def test_pages_of_lines_are_answered_alike(operation: Operation, lines: list[Tas
 )
 def test_events_are_answered_alike(operation: Operation, lines: list[TaskLog]) -> None:
     assert_alike(schema, operation, partial(context, lines))
+
+
+async def sent(tested: strawberry.Schema, operation: Operation, context: Any) -> list[str]:
+    """Collect what is sent, as text."""
+    said = []
+    stream = await tested.stream(operation.text, operation.variables, context_value=context)
+    async for result in stream:
+        errors = [error.formatted for error in result.errors or ()]  # type: ignore[union-attr]
+        try:
+            said.append(to_json({"data": result.data, "errors": errors}))  # type: ignore[union-attr]
+        except (TypeError, ValueError):  # what no stored row holds, and no JSON
+            said.append("nothing")
+    return said
+
+
+@alike
+@given(
+    operations(
+        schema,
+        "TaskLog",
+        'subscription { jobLogs(jobId: "job") { first: logs { ... } lastSeq again: logs { ... } caughtUp __typename } }',
+    ),
+    LINES,
+)
+def test_frames_that_viewers_share_say_what_they_would_be_told_alone(
+    operation: Operation, lines: list[TaskLog]
+) -> None:
+    async def all_three() -> tuple[list[str], list[str], list[str]]:
+        shared = context(lines, is_shared=True)
+        maker, follower = await sent(schema, operation, shared), await sent(schema, operation, shared)
+        return maker, follower, await sent(ordinary(schema), operation, context(lines))
+
+    maker, follower, alone = asyncio.run(all_three())
+    assert maker == follower == alone
 
 
 @alike
@@ -450,7 +494,7 @@ fragment Whole on Job { id status createdAt metadata progress { percentage } }
 
 @pytest.mark.parametrize("variables", [{}, {"first": None}, {"first": 1, "no": True}], ids=str)
 async def test_the_hierarchy_has_a_plan(variables: dict[str, Any]) -> None:
-    prepared = schema.documents.prepare(HIERARCHY)
+    prepared = schema.documents.prepare(HIERARCHY, USUAL_LIMITS)
     assert prepared.errors == []
     given_tree = tree([JOB], [STAGE], [TASK, TASK], [LINE])
     assert await prepared.run(schema._schema, None, variables, given_tree, None) is not None

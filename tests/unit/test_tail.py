@@ -18,7 +18,8 @@ from domain.filters import EVERYTHING, LogFilter
 from domain.logs import TaskLog
 from domain.ports import Announcement, LogPageRequest
 from domain.recorder import Recorder
-from domain.tail import BATCH_BYTES, BATCH_ROWS, RING_ROWS, Lag, Ring, TailBatch, TailHub
+from domain.ring import BATCH_BYTES, BATCH_ROWS, RING_ROWS, Ring
+from domain.tail import Lag, TailBatch, TailHub
 from jobtail.events import Batch, JobFinished, JobStarted, JobStatus, Line, LogLevel, NumberedEvent
 from tests.announced import PATIENCE_S, holds, line
 from tests.fakes import Memory, MemoryChannel, MemoryJobStore, MemoryLogStore
@@ -325,7 +326,7 @@ async def test_a_slow_reader_that_fell_out_of_the_ring_gets_every_line() -> None
         slow, quick = Reader(slow_batches), Reader(quick_batches)
         await slow.next()
         await quick.next()
-        total = 3 * RING_ROWS
+        total = 10 * RING_ROWS
         for end in range(500, total + 1, 500):
             await setting.say(500)
             await quick.until(end)

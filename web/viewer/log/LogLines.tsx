@@ -1,7 +1,7 @@
 // The part of the log that is seen, within an element that is as high as all of it.
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
-import { useNow } from "../time";
+import { sayDate, useNow } from "../time";
 import { LogRow } from "./LogRow";
 import type { Look } from "./look";
 import { WholeLog } from "./wholeLog";
@@ -12,10 +12,12 @@ interface LogLinesProps {
   pane: Pane;
   look: Look;
   digits: number;
+  /** When the job began: lines of another day than today say their day. */
+  since: string;
   onNumber: (event: MouseEvent, seq: number) => void;
 }
 
-export function LogLines({ pane, look, digits, onNumber }: LogLinesProps) {
+export function LogLines({ pane, look, digits, since, onNumber }: LogLinesProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLDivElement>(null);
   const rows = useRef<HTMLDivElement>(null);
@@ -42,6 +44,7 @@ export function LogLines({ pane, look, digits, onNumber }: LogLinesProps) {
     rows.current.style.minWidth = `${width.current}px`;
   });
 
+  const isDated = isOfAnotherDay(since, look.time);
   const slots = list ? Array.from({ length: Math.max(to - from, 0) }, (_, index) => from + index) : [];
   const isWhole = list instanceof WholeLog;
   return (
@@ -76,7 +79,8 @@ export function LogLines({ pane, look, digits, onNumber }: LogLinesProps) {
                   isWrapped={look.isWrapped}
                   hasPlace={look.hasPlace}
                   time={look.time}
-                  now={now}
+                  isDated={isDated}
+                  now={look.time === "relative" ? now : 0}
                   isCursor={seq !== null && seq === pane.cursor}
                   isMarked={seq !== null && contains(pane.range, seq)}
                   isCurrentHit={seq !== null && seq === pane.hits?.current}
@@ -90,4 +94,9 @@ export function LogLines({ pane, look, digits, onNumber }: LogLinesProps) {
       </div>
     </div>
   );
+}
+
+function isOfAnotherDay(iso: string, style: Look["time"]): boolean {
+  const clock = style === "utc" ? "utc" : "local";
+  return style !== "relative" && sayDate(iso, clock) !== sayDate(new Date().toISOString(), clock);
 }

@@ -43,7 +43,7 @@ export function LogPane({ job, selection, onSelection }: LogPaneProps) {
   const onNumber = (event: MouseEvent, seq: number) => {
     if (event.metaKey || event.ctrlKey || event.altKey) return;
     event.preventDefault();
-    pane.mark(event.shiftKey && pane.range ? between(pane.range.from, seq) : between(seq, seq));
+    pane.mark(event.shiftKey && pane.range ? between(pane.range.from, seq) : between(seq, seq), seq);
     region.current?.querySelector<HTMLElement>("[role=grid]")?.focus({ preventScroll: true });
   };
   return (
@@ -60,11 +60,17 @@ export function LogPane({ job, selection, onSelection }: LogPaneProps) {
       {pane.model.error && <p class="log-error" role="alert">{pane.model.error.message}</p>}
       <Pruned pane={pane} />
       <div class="log-body">
-        <LogLines pane={pane} look={look} digits={String(Math.max(job.lastSeq, 1_000)).length} onNumber={onNumber} />
+        <LogLines
+          pane={pane}
+          look={look}
+          digits={String(Math.max(job.lastSeq, 1_000)).length}
+          since={job.startedAt ?? job.createdAt}
+          onNumber={onNumber}
+        />
         <Empty pane={pane} job={job} />
         <Newer pane={pane} />
       </div>
-      <Status pane={pane} />
+      <Status pane={pane} all={job.lastSeq} />
     </section>
   );
 }
@@ -74,7 +80,7 @@ function Standing({ pane }: { pane: Pane }) {
   const now = useNow();
   const { kind, text } = liveness(list && tail, now);
   return (
-    <span class={`log-standing is-${kind}`} aria-label={`Log is: ${text}`} role="img" title={text}>
+    <span class={`log-standing is-${kind}`} role="status" aria-live="off" aria-label="State of the log">
       {text}
     </span>
   );
@@ -94,22 +100,34 @@ function Empty({ pane, job }: { pane: Pane; job: JobHeadFragment }) {
 
 function Newer({ pane }: { pane: Pane }) {
   const { isFollowing, list } = pane.scroll;
-  if (isFollowing || !list) return null;
-  const text = pane.missed > 0 ? `${pane.missed.toLocaleString("en")} new ${pane.missed === 1 ? "line" : "lines"} ↓` : "End ↓";
+  const { missed } = pane;
   return (
-    <button type="button" class={pane.missed > 0 ? "log-newer has-news" : "log-newer"} onClick={() => { pane.toEnd(); }}>
-      {text}
-    </button>
+    <>
+      {!isFollowing && list && (
+        <button type="button" class={missed > 0 ? "log-newer has-news" : "log-newer"} onClick={() => { pane.toEnd(); }}>
+          {missed > 0 ? `${missed.toLocaleString("en")} new ${missed === 1 ? "line" : "lines"} ↓` : "End ↓"}
+        </button>
+      )}
+      <span class="log-spoken" role="status">
+        {missed > 0 && `${roughly(missed)} new lines below`}
+      </span>
+    </>
   );
 }
 
-function Status({ pane }: { pane: Pane }) {
-  const { total } = pane.model;
+/** A number that changes seldom, for those who hear it. */
+function roughly(count: number): string {
+  const unit = 10 ** Math.floor(Math.log10(count));
+  return count < 10 ? "Some" : `More than ${(Math.floor(count / unit) * unit).toLocaleString("en")}`;
+}
+
+function Status({ pane, all }: { pane: Pane; all: number }) {
+  const { total, filter } = pane.model;
   return (
     <footer class="log-foot">
       <span>
-        {total === null ? "" : sayLines(total)}
-        {pane.model.filter && total !== null && " match"}
+        {total !== null && filter && `${total.toLocaleString("en")} of `}
+        {sayLines(Math.max(all, total ?? 0))}
       </span>
       <span role="status" class="log-note">
         {pane.note}

@@ -1,7 +1,7 @@
 // One line of the log: its number, time, level, place and message.
 import { Component, createRef } from "preact";
 
-import { type TimeStyle, sayClock, sayAgo, sayWhole } from "../time";
+import { type TimeStyle, sayAgo, sayClock, sayDate, sayWhole } from "../time";
 import type { Finder } from "./finding";
 import { folded, linesOf } from "./folding";
 import { isShortened, LineDetail } from "./LineDetail";
@@ -23,6 +23,8 @@ export interface LogRowProps {
   isWrapped: boolean;
   hasPlace: boolean;
   time: Look["time"];
+  /** Whether times say the day, too. */
+  isDated: boolean;
   /** For relative times, else 0. */
   now: number;
   isCursor: boolean;
@@ -57,6 +59,7 @@ export class LogRow extends Component<LogRowProps> {
       isCursor && "is-cursor",
       isMarked && "is-marked",
       isCurrentHit && "is-hit",
+      this.props.isExpanded && "is-expanded",
       typeof content === "object" ? `is-${content.level.toLowerCase()}` : `is-${content}`,
     ];
     return (
@@ -76,7 +79,7 @@ export class LogRow extends Component<LogRowProps> {
   }
 
   #cells(line: Line) {
-    const { time, now, hasPlace, isExpanded, pane, find, onNumber } = this.props;
+    const { time, isDated, now, hasPlace, isExpanded, pane, find, onNumber } = this.props;
     const { seq } = line;
     return (
       <>
@@ -99,9 +102,9 @@ export class LogRow extends Component<LogRowProps> {
           </a>
         </span>
         {time !== "none" && (
-          <span role="gridcell" class={`log-time is-${time}`}>
+          <span role="gridcell" class={`log-time is-${time}${isDated ? " is-dated" : ""}`}>
             <time dateTime={line.timestamp} title={sayWhole(line.timestamp)}>
-              {sayLineTime(line.timestamp, time, now)}
+              {sayLineTime(line.timestamp, time, isDated, now)}
             </time>
           </span>
         )}
@@ -192,6 +195,7 @@ function placeOf({ stage, taskId }: Line): string {
   return taskId === null ? stage : `${stage}/${taskId}`;
 }
 
-function sayLineTime(iso: string, style: TimeStyle, now: number): string {
-  return style === "relative" ? sayAgo(now - Date.parse(iso)) : sayClock(iso, style, true);
+function sayLineTime(iso: string, style: TimeStyle, isDated: boolean, now: number): string {
+  if (style === "relative") return sayAgo(now - Date.parse(iso));
+  return (isDated ? `${sayDate(iso, style)} ` : "") + sayClock(iso, style, true);
 }

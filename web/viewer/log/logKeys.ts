@@ -56,8 +56,8 @@ export function logKeys(pane: Pane, search: Ref<HTMLInputElement>, region: Ref<H
     key(["t"], "Times: local, UTC, relative, hidden", () => { timing.turn(); }),
     key(["c"], "Copy the chosen lines", () => pane.copy(false)),
     key(["C"], "Copy them with time, level and place", () => pane.copy(true)),
-    key(["m"], "Mark the line; Shift extends", onCursor((seq) => { pane.mark(between(seq, seq)); })),
-    key(["M"], "Mark the lines up to here", onCursor((seq) => { pane.mark(between(pane.range?.from ?? seq, seq)); })),
+    key(["m"], "Mark the line", onCursor((seq) => { pane.mark(between(seq, seq), seq); })),
+    key(["M"], "Mark the lines from the marked one to here", onCursor((seq) => { pane.mark(between(pane.range?.from ?? seq, seq), seq); })),
     key(["y"], "Copy a link to the line", () => pane.copyLink()),
   ];
 }

@@ -12,6 +12,7 @@ import { LogModel } from "./logModel";
 import { type Align, LogScroll } from "./logScroll";
 import type { Place } from "./matchingLog";
 import { between, type LineRange, readHash, writeHash } from "./permalink";
+import type { Phase } from "./tail";
 import { WholeLog } from "./wholeLog";
 
 const CHOOSE = "Choose lines first: click a line number, and another one with Shift";
@@ -35,6 +36,8 @@ export class Pane {
   #searched = "";
   #receivedBefore = 0;
   #wasFollowing = false;
+  #phase: Phase | null = null;
+  #isLost = false;
 
   constructor(
     readonly jobId: string,
@@ -182,9 +185,9 @@ export class Pane {
   // What is done with lines.
 
   /** Marks lines, and names them in the address. */
-  mark(range: LineRange): void {
+  mark(range: LineRange, cursor: number): void {
     this.range = range;
-    this.cursor ??= range.from;
+    this.cursor = cursor;
     setHash(writeHash(range).slice(1));
     this.redraw();
   }
@@ -233,7 +236,9 @@ export class Pane {
   #place(): Place {
     if (this.model.list === null) return this.range?.from ?? "end";
     if (this.scroll.isFollowing) return "end";
-    return this.lineAt(this.scroll.firstSeen)?.seq ?? "end";
+    const slot = this.cursor === null ? -Infinity : this.model.list.slotOf(this.cursor);
+    const isSeen = slot >= this.scroll.firstSeen && slot <= this.scroll.lastSeen;
+    return isSeen ? (this.cursor ?? "end") : (this.lineAt(this.scroll.firstSeen)?.seq ?? "end");
   }
 
   #open(filter: LogFilter | null, place: Place): void {
@@ -242,9 +247,10 @@ export class Pane {
       if (model === this.model) this.#changed();
     });
     this.model = model;
+    this.#phase = null;
     this.#receivedBefore = 0;
     void model.open(place).then((isOpen) => {
-      if (isOpen && model === this.model) void this.goTo(place, this.range ? "center" : "start");
+      if (isOpen && model === this.model) void this.goTo(place, place === this.cursor ? "center" : "start");
     });
   }
 
@@ -255,9 +261,19 @@ export class Pane {
   }
 
   #changed(): void {
-    const { list } = this.model;
+    const { list, tail } = this.model;
+    if (tail && tail.phase !== this.#phase) this.#heard(this.#phase, tail.phase);
     if (list) this.scroll.show(list);
     else this.redraw();
+  }
+
+  /** Says what a reader who does not look at the page must know. */
+  #heard(before: Phase | null, phase: Phase): void {
+    if (phase === "lost") this.note = "Connection lost: what is shown may be old";
+    else if (phase === "live" && this.#isLost) this.note = "Live again";
+    else if (phase === "ended" && before !== null) this.note = "The job has ended";
+    this.#isLost = phase === "lost" || (this.#isLost && phase !== "live");
+    this.#phase = phase;
   }
 
   #scrolled(): void {

@@ -1,0 +1,189 @@
+"""Each limit refuses what is beyond it, says by how much, and lets everything else pass."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from graphql import get_introspection_query
+from sqlalchemy import text
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from persistence.database import Database
+from tests.client import PATIENCE_S, TRANSPORT_WS, Api, Refusal, by_sse, by_websocket
+from tests.conftest import CloneDatabase, serving
+from tests.processes import until
+
+LIMITS = {
+    "JOBTAIL_MAX_QUERY_BYTES": "2000",
+    "JOBTAIL_MAX_QUERY_TOKENS": "60",
+    "JOBTAIL_MAX_QUERY_DEPTH": "4",
+    "JOBTAIL_MAX_QUERY_ALIASES": "2",
+    "JOBTAIL_MAX_QUERY_COST": "2000",
+    "JOBTAIL_MAX_QUERY_SECONDS": "1.5",
+    "JOBTAIL_INTROSPECTION": "false",
+    "JOBTAIL_GRAPHIQL": "false",
+}
+PAGE = "query ($n: Int) { jobs(first: $n) { nodes { jobId status } } }"
+WITHIN_S = 5
+
+
+@pytest.fixture(scope="module")
+def url(new_database: CloneDatabase, migrated_template: str) -> str:
+    return new_database(migrated_template)
+
+
+@pytest.fixture(scope="module")
+def narrow(url: str) -> Iterator[Api]:
+    """A service with low limits."""
+    with serving(url, **LIMITS) as service, Api(service) as api:
+        yield api
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "code", "message"),
+    [
+        (
+            "{ jobs { nodes { parent { parent { jobId } } } } }",
+            {},
+            "TOO_COMPLEX",
+            (
+                "the query is nested 5 levels deep, 1 more than the 4 that it may: ask for the inner parts by `node`, or raise "
+                "JOBTAIL_MAX_QUERY_DEPTH"
+            ),
+        ),
+        (
+            "{ a: __typename b: __typename c: __typename }",
+            {},
+            "TOO_COMPLEX",
+            "the query has 3 aliases, 1 more than the 2 that it may: divide it, or raise JOBTAIL_MAX_QUERY_ALIASES",
+        ),
+        (
+            PAGE,
+            {"n": 1000},
+            "TOO_COMPLEX",
+            (
+                "the query may be answered with 2,002 values, where page sizes multiply, 2 more than the 2,000 that it may: ask "
+                "for smaller pages or for fewer fields, or raise JOBTAIL_MAX_QUERY_COST"
+            ),
+        ),
+        (
+            "{ " + "__typename " * 100 + "}",
+            {},
+            "TOO_COMPLEX",
+            ("the query has more than 60 tokens, the most that it may: they end at character "),
+        ),
+        (
+            '{ __type(name: "Job") { name } }',
+            {},
+            "BAD_INPUT",
+            "the schema cannot be asked for here: JOBTAIL_INTROSPECTION is off",
+        ),
+    ],
+    ids=["depth", "aliases", "cost", "tokens", "introspection"],
+)
+async def test_what_is_beyond_a_limit_is_told_by_how_much(
+    narrow: Api, query: str, variables: dict[str, Any], code: str, message: str
+) -> None:
+    for _ in range(2):  # the second time the document is known
+        answer = narrow.answer(query, **variables)
+        assert "data" not in answer
+        refused = Refusal.of(answer["errors"][0])
+        assert refused.code == code
+        assert refused.message.startswith(message)
+    for subscribe in (by_sse, by_websocket):
+        async with subscribe(narrow.service, query, **variables) as events:
+            with pytest.raises(Refusal) as refusal:
+                await events.next()
+        assert refusal.value.code == code
+        assert refusal.value.message.startswith(message)
+
+
+def test_what_is_within_the_limits_passes(narrow: Api) -> None:
+    for size in (999, 1, None):
+        assert narrow.ask(PAGE, n=size) == {"jobs": {"nodes": []}}
+    assert narrow.ask("{ a: __typename b: __typename }") == {"a": "Query", "b": "Query"}
+    assert narrow.ask("query A { jobs { totalCount } } query B { __typename }".replace("query B", "#")) is not None
+
+
+def test_an_unknown_operation_is_told_as_ever(narrow: Api) -> None:
+    body = {"query": "{ " + "__typename " * 100 + "}", "operationName": "A"}
+    response = narrow.http.post(narrow.service.graphql_url, json=body)
+    assert Refusal.of(response.json()["errors"][0]).code == "TOO_COMPLEX"
+
+
+def test_graphiql_can_be_turned_off(narrow: Api) -> None:
+    response = narrow.http.get(narrow.service.graphql_url, headers={"Accept": "text/html"})
+    assert response.status_code == 404
+    assert "<html" not in response.text
+
+
+def chunked(size: int) -> Iterator[bytes]:
+    yield from (b" " * 100 for _ in range(size // 100))
+
+
+def test_a_request_that_is_too_large_is_refused_as_json(narrow: Api) -> None:
+    headers = {"Content-Type": "application/json"}
+    for body in (b" " * 2001, chunked(3000)):
+        response = narrow.http.post(narrow.service.graphql_url, content=body, headers=headers)
+        assert response.status_code == 413
+        (error,) = response.json()["errors"]
+        assert error["message"].startswith("the body is over the 2,000 bytes that it may have as sent, by ")
+        assert error["message"].endswith(" or more: send less at a time, or raise JOBTAIL_MAX_QUERY_BYTES")
+        assert error["extensions"]["code"] == "BAD_INPUT"
+
+
+async def test_a_message_that_is_too_large_closes_its_websocket(narrow: Api) -> None:
+    async with connect(narrow.service.websocket_url, subprotocols=[Subprotocol(TRANSPORT_WS)]) as websocket:
+        await websocket.send('{"type": "connection_init", "payload": {"a": "%s"}}' % ("x" * 2000))
+        with pytest.raises(ConnectionClosed) as closed:
+            await asyncio.wait_for(websocket.recv(), PATIENCE_S)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1009
+
+
+@pytest.mark.parametrize(
+    "query", ["{ jobs { nodes { jobId } } }", "{ jobs { totalCount } }", '{ job(jobId: "a") { jobId } }']
+)
+async def test_a_query_that_takes_too_long_is_given_up_with_its_statements(narrow: Api, url: str, query: str) -> None:
+    """Who holds the table stands for whatever makes a statement slow."""
+    async with Database(url) as other, other.engine.connect() as holder:
+        await holder.execute(text("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE"))
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        answer = await asyncio.to_thread(narrow.answer, query)
+        refused = Refusal.of(answer["errors"][0])
+        assert refused.code == "TOO_COMPLEX"
+        assert refused.message.startswith(
+            "the query took longer than 1.5 s, the most that it may, and was given up; ask"
+        )
+        for subscribe in (by_websocket, by_sse):
+            async with subscribe(narrow.service, query) as events:
+                with pytest.raises(Refusal) as refusal:
+                    await events.next()
+            assert refusal.value.code == "TOO_COMPLEX"
+        assert 4 < clock() - begun < 4 * WITHIN_S
+
+        async def nobody_waits() -> bool:
+            waiting = text(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            return bool((await holder.execute(waiting)).scalar_one() == 0)
+
+        await until(nobody_waits, patience_s=WITHIN_S)
+        await holder.rollback()
+    assert await asyncio.to_thread(narrow.ask, "{ jobs { totalCount } }") == {"jobs": {"totalCount": 0}}
+
+
+def test_introspection_and_the_page_are_there_by_default(database_url: str) -> None:
+    with serving(database_url) as service, Api(service) as api:
+        assert api.ask(get_introspection_query())["__schema"]["types"]
+        page = httpx.get(service.graphql_url, headers={"Accept": "text/html"})
+        assert (page.status_code, "<html" in page.text) == (200, True)
+        assert json.loads(api.http.get(service.url + "/nowhere").text)["error"]["code"] == "NOT_FOUND"
