@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
+from types import TracebackType
 
 import structlog
 
@@ -15,6 +17,8 @@ _SHARED: list[structlog.typing.Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+
+log = logging.getLogger(__name__)
 
 
 def configure(threshold: LogThreshold, log_format: LogFormat) -> None:
@@ -43,5 +47,20 @@ def configure(threshold: LogThreshold, log_format: LogFormat) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(threshold.upper())
+    logging.captureWarnings(capture=True)
+    sys.excepthook, threading.excepthook = _log_end, _log_end_of_thread
     for library in ("uvicorn", "websockets", "alembic"):
         logging.getLogger(library).setLevel(max(logging.WARNING, root.level))
+
+
+def _log_end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, Exception):
+        log.critical("the process ends: %s", error, exc_info=(kind, error, trace))
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+def _log_end_of_thread(ended: threading.ExceptHookArgs) -> None:
+    if ended.exc_value is not None:
+        exc_info = (ended.exc_type, ended.exc_value, ended.exc_traceback)
+        log.error("a thread ended: %s", ended.exc_value, exc_info=exc_info)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,6 +21,8 @@ from jobtail.events import LogLevel
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NOTICE = {"dropped", "from", "until"}
 """What a worker's line holds that says how many lines it gave up."""
+
+log = logging.getLogger(__name__)
 
 
 class MeasuredLogStore:
@@ -95,6 +99,8 @@ class MeasuredRequests:
         finally:
             spent = (until or time.perf_counter()) - begun
             self._metrics.http_duration.labels(method_of(scope), route_of(scope) or "none", status).observe(spent)
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("%s %s: %d after %.1f ms", scope["method"], quote(scope["path"]), status, 1000 * spent)
 
 
 def method_of(scope: Scope) -> str:
