@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -32,6 +33,7 @@ from graph.errors import http_answer
 from graph.health import healthz, readyz
 from graph.measuring import MeasuredLogStore, MeasuredRequests
 from graph.metrics import Metrics
+from graph.operations import Watches
 from graph.otlp import OtlpEndpoint
 from graph.parts import Parts
 from graph.request_ids import REQUEST_ID_HEADER, RequestIds
@@ -42,7 +44,7 @@ from graph.view import GraphQLView
 from graph.viewer import viewer_routes
 from graph.web_tokens import WebTokens
 from persistence.channel import BroadcastChannel
-from persistence.database import Database
+from persistence.database import Database, Watch
 from persistence.embedded import DataDirectoryInUse, EmbeddedPostgres
 from persistence.execution_store import PostgresExecutionStore
 from persistence.job_store import PostgresJobStore
@@ -55,6 +57,9 @@ from persistence.newest_store import PostgresNewestLogStore
 from persistence.table_sizes import TableSizes
 from persistence.task_store import PostgresTaskStore
 from persistence.token_store import PostgresTokenStore
+
+if TYPE_CHECKING:
+    from graph.tracing import Tracing
 
 Companion = Callable[[Starlette], Awaitable[None]]
 """Work that goes on beside the requests for as long as the service runs, and is cancelled before it ends."""
@@ -73,9 +78,13 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
     """Make the application. Nothing is started or connected before its lifespan begins.
 
     While it runs, `state` holds `services` (the use cases), `database`, `database_url` and `channel`.
+
+    Raises:
+        InvalidInput: if traces are wanted and the SDK for them is missing.
     """
-    metrics = Metrics()
-    view = GraphQLView(settings, watch=metrics)
+    metrics, tracing = Metrics(), _tracing() if settings.tracing else None
+    watch = metrics if tracing is None else Watches(tracing, metrics)
+    view = GraphQLView(settings, watch=watch)
     limits = BodyLimits(
         max_request_bytes=settings.max_request_bytes,
         max_expanded_bytes=settings.max_expanded_bytes,
@@ -86,7 +95,7 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            await _open(app, settings, stack, metrics, admission)
+            await _open(app, settings, stack, metrics, admission, tracing)
             if companion is not None:
                 await stack.enter_async_context(_beside(companion(app)))
             yield
@@ -106,6 +115,7 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
         lifespan=lifespan,
         middleware=[
             Middleware(MeasuredRequests, metrics),
+            *([] if tracing is None else [tracing.requests]),
             *([_cross_origin(settings.allowed_origins)] if settings.allowed_origins else []),
         ],
         exception_handlers={HTTPException: http_answer, JobtailError: http_answer, Exception: http_answer},
@@ -125,13 +135,13 @@ def _cross_origin(origins: list[str]) -> Middleware:
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[tuple[str, Database]]:
+async def open_database(settings: Settings, *, watch: Watch | None = None) -> AsyncIterator[tuple[str, Database]]:
     """Connect to the configured database, or start the embedded one; yield its URL too."""
     async with AsyncExitStack() as stack:
         url = settings.database_url
         if url is None:
             url = (await stack.enter_async_context(EmbeddedPostgres(settings.data_dir))).url
-        yield url, await stack.enter_async_context(Database(url, pool_size=settings.pool_size))
+        yield url, await stack.enter_async_context(Database(url, pool_size=settings.pool_size, watch=watch))
 
 
 @asynccontextmanager
@@ -159,10 +169,18 @@ async def open_tokens(settings: Settings) -> AsyncIterator[TokenStore]:
 
 
 async def _open(
-    app: Starlette, settings: Settings, stack: AsyncExitStack, metrics: Metrics, admission: Admission
+    app: Starlette,
+    settings: Settings,
+    stack: AsyncExitStack,
+    metrics: Metrics,
+    admission: Admission,
+    tracing: Tracing | None,
 ) -> None:
     """Open every resource in the order of need; the stack closes them in the reverse."""
-    url, database = await stack.enter_async_context(open_database(settings))
+    if tracing is not None:
+        await stack.enter_async_context(tracing)
+    watch = None if tracing is None else tracing.statement
+    url, database = await stack.enter_async_context(open_database(settings, watch=watch))
     await _prepare(database, is_embedded=settings.database_url is None)
     channel = await stack.enter_async_context(BroadcastChannel(settings.channel_url or url))
     logs, jobs, times = PostgresLogStore(database), PostgresJobStore(database), PostgresLogTimes(database)
@@ -179,6 +197,8 @@ async def _open(
     await stack.enter_async_context(_beside(app.state.sessions.watch()))
     app.state.database_url, app.state.database, app.state.channel = url, database, channel
     app.state.hub, app.state.feed = hub, feed
+    announcing = channel if tracing is None else tracing.channel(channel)
+    recorder = Recorder(MeasuredLogStore(logs, metrics), announcing)
     app.state.services = Services(
         jobs=jobs,
         tasks=PostgresTaskStore(database),
@@ -187,10 +207,18 @@ async def _open(
         timelines=Timelines(times),
         profiles=Profiles(times, PostgresLogMessages(database)),
         newest=PostgresNewestLogStore(database),
-        recorder=Recorder(MeasuredLogStore(logs, metrics), channel),
+        recorder=recorder if tracing is None else tracing.recorder(recorder),
         hub=hub,
         feed=feed,
     )
+
+
+def _tracing() -> Tracing:
+    try:
+        from graph.tracing import Tracing  # noqa: PLC0415 - the SDK is optional
+    except ImportError as error:
+        raise InvalidInput("JOBTAIL_TRACING needs an extra: install jobtail-server[tracing]") from error
+    return Tracing()
 
 
 def _web_tokens(settings: Settings) -> WebTokens | None:

@@ -24,11 +24,7 @@ app.add_typer(token_app, name="token")
 @app.command()
 def serve() -> None:
     """Serve the API and its pages until a signal ends it."""
-    from graph.app import create_app  # noqa: PLC0415 - the other commands need none of it
-    from graph.serving import serve as serve_app  # noqa: PLC0415
-
-    settings = _settings()
-    run(serve_app(create_app(settings), settings))
+    run(_serve(_settings()))
 
 
 @app.command()
@@ -58,6 +54,13 @@ def _settings() -> Settings:
         sys.exit(f"jobtail-server: {error}")
     configure(settings.log_level, settings.log_format)
     return settings
+
+
+async def _serve(settings: Settings) -> None:
+    from graph.app import create_app  # noqa: PLC0415 - the other commands need none of it
+    from graph.serving import serve as serve_app  # noqa: PLC0415
+
+    await serve_app(create_app(settings), settings)
 
 
 async def _migrate(settings: Settings) -> None:

@@ -90,7 +90,7 @@ class MeasuredRequests:
             nonlocal status, until
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if _is_event_stream(message):
+                if begins_event_stream(message):
                     until = time.perf_counter()
             await send(message)
 
@@ -115,7 +115,7 @@ def route_of(scope: Scope) -> str | None:
     return route.path if isinstance(route, Route | Mount) else None
 
 
-def _is_event_stream(start: Message) -> bool:
+def begins_event_stream(start: Message) -> bool:
     return any(
         name.lower() == b"content-type" and value.startswith(b"text/event-stream") for name, value in start["headers"]
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -52,3 +52,22 @@ class Unwatched:
 
 
 UNWATCHED = Unwatched()
+
+
+class Watches:
+    """Tells several."""
+
+    def __init__(self, *watches: Watch) -> None:
+        self._watches = watches
+
+    @contextmanager
+    def operation(self, operation: OperationName) -> Iterator[None]:
+        with ExitStack() as stack:
+            for watch in self._watches:
+                stack.enter_context(watch.operation(operation))
+            yield
+
+    def failed(self, codes: Iterable[str]) -> None:
+        codes = list(codes)
+        for watch in self._watches:
+            watch.failed(codes)

@@ -125,6 +125,11 @@ class Settings(BaseSettings):
     log_level: LogThreshold = Field(
         default=LogThreshold.INFO, description="The service's own log: from which level on."
     )
+    tracing: bool = Field(
+        default=False,
+        description="Whether to send OpenTelemetry traces by OTLP/HTTP, as the standard variables `OTEL_...` say. Needs "
+        "`jobtail-server[tracing]`.",
+    )
     log_format: LogFormat = Field(default=LogFormat.CONSOLE, description="The service's own log: console or json.")
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import nullcontext
-from typing import Any, NamedTuple, Self, TypeVar, cast
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 
 import asyncpg
 from sqlalchemy import Row, Select, text
@@ -16,9 +17,12 @@ from sqlalchemy.util import greenlet_spawn
 from domain.errors import OutOfTime, Unavailable
 from persistence.engine import create_engine
 from persistence.errors import translated, was_cancelled
+from persistence.statement_names import name_of
 from persistence.statements import Statement
 
 Result = TypeVar("Result")
+Watch: TypeAlias = Callable[[Callable[[], str]], AbstractContextManager[object]]
+"""Is entered around each statement, whose name it may ask for."""
 
 NARROW = "ask for less: by levels, stages, tasks or times, without a totalCount, or search for a plain text"
 _LIMIT = "SELECT set_config('statement_timeout', {}, true)"
@@ -37,8 +41,9 @@ class Connections(NamedTuple):
 class Database:
     """Owns the pool. An async context manager."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, watch: Watch | None = None) -> None:
         self.engine: AsyncEngine = create_engine(url, pool_size=pool_size)
+        self._watch = watch
 
     async def __aenter__(self) -> Self:
         return self
@@ -73,7 +78,8 @@ class Database:
             rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
             return rows
 
-        return await _twice(lambda: self._connected(run), within_s)
+        with self._watched(query):
+            return await _twice(lambda: self._connected(run), within_s)
 
     async def fetch(
         self, statement: Statement, values: Mapping[str, Any], *, within_s: float | None = None
@@ -94,7 +100,8 @@ class Database:
                 rows: Sequence[asyncpg.Record] = await driver.fetch(statement.text, *arguments)
                 return rows
 
-        return await _twice(lambda: self._driven(run), within_s)
+        with self._watched(statement):
+            return await _twice(lambda: self._driven(run), within_s)
 
     async def write(self, statement: str, *arguments: Any) -> asyncpg.Record | None:
         """Run one statement in a transaction of its own on the driver itself, and return its first row.
@@ -106,7 +113,8 @@ class Database:
             row: asyncpg.Record | None = await driver.fetchrow(statement, *arguments)
             return row
 
-        return await self._driven(run)
+        with self._watched(statement):
+            return await self._driven(run)
 
     async def ping(self) -> None:
         """Ask Postgres for a sign of life.
@@ -122,6 +130,11 @@ class Database:
             await self._connected(run)
         except Unavailable:
             await self._connected(run)
+
+    def _watched(
+        self, statement: Select[Any] | CompoundSelect[Any] | Statement | str
+    ) -> AbstractContextManager[object]:
+        return nullcontext() if self._watch is None else self._watch(partial(name_of, statement))
 
     async def _driven(self, run: Callable[[Any], Awaitable[Result]]) -> Result:
         """Lend the driver's own connection, without the transaction that SQLAlchemy would begin around it."""

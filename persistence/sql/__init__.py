@@ -3,8 +3,13 @@
 from functools import cache
 from importlib.resources import files
 
+NAMES: dict[str, str] = {}
+"""The names of the texts that were read."""
+
 
 @cache
 def statement(name: str) -> str:
     """Read `name`.sql beside this module."""
-    return files(__name__).joinpath(f"{name}.sql").read_text("utf-8")
+    text = files(__name__).joinpath(f"{name}.sql").read_text("utf-8")
+    NAMES[text] = name
+    return text

@@ -152,6 +152,7 @@ def test_every_setting_is_read_from_its_variable(environment: pytest.MonkeyPatch
         "jwt_prefix_claim": "prefix",
         "allowed_origins": '["https://ops.example"]',
         "log_level": "warning",
+        "tracing": "True",
         "log_format": "json",
     }
     assert written.keys() == Settings.model_fields.keys()
