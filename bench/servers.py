@@ -13,6 +13,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 START_S = 30
+ROOM = {"JOBTAIL_MAX_CONNECTIONS_PER_ADDRESS": "10000"}
+"""All viewers come from one address."""
 
 
 @contextmanager
@@ -32,7 +34,7 @@ def bare(database_url: str) -> Iterator[int]:
 @contextmanager
 def _process(module: list[str], database_url: str) -> Iterator[tuple[int, int]]:
     port = _free_port()
-    environment = {**os.environ, "DATABASE_URL": database_url, "JOBTAIL_PORT": str(port)}
+    environment = {**os.environ, "DATABASE_URL": database_url, "JOBTAIL_PORT": str(port), **ROOM}
     name, *arguments = module
     code = f"import sys; sys.argv[0] = {name!r}; from {name} import main; main()"
     with subprocess.Popen(

@@ -36,6 +36,7 @@ from graph.metrics import Metrics
 from graph.operations import Watches
 from graph.otlp import OtlpEndpoint
 from graph.parts import Parts
+from graph.rates import Rate
 from graph.request_ids import REQUEST_ID_HEADER, RequestIds
 from graph.rest import rest_routes
 from graph.sessions import Sessions
@@ -192,7 +193,8 @@ async def _open(
     parts = Parts(hub=hub, feed=feed, channel=channel, pool=database, admission=admission, sizes=sizes)
     metrics.registry.register(parts)
     stack.callback(metrics.registry.unregister, parts)
-    gate = Gate(None if settings.access is Access.OFF else PostgresTokenStore(database), _web_tokens(settings))
+    tokens = None if settings.access is Access.OFF else PostgresTokenStore(database)
+    gate = Gate(tokens, _web_tokens(settings), rate=Rate(settings.max_requests_per_second))
     app.state.gate, app.state.sessions = gate, Sessions(gate)
     await stack.enter_async_context(_beside(app.state.sessions.watch()))
     app.state.database_url, app.state.database, app.state.channel = url, database, channel

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from domain.access import EVERYTHING, Grant, Scope, Token, TokenStore
 from domain.errors import InvalidInput, Unauthenticated
+from graph.rates import Rate
 from graph.web_tokens import WebTokens
 
 MARK = "jt_"
@@ -54,10 +55,12 @@ class Gate:
         tokens: TokenStore | None,
         web_tokens: WebTokens | None = None,
         *,
+        rate: Rate | None = None,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._tokens = tokens
         self._web_tokens = web_tokens
+        self._rate = rate
         self._clock = clock
         self._known: OrderedDict[bytes, tuple[datetime, Grant | None]] = OrderedDict()
 
@@ -66,6 +69,7 @@ class Gate:
 
         Raises:
             Unauthenticated: if there is no valid token in it.
+            TooMany: if that token asks too often.
             Unavailable: if that cannot be found out now.
         """
         if self._tokens is None:
@@ -73,7 +77,13 @@ class Gate:
         grant = await self._grant(_bearer(authorization))
         if grant is None or (grant.expires_at is not None and grant.expires_at <= self._clock()):
             raise Unauthenticated("this token is not valid, or no longer: get another one")
+        self.charge(grant)
         return grant
+
+    def charge(self, grant: Grant) -> None:
+        """Count a request of a token; raises `TooMany`. Web tokens that grant the same until the same time are one."""
+        if self._tokens is not None and self._rate is not None:
+            self._rate.charge(grant.token_id or grant)
 
     async def ended(self, grants: Iterable[Grant]) -> set[Grant]:
         """Find those that are over: revoked, or expired."""

@@ -15,6 +15,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from domain.errors import InvalidInput
+from graph.http_heads import BoundedHeads
 from graph.settings import Access, Settings
 
 GRACE_S = 3
@@ -75,7 +76,8 @@ async def serve(app: Starlette, settings: Settings) -> None:
                 lifespan="off",
                 log_config=None,
                 access_log=False,
-                http="httptools",
+                http=BoundedHeads,
+                forwarded_allow_ips=settings.trusted_proxies,
                 timeout_graceful_shutdown=GRACE_S,
                 ws="websockets-sansio",
                 ws_ping_interval=PING_EVERY_S,

@@ -89,6 +89,25 @@ class Settings(BaseSettings):
         gt=0,
         description="How long a GraphQL query may take, in seconds; its statements are cancelled then.",
     )
+    max_subscriptions_per_connection: int = Field(
+        default=100, ge=1, description="How many operations may run on one websocket at a time."
+    )
+    max_connections_per_address: int = Field(
+        default=500,
+        ge=1,
+        description="How many websockets and event streams may be open from one address.",
+    )
+    trusted_proxies: list[str] = Field(
+        default=["127.0.0.1", "::1"],
+        description="The addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, as a "
+        'JSON list: ["10.0.0.0/8"].',
+    )
+    max_requests_per_second: float = Field(
+        default=200,
+        gt=0,
+        description="How many requests a second one token may make, operations of a websocket included; after a pause ten "
+        "times as many at once.",
+    )
     introspection: bool = Field(default=True, description="Whether clients may ask for the GraphQL schema.")
     graphiql: bool = Field(default=True, description="Whether browsers get GraphiQL from /graphql.")
     access: Access = Field(

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any, cast
 
 import orjson
 from cross_web import HTTPException, StarletteRequestAdapter
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http import GraphQLHTTPResponse
-from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage
 from strawberry.types import ExecutionResult
 from strawberry.types.unset import UnsetType
 
 from domain.access import NOTHING, Grant
-from domain.errors import JobtailError
+from domain.errors import JobtailError, TooMany
 from graph.auth import Gate
 from graph.body import whole
 from graph.context import Context, Services
@@ -34,48 +33,17 @@ from graph.ide import GRAPHIQL
 from graph.limits import QueryLimits
 from graph.negotiation import accepted
 from graph.operations import Watch
+from graph.rates import LiveConnections
 from graph.schema import schema
-from graph.sessions import OVER, Sessions, StreamSession, can_end
+from graph.sessions import StreamSession, can_end
 from graph.settings import Settings
+from graph.websocket import TransportWSHandler
 
 JSON_TYPES = ("application/json", "application/graphql-response+json")
 """With the second, the status of an answer tells whether the operation was executed."""
-FORBIDDEN = 4403
-"""Closes a websocket whose token is none, or none any more."""
 INIT_WAIT = timedelta(seconds=10)
 """How long a websocket may stay open without connection_init."""
 PROTOCOLS = (GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL)
-
-
-class _TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
-    """Ends with the token that let it in. Takes a client that hangs up in a message for what it is: no error."""
-
-    @property
-    def grant(self) -> Grant:
-        return self.context.grant
-
-    async def end(self) -> None:
-        with suppress(WebSocketDisconnected, RuntimeError):  # it may hang up in this very moment
-            await self.websocket.close(code=FORBIDDEN, reason=OVER)
-
-    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
-        await super().handle_connection_init(message)
-        if self.connection_acknowledged:
-            self._sessions.add(self)
-
-    async def shutdown(self) -> None:
-        self._sessions.discard(self)
-        await super().shutdown()
-
-    @property
-    def _sessions(self) -> Sessions:
-        assert self.context.connection is not None
-        sessions: Sessions = self.context.connection.app.state.sessions
-        return sessions
-
-    async def handle_task_exception(self, error: Exception) -> None:
-        if not isinstance(error, WebSocketDisconnected):
-            await super().handle_task_exception(error)
 
 
 class _RequestAdapter(StarletteRequestAdapter):
@@ -86,7 +54,7 @@ class _RequestAdapter(StarletteRequestAdapter):
 class GraphQLView(GraphQL[Context, None]):
     """The endpoint. Its application keeps the services in `state.services`."""
 
-    graphql_transport_ws_handler_class = _TransportWSHandler
+    graphql_transport_ws_handler_class = TransportWSHandler
     request_adapter_class = _RequestAdapter
 
     def __init__(self, settings: Settings, *, watch: Watch) -> None:
@@ -96,10 +64,24 @@ class GraphQLView(GraphQL[Context, None]):
             subscription_protocols=PROTOCOLS,
             allowed_origins=settings.allowed_origins,
             connection_init_wait_timeout=INIT_WAIT,
+            max_subscriptions_per_connection=settings.max_subscriptions_per_connection,
         )
+        self._live = LiveConnections(settings.max_connections_per_address)
         self._watch = watch
         self._limits = QueryLimits.of(settings)
         self._max_bytes = settings.max_query_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not _is_live(scope):
+            await super().__call__(scope, receive, send)
+            return
+        address = scope["client"][0] if scope.get("client") else "a local socket"
+        try:
+            with self._live.place(address):
+                await super().__call__(scope, receive, send)
+        except TooMany as error:
+            refused = _refused(Request({**scope, "type": "http"}), refusal(error))
+            await refused(scope, receive, send)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:  # noqa: ARG002
         services: Services = request.app.state.services
@@ -151,12 +133,16 @@ class GraphQLView(GraphQL[Context, None]):
             stream = StreamSession(request.state.grant, events, request.app.state.sessions).events
         return await super().create_streaming_response(request, stream, sub_response, headers)
 
+    def decode_json(self, data: str | bytes) -> object:
+        """Read JSON. What is nested too deeply is none to us, nor is a number of thousands of digits."""
+        try:
+            return super().decode_json(data)
+        except (ValueError, RecursionError) as error:
+            raise json.JSONDecodeError(str(error), "", 0) from None
+
     def parse_json(self, data: str | bytes) -> Any:
         """Read a body, which is bytes, or a parameter of a URL, which is a text."""
-        try:
-            parsed = super().parse_json(data)
-        except (RecursionError, UnicodeDecodeError):
-            raise HTTPException(400, "Unable to parse request body as JSON") from None
+        parsed = super().parse_json(data)
         if isinstance(data, bytes) and not isinstance(parsed, dict | list):
             raise HTTPException(400, "the request must be a JSON object with a `query`")
         return parsed
@@ -184,6 +170,11 @@ class GraphQLView(GraphQL[Context, None]):
 
     def encode_json(self, data: Any) -> str:
         return to_json(data)
+
+
+def _is_live(scope: Scope) -> bool:
+    """Tell whether it is a websocket, or asks for server-sent events."""
+    return scope["type"] == "websocket" or "text/event-stream" in Headers(scope=scope).get("accept", "")
 
 
 def _refused(request: Request | WebSocket, said: Refusal) -> Response:

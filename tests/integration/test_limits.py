@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
 from graphql import get_introspection_query
 from sqlalchemy import text
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
+from domain.access import Scope
+from domain.errors import TooMany
+from graph.auth import make_token
+from graph.rates import Rate
 from persistence.database import Database
+from persistence.token_store import PostgresTokenStore
 from tests.client import PATIENCE_S, TRANSPORT_WS, Api, Refusal, by_sse, by_websocket
 from tests.conftest import CloneDatabase, serving
 from tests.processes import until
@@ -27,6 +33,8 @@ LIMITS = {
     "JOBTAIL_MAX_QUERY_ALIASES": "2",
     "JOBTAIL_MAX_QUERY_COST": "2000",
     "JOBTAIL_MAX_QUERY_SECONDS": "1.5",
+    "JOBTAIL_MAX_SUBSCRIPTIONS_PER_CONNECTION": "2",
+    "JOBTAIL_MAX_CONNECTIONS_PER_ADDRESS": "3",
     "JOBTAIL_INTROSPECTION": "false",
     "JOBTAIL_GRAPHIQL": "false",
 }
@@ -187,3 +195,126 @@ def test_introspection_and_the_page_are_there_by_default(database_url: str) -> N
         page = httpx.get(service.graphql_url, headers={"Accept": "text/html"})
         assert (page.status_code, "<html" in page.text) == (200, True)
         assert json.loads(api.http.get(service.url + "/nowhere").text)["error"]["code"] == "NOT_FOUND"
+
+
+FOLLOW = 'subscription { jobLogs(jobId: "JB_NONE") { caughtUp } }'
+
+
+@asynccontextmanager
+async def opened(api: Api, address: str) -> AsyncIterator[ClientConnection]:
+    """Open a websocket as a proxy would that passes on where it comes from."""
+    headers, protocol = {"X-Forwarded-For": address}, Subprotocol(TRANSPORT_WS)
+    async with connect(api.service.websocket_url, subprotocols=[protocol], additional_headers=headers) as websocket:
+        await websocket.send('{"type": "connection_init"}')
+        assert await websocket.recv() == '{"type":"connection_ack"}'
+        yield websocket
+
+
+async def subscribed(websocket: ClientConnection, name: str, query: str = FOLLOW) -> dict[str, Any]:
+    await websocket.send(json.dumps({"type": "subscribe", "id": name, "payload": {"query": query}}))
+    answer: dict[str, Any] = json.loads(await asyncio.wait_for(websocket.recv(), PATIENCE_S))
+    return answer
+
+
+async def test_a_websocket_runs_so_many_operations_at_a_time(narrow: Api) -> None:
+    async with opened(narrow, "10.0.0.1") as websocket:
+        for name in ("1", "2"):
+            assert (await subscribed(websocket, name))["type"] == "next"
+        refused = await subscribed(websocket, "3")
+        assert (refused["id"], refused["type"]) == ("3", "error")
+        error = Refusal.of(refused["payload"][0])
+        assert error.code == "UNAVAILABLE"
+        assert error.message == (
+            "2 operations run on this websocket, the most that may: complete one, open another websocket, or raise "
+            "JOBTAIL_MAX_SUBSCRIPTIONS_PER_CONNECTION"
+        )
+        await websocket.send('{"type": "complete", "id": "1"}')
+        assert (await subscribed(websocket, "4"))["type"] == "next"
+
+
+async def test_an_address_has_so_many_websockets_and_streams(narrow: Api) -> None:
+    event_stream = {"Accept": "text/event-stream", "X-Forwarded-For": "10.0.0.2"}
+    async with AsyncExitStack() as stack, httpx.AsyncClient(timeout=PATIENCE_S) as http:
+        for _ in range(2):
+            await stack.enter_async_context(opened(narrow, "10.0.0.2"))
+        url, body = narrow.service.graphql_url, {"query": FOLLOW}
+        async with http.stream("POST", url, json=body, headers=event_stream) as stream:
+            assert stream.status_code == 200
+            lines = stream.aiter_lines()
+            await anext(lines)
+            refused = await http.post(url, json=body, headers=event_stream)
+            assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+            message = refused.json()["errors"][0]["message"]
+            assert message.startswith(
+                "3 websockets and event streams are open from 10.0.0.2, the most that may be: close"
+            )
+            with pytest.raises(InvalidStatus) as handshake:
+                async with opened(narrow, "10.0.0.2"):
+                    pass
+            assert handshake.value.response.status_code == 429
+            assert handshake.value.response.headers["x-request-id"]
+            async with opened(narrow, "10.0.0.3"):
+                pass
+            assert (
+                await http.post(url, json={"query": "{ __typename }"}, headers={"X-Forwarded-For": "10.0.0.2"})
+            ).is_success
+
+    async def is_free() -> bool:
+        async with httpx.AsyncClient() as http, http.stream("POST", url, json=body, headers=event_stream) as stream:
+            return stream.status_code == 200
+
+    await until(is_free, patience_s=WITHIN_S)
+
+
+@pytest.fixture
+def tokens(url: str) -> list[str]:
+    made = [make_token([Scope.READ]) for _ in range(2)]
+
+    async def add() -> None:
+        async with Database(url) as database:
+            for _, token in made:
+                await PostgresTokenStore(database).add(token)
+
+    asyncio.run(add())
+    return [text for text, _ in made]
+
+
+async def test_a_token_makes_so_many_requests_a_second(url: str, tokens: list[str]) -> None:
+    one, other = ({"Authorization": f"Bearer {token}"} for token in tokens)
+    with serving(url, JOBTAIL_ACCESS="tokens", JOBTAIL_MAX_REQUESTS_PER_SECOND="0.5") as service:
+        async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE_S) as http:
+            for _ in range(5):
+                assert (await http.get("/graphql?query={__typename}", headers=one)).status_code == 200
+            refused = await http.get("/graphql?query={__typename}", headers=one)
+            assert refused.status_code == 429
+            assert 1 <= int(refused.headers["retry-after"]) <= 2
+            assert "more than 0.5 requests a second" in refused.json()["errors"][0]["message"]
+            plain = await http.get("/jobs/JB_1/logs", headers=one)
+            assert (plain.status_code, plain.json()["error"]["code"]) == (429, "UNAVAILABLE")
+            assert (await http.get("/jobs/JB_1/logs", headers=other)).status_code == 404
+        protocol = Subprotocol(TRANSPORT_WS)
+        async with connect(service.websocket_url, subprotocols=[protocol], additional_headers=other) as websocket:
+            await websocket.send('{"type": "connection_init"}')
+            await websocket.recv()
+            answers = [await subscribed(websocket, str(n), "{ __typename }") for n in range(9)]
+            assert "error" in [answer["type"] for answer in answers]
+
+
+def test_a_caller_gets_as_much_as_time_gives() -> None:
+    now = 100.0
+    rate = Rate(2, clock=lambda: now)
+    for _ in range(20):
+        rate.charge("a")
+    with pytest.raises(TooMany) as refused:
+        rate.charge("a")
+    assert (refused.value.retry_after_s, "wait 0.500 s" in str(refused.value)) == (1, True)
+    rate.charge("b")
+    now += 0.5
+    rate.charge("a")
+    with pytest.raises(TooMany):
+        rate.charge("a")
+    now += 1000
+    for _ in range(20):
+        rate.charge("a")
+    with pytest.raises(TooMany):
+        rate.charge("a")

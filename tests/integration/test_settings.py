@@ -140,6 +140,10 @@ def test_every_setting_is_read_from_its_variable(environment: pytest.MonkeyPatch
         "max_query_aliases": "0",
         "max_query_cost": "5000",
         "max_query_seconds": "1.5",
+        "max_subscriptions_per_connection": "5",
+        "max_connections_per_address": "6",
+        "trusted_proxies": '["10.0.0.0/8"]',
+        "max_requests_per_second": "7.5",
         "introspection": "False",
         "graphiql": "False",
         "access": "tokens",
@@ -160,7 +164,7 @@ def test_every_setting_is_read_from_its_variable(environment: pytest.MonkeyPatch
         environment.setenv(f"JOBTAIL_{name.upper()}", value)
     settings = read_settings()
     read = {name: getattr(settings, name) for name in written}
-    for name in ("allowed_origins", "jwt_algorithms"):
+    for name in ("allowed_origins", "jwt_algorithms", "trusted_proxies"):
         assert read.pop(name) == json.loads(written.pop(name))
     assert {name: str(value) for name, value in read.items()} == written
     environment.delenv("JOBTAIL_DATABASE_URL")
