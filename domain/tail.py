@@ -47,8 +47,8 @@ class TailBatch:
 
 
 @dataclass(slots=True, eq=False)
-class Reading:
-    """How far one reader of a job's lines is."""
+class Follower:
+    """A reader of a job's lines, and how far it is."""
 
     cursor: int
     had_all_at: float | None
@@ -73,7 +73,7 @@ class JobTail:
         self.status: JobStatus | None = None
         """None until the job exists."""
         self.readers = 0
-        self._readings: set[Reading] = set()
+        self._followers: set[Follower] = set()
         self._logs = logs
         self._jobs = jobs
         self._ring: Ring | None = None
@@ -122,20 +122,20 @@ class JobTail:
         self._changed = asyncio.Event()
 
     @contextmanager
-    def reading(self, cursor: int) -> Iterator[Reading]:
-        """Count a reader of the lines among those that may lag."""
-        reading = Reading(cursor, monotonic())
-        self._readings.add(reading)
+    def following(self, cursor: int) -> Iterator[Follower]:
+        """Count a reader of the lines among those that may lag, for as long as the context lasts."""
+        follower = Follower(cursor, monotonic())
+        self._followers.add(follower)
         try:
-            yield reading
+            yield follower
         finally:
-            self._readings.discard(reading)
+            self._followers.discard(follower)
 
     def lag(self) -> Lag:
         """Look how far behind the readers of the lines are, by the lines that are known of."""
-        behind = [reading for reading in self._readings if reading.cursor < self.last_seq]
-        lines = max((self.last_seq - reading.cursor for reading in behind), default=0)
-        since = min((reading.had_all_at for reading in behind if reading.had_all_at is not None), default=None)
+        behind = [follower for follower in self._followers if follower.cursor < self.last_seq]
+        lines = max((self.last_seq - follower.cursor for follower in behind), default=0)
+        since = min((follower.had_all_at for follower in behind if follower.had_all_at is not None), default=None)
         return Lag(lines, 0.0 if since is None else monotonic() - since)
 
     async def job(self) -> Job | None:
@@ -289,29 +289,29 @@ class TailHub:
             cursor = standing if after is None else after
             if last is not None:
                 cursor = await tail.newest(last, log_filter)
-            with tail.reading(cursor) as reading:
-                async with aclosing(_batches(tail, reading, standing, log_filter)) as batches:
+            with tail.following(cursor) as follower:
+                async with aclosing(_batches(tail, follower, standing, log_filter)) as batches:
                     async for batch in batches:
                         yield batch
 
 
 async def _batches(
-    tail: JobTail, reading: Reading, standing: int, log_filter: LogFilter
+    tail: JobTail, follower: Follower, standing: int, log_filter: LogFilter
 ) -> AsyncGenerator[TailBatch, None]:
     said_caught_up = False
     filter_key = repr(log_filter)
     while True:
         changed = tail.changed
         try:
-            stretch = await tail.next(reading.cursor, log_filter, filter_key)
+            stretch = await tail.next(follower.cursor, log_filter, filter_key)
         except Unavailable as error:
             log.warning("the tail of job %s waits for the database: %s", tail.job_id, error)
             await asyncio.sleep(RETRY_S)
             continue
-        moved, cursor = stretch.cursor > reading.cursor, stretch.cursor
-        reading.cursor = cursor
+        moved, cursor = stretch.cursor > follower.cursor, stretch.cursor
+        follower.cursor = cursor
         if cursor >= tail.last_seq:
-            reading.had_all_at = monotonic()
+            follower.had_all_at = monotonic()
         caught_up = cursor >= standing
         ended = tail.has_ended and cursor >= tail.last_seq
         if stretch.rows or ended or (caught_up and not said_caught_up):
@@ -320,7 +320,7 @@ async def _batches(
         if ended:
             return
         if not moved:
-            await _wait(tail, reading, changed)
+            await _wait(tail, follower, changed)
 
 
 def _length(cursor: int) -> int:
@@ -328,11 +328,11 @@ def _length(cursor: int) -> int:
     return BATCH_ROWS - cursor % BATCH_ROWS
 
 
-async def _wait(tail: JobTail, reading: Reading, changed: asyncio.Event) -> None:
+async def _wait(tail: JobTail, follower: Follower, changed: asyncio.Event) -> None:
     """Wait for news or, where something stands that was not to be had yet, for a moment."""
-    if reading.cursor >= tail.last_seq:
-        reading.had_all_at = None
+    if follower.cursor >= tail.last_seq:
+        follower.had_all_at = None
         await changed.wait()
-        reading.had_all_at = monotonic()
+        follower.had_all_at = monotonic()
     else:
         await asyncio.sleep(RETRY_S / 10)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import aclosing
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,12 +24,13 @@ from persistence.database import Database
 from persistence.log_store import PostgresLogStore
 from persistence.maintenance import ensure_partitions
 from persistence.table_sizes import TableSizes, table_sizes
+from persistence.tables import metadata
 from persistence.token_store import PostgresTokenStore
 from tests.client import JOB_LOGS, PATIENCE_S, Api, by_sse, by_websocket, new_job_id
 from tests.conftest import CloneDatabase, Service, connect, serving
 from tests.fakes import store
 from tests.integration.test_docs import table
-from tests.processes import until
+from tests.processes import batches, connected, until
 
 Samples = dict[str, float]
 """The value of each series, by its name and its labels as Prometheus writes them."""
@@ -171,6 +173,31 @@ async def test_subscribers_are_counted_while_they_are_there(service: Service) ->
         await asyncio.to_thread(until_scraped, service, name, 0)
 
 
+async def test_a_reader_that_stops_reading_is_seen_to_lag_until_it_reads_on(service: Service) -> None:
+    job_id, writer = new_job_id(), str(uuid4())
+    async with (
+        connected(service.websocket_url, max_queue=1) as websocket,
+        aclosing(batches(websocket, job_id, afterSeq=0)) as received,
+    ):
+        await anext(received)
+        for start in range(1, 401, 10):
+            lines = [said(job_id, "INFO", n=n, message="x" * 50_000) for n in range(start, start + 10)]
+            await asyncio.to_thread(capture, service, writer, *lines)
+        await asyncio.to_thread(until_lagging, service)
+        while (await anext(received))["logs"][-1]["seq"] < 400:
+            pass
+        await asyncio.to_thread(until_scraped, service, "jobtail_tail_lag_lines", 0)
+        await asyncio.to_thread(until_scraped, service, "jobtail_tail_lag_seconds", 0)
+
+
+def until_lagging(service: Service) -> None:
+    def lags() -> bool:
+        now = scrape(service)
+        return now["jobtail_tail_lag_lines"] >= 100 and now["jobtail_tail_lag_seconds"] > 0.2
+
+    asyncio.run(until(lags, patience_s=PATIENCE_S))
+
+
 async def test_a_channel_that_was_lost_is_told(database_url: str) -> None:
     with serving(database_url) as service:
         before = await asyncio.to_thread(scrape, service)
@@ -192,8 +219,7 @@ def test_the_pool_and_the_room_of_the_tables_are_told(service: Service) -> None:
     assert now["jobtail_pool_connections_max"] == 10
     assert now['jobtail_pool_connections{state="idle"}'] + now['jobtail_pool_connections{state="busy"}'] >= 1
     assert {name: size > 0 for name, size in now.items() if name.startswith("jobtail_storage_bytes")} == {
-        f'jobtail_storage_bytes{{table="{table}"}}': True
-        for table in ("access_tokens", "capture_positions", "job_tasks", "jobs", "stored_batches", "task_logs")
+        f'jobtail_storage_bytes{{table="{table}"}}': True for table in metadata.tables
     }
 
 
