@@ -195,7 +195,7 @@ class LogExtent:
     """Of the first line that is still there."""
     last_seq: int
     first_at: datetime
-    """No line was said before, by its worker's clock."""
+    """No line was said before, by its worker's clock. Where the first lines were pruned, when the first one left was said."""
     last_at: datetime
     """No line was said later."""
 

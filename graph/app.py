@@ -21,6 +21,7 @@ from domain.errors import InvalidInput, JobtailError
 from domain.feed import JobFeed
 from domain.profiles import Profiles
 from domain.recorder import Recorder
+from domain.retention import LogPruner
 from domain.searching import SlicedSearch
 from domain.tail import TailHub
 from domain.timelines import Timelines
@@ -52,9 +53,11 @@ from persistence.job_store import PostgresJobStore
 from persistence.log_messages import PostgresLogMessages
 from persistence.log_store import PostgresLogStore
 from persistence.log_times import PostgresLogTimes
-from persistence.maintenance import ensure_partitions, keep_partitions
+from persistence.maintenance import ensure_partitions, keep_partitions, keep_retention, watch_storage
 from persistence.migration import HEAD, revision_of, upgrade
 from persistence.newest_store import PostgresNewestLogStore
+from persistence.pruning import PostgresLogPruner
+from persistence.storage import PostgresStorage
 from persistence.table_sizes import TableSizes
 from persistence.task_store import PostgresTaskStore
 from persistence.token_store import PostgresTokenStore
@@ -169,6 +172,13 @@ async def open_tokens(settings: Settings) -> AsyncIterator[TokenStore]:
         yield PostgresTokenStore(database)
 
 
+@asynccontextmanager
+async def open_pruner(settings: Settings) -> AsyncIterator[LogPruner]:
+    """Reach the lines of a service, whether it is running or not."""
+    async with beside_service(settings) as database:
+        yield PostgresLogPruner(database)
+
+
 async def _open(
     app: Starlette,
     settings: Settings,
@@ -193,6 +203,10 @@ async def _open(
     parts = Parts(hub=hub, feed=feed, channel=channel, pool=database, admission=admission, sizes=sizes)
     metrics.registry.register(parts)
     stack.callback(metrics.registry.unregister, parts)
+    if settings.kept is not None:
+        await stack.enter_async_context(_beside(keep_retention(url, settings.kept)))
+    storage = PostgresStorage(database, warning_bytes=settings.storage_warning_bytes)
+    await stack.enter_async_context(_beside(watch_storage(storage)))
     tokens = None if settings.access is Access.OFF else PostgresTokenStore(database)
     gate = Gate(tokens, _web_tokens(settings), rate=Rate(settings.max_requests_per_second))
     app.state.gate, app.state.sessions = gate, Sessions(gate)
@@ -209,6 +223,8 @@ async def _open(
         timelines=Timelines(times),
         profiles=Profiles(times, PostgresLogMessages(database)),
         newest=PostgresNewestLogStore(database),
+        pruner=PostgresLogPruner(database),
+        storage=storage,
         recorder=recorder if tracing is None else tracing.recorder(recorder),
         hub=hub,
         feed=feed,

@@ -1,4 +1,4 @@
-"""The command line: serve, migrate, export-schema, token."""
+"""The command line: serve, migrate, export-schema, prune, token."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import typer
 
 from domain.errors import JobtailError
+from graph.prune_command import prune
 from graph.running import run
 from graph.settings import Settings, read_settings
 from graph.token_commands import app as token_app
@@ -19,6 +20,7 @@ app = typer.Typer(
 
 
 app.add_typer(token_app, name="token")
+app.command()(prune)
 
 
 @app.command()

@@ -92,6 +92,8 @@ class Connection(Generic[NodeType]):
             return self.to_stop(page.scanned_to)
         return self.to_cursor(page.items[-1]) if page.items else None
 
-    @strawberry.field(description="How many items the whole list has, whatever the page.")
+    @strawberry.field(
+        description="How many items the whole list has, whatever the page. Of lines see also Job.logsPrunedBefore."
+    )
     async def total_count(self) -> BigInt:
         return BigInt(await self.count())

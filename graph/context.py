@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Never, TypeAlias, TypeVar
+from typing import Any, Never, TypeAlias, TypeVar, cast
 
 import strawberry
 from starlette.requests import HTTPConnection
@@ -32,6 +32,8 @@ from domain.ports import (
     TaskPageRequest,
     TaskStore,
 )
+from domain.retention import LogPruner, PrunedLevels
+from domain.storage import Storage
 from domain.visibility import (
     CapturedJobs,
     Feed,
@@ -68,6 +70,8 @@ class Services:
     timelines: Histograms
     profiles: Sayings
     newest: NewestLogStore
+    pruner: LogPruner
+    storage: Storage
     recorder: Recording
     hub: Hub
     feed: Feed
@@ -77,7 +81,7 @@ def seen(services: Services, grant: Grant) -> Services:
     """Show what a caller may see. Whoever may see everything gets the services themselves."""
     if not grant.allows(Scope.READ):
         jobs, recorder = CapturedJobs(services.jobs, grant), VisibleRecorder(services.recorder, grant)
-        return Services(jobs=jobs, recorder=recorder, **dict.fromkeys(_READ, Unreadable()))
+        return Services(jobs=jobs, recorder=recorder, pruner=services.pruner, **dict.fromkeys(_READ, Unreadable()))
     if grant.job_prefix is None:
         return services
     return Services(
@@ -88,20 +92,25 @@ def seen(services: Services, grant: Grant) -> Services:
         timelines=VisibleHistograms(services.timelines, grant),
         profiles=VisibleProfiles(services.profiles, grant),
         newest=VisibleNewestLogs(services.newest, grant),
+        pruner=services.pruner,
+        storage=cast("Storage", Unreadable("reading what is of all jobs")),
         recorder=VisibleRecorder(services.recorder, grant),
         hub=VisibleHub(services.hub, grant),
         feed=VisibleFeed(services.feed, grant),
     )
 
 
-_READ = ("tasks", "logs", "executions", "timelines", "profiles", "newest", "hub", "feed")
+_READ = ("tasks", "logs", "executions", "timelines", "profiles", "newest", "storage", "hub", "feed")
 
 
 class Unreadable:
     """Stands where a caller may not read: whatever is asked of it is refused."""
 
+    def __init__(self, needed: str = Scope.READ) -> None:
+        self._needed = needed
+
     def __getattr__(self, name: str) -> Never:
-        raise Forbidden(Scope.READ)
+        raise Forbidden(self._needed)
 
 
 class Loaders:
@@ -119,6 +128,7 @@ class Loaders:
         self.job_counts = self._loader(self._job_counts)
         self.task_pages = self._loader(self._task_pages)
         self.log_pages = self._loader(self._log_pages)
+        self.pruned_levels = self._loader(self._pruned_levels)
         self.executions = self._loader(self._executions)
         self.execution_pages = self._loader(self._execution_pages)
         self.execution_log_pages = self._loader(self._execution_log_pages)
@@ -163,6 +173,9 @@ class Loaders:
 
     async def _log_pages(self, requests: list[LogPageRequest]) -> list[Page[TaskLog]]:
         return list(await self._services.logs.pages(requests))
+
+    async def _pruned_levels(self, asked: list[None]) -> list[PrunedLevels]:
+        return [await self._services.pruner.pruned_levels()] * len(asked)
 
     async def _executions(self, execution_ids: list[str]) -> list[Execution | None]:
         found = await self._services.executions.get(list(set(execution_ids)))

@@ -24,7 +24,7 @@ GRAVE = LogFilter(min_level=LogLevel.ERROR)
 class JobFailure:
     stage: str | None = strawberry.field(description="The stage that said it.")
     task_id: str | None = strawberry.field(description="The task that said it; null for the stage itself.")
-    first_error: TaskLog = strawberry.field(description="The job's first line at ERROR or above.")
+    first_error: TaskLog = strawberry.field(description="The job's first line at ERROR or above that was not pruned.")
     line: strawberry.Private[logs.TaskLog]
 
     @classmethod

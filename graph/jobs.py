@@ -14,6 +14,7 @@ from domain.access import Scope
 from domain.logs import storable_label
 from domain.pages import Window, window
 from domain.ports import JobPageRequest, LogScope
+from domain.retention import pruned_before
 from graph.comparison import JobComparison, resolve_compare
 from graph.connections import Connection, Node
 from graph.context import Context, Info
@@ -124,10 +125,18 @@ class Job(Node):
         found = (stage for stage in hierarchy.stages_of(self.job, records) if stage.record.name == name)
         return next(map(Stage.from_domain, found), None)
 
+    @strawberry.field(
+        description="Lines that were stored before this time may have been deleted, of some levels or of all: their numbers "
+        "are missing then, counts of lines and `totalCount` go on counting them, and what is searched for is looked for in the "
+        "others. Null while every line is there."
+    )
+    async def logs_pruned_before(self, info: Info) -> datetime | None:
+        return pruned_before(self.job, await info.context.loaders.pruned_levels.load(None))
+
     log_histogram: list[LogBucket] = strawberry.field(
         resolver=resolve_log_histogram,
         description="Its lines by time and level, for a timeline: at most `buckets` parts of equal width, from the first line "
-        "to the last one, without gaps, ascending. Together they count every line that matches. Where workers' clocks are far "
+        "to the last one, without gaps, ascending. Together they count every line that matches and was not pruned. Where workers' clocks are far "
         "apart, since and until of the filter choose a part.",
     )
     logs: Connection[TaskLog] = strawberry.field(resolver=resolve_logs, description="Its lines, in order.")
@@ -137,8 +146,8 @@ class Job(Node):
     )
 
     @strawberry.field(
-        description="Null unless something went wrong, that is while no line at ERROR or above was captured. A job may fail "
-        "without such a line: `error` tells why."
+        description="Null unless something went wrong, that is while no line at ERROR or above was captured, or where all such lines "
+        "were pruned. A job may fail without such a line: `error` tells why."
     )
     async def failure(self, info: Info) -> JobFailure | None:
         return await load_failure(info.context.loaders, self.job)

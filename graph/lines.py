@@ -30,7 +30,8 @@ def _log_id(self: TaskLog) -> strawberry.ID:
 class TaskLog(Node):
     id: strawberry.ID = strawberry.field(resolver=_log_id, description="Unique over all types; opaque.")
     seq: BigInt = strawberry.field(
-        description="1, 2, 3 ... within its job, without gaps: order, permalink and proof that nothing is missing.",
+        description="1, 2, 3 ... within its job, without gaps: order, permalink and proof that nothing is missing, but for what "
+        "was pruned (`Job.logsPrunedBefore`).",
     )
     job_id: str = strawberry.field(description="The job that said it.")
     execution_id: str | None = strawberry.field(description="The execution that the job is part of.")

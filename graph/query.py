@@ -26,6 +26,7 @@ from graph.inputs import (
 from graph.jobs import Job, job_connection, job_window
 from graph.lines import TaskLog
 from graph.nodes import load_node
+from graph.storage import DESCRIPTION, StorageReport
 
 
 @strawberry.type(description="What can be read.")
@@ -82,6 +83,10 @@ class Query:
         ] = UNSET,
     ) -> Connection[Execution]:
         return execution_connection(info.context, first, after, execution_filter(schedule_id, statuses))
+
+    @strawberry.field(description=DESCRIPTION)
+    def storage(self, info: Info) -> StorageReport:
+        return StorageReport(storage=info.context.services.storage)
 
     @strawberry.field(description=newest.DESCRIPTION)
     def logs(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from domain.errors import InvalidInput
+from domain.retention import Retention, read_retention
 
 
 class LogFormat(StrEnum):
@@ -136,6 +138,17 @@ class Settings(BaseSettings):
         default="jobtail_job_prefix",
         description="The claim that holds what the ids of the jobs begin with, if it is there.",
     )
+    retention: str | None = Field(
+        default=None,
+        description="How long lines are kept, such as `90d`, `12h` or `2w`; without it they are never deleted.",
+    )
+    retention_levels: dict[str, str] = Field(
+        default={},
+        description='Shorter times for levels and those below them, as a JSON object: `{"debug": "7d"}`.',
+    )
+    storage_warning_bytes: int | None = Field(
+        default=None, ge=1, description="The size of all tables from which on the service's log warns, in bytes."
+    )
     allowed_origins: list[str] = Field(
         default=[],
         description="Other sites whose pages may call this service and open websockets here, as a JSON list: "
@@ -151,6 +164,36 @@ class Settings(BaseSettings):
     )
     log_format: LogFormat = Field(default=LogFormat.CONSOLE, description="The service's own log: console or json.")
 
+    @field_validator("retention_levels", mode="after")
+    @classmethod
+    def _are_shorter(cls, levels: dict[str, str], known: ValidationInfo) -> dict[str, str]:
+        if levels and known.data.get("retention") is None:
+            raise ValueError("JOBTAIL_RETENTION must say how long the other levels are kept")
+        _retention(known.data.get("retention"), levels)
+        return levels
+
+    @field_validator("retention", mode="after")
+    @classmethod
+    def _is_duration(cls, retention: str | None) -> str | None:
+        _retention(retention, {})
+        return retention
+
+    @property
+    def kept(self) -> Retention | None:
+        """How long lines are kept, None for ever."""
+        return _retention(self.retention, self.retention_levels)
+
+
+def _retention(older_than: str | None, levels: Mapping[str, str]) -> Retention | None:
+    try:
+        return None if older_than is None else read_retention(older_than, levels)
+    except InvalidInput as error:
+        raise ValueError(str(error)) from error
+
+
+JSON_EXAMPLES = {"RETENTION_LEVELS": '{"debug": "7d"}'}
+OTHER_EXAMPLE = '["https://ops.example.com"]'
+
 
 def read_settings() -> Settings:
     """Read the environment.
@@ -163,7 +206,7 @@ def read_settings() -> Settings:
     except SettingsError as error:
         name = str(error).split('"')[1].upper()
         raise InvalidInput(
-            f'JOBTAIL_{name} cannot be used: it must be written as JSON, such as ["https://ops.example.com"]'
+            f"JOBTAIL_{name} cannot be used: it must be written as JSON, such as {JSON_EXAMPLES.get(name, OTHER_EXAMPLE)}"
         ) from None
     except ValidationError as error:
         first = error.errors()[0]

@@ -25,7 +25,7 @@ JobId = Annotated[str, strawberry.argument(description="The job's id. One that i
 
 
 @strawberry.type(
-    description="Rows in seq order. No row is missing, none comes twice, whatever fails in between.",
+    description="Rows in seq order. No row is missing that was not pruned, none comes twice, whatever fails in between.",
 )
 class LogBatch:
     job_id: strawberry.Private[str]

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from domain.access import Scope, Token, TokenStore
-from domain.errors import InvalidInput, NotFound
+from domain.durations import read_duration
+from domain.errors import NotFound
 from graph.auth import make_token, now
 from graph.running import run
 from graph.settings import read_settings
-
-UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke the tokens that let callers in.")
 
@@ -30,7 +28,7 @@ def create(
     """Make a token and print it. It is shown this once: only a digest of it is kept."""
 
     async def work(tokens: TokenStore) -> None:
-        valid = None if expires is None else _duration(expires)
+        valid = None if expires is None else read_duration(expires, "--expires")
         text, token = make_token(scope, job_prefix=job_prefix, valid=valid, name=name)
         await tokens.add(token)
         typer.echo(f"{_line(token)}\nKeep it now, it is not shown again:", err=True)
@@ -67,13 +65,6 @@ async def _with_tokens(work: Callable[[TokenStore], Awaitable[None]]) -> None:
 
     async with open_tokens(read_settings()) as tokens:
         await work(tokens)
-
-
-def _duration(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d{1,5})([mhdw])", text)
-    if found is None or int(found[1]) == 0:
-        raise InvalidInput(f"--expires {text!r} is no duration; give a number and one of m, h, d, w, such as 90d")
-    return timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
 def _line(token: Token) -> str:

@@ -101,7 +101,7 @@ class Database:
                 return rows
 
         with self._watched(statement):
-            return await _twice(lambda: self._driven(run), within_s)
+            return await _twice(lambda: self.driven(run), within_s)
 
     async def write(self, statement: str, *arguments: Any) -> asyncpg.Record | None:
         """Run one statement in a transaction of its own on the driver itself, and return its first row.
@@ -114,7 +114,7 @@ class Database:
             return row
 
         with self._watched(statement):
-            return await self._driven(run)
+            return await self.driven(run)
 
     async def ping(self) -> None:
         """Ask Postgres for a sign of life.
@@ -136,8 +136,8 @@ class Database:
     ) -> AbstractContextManager[object]:
         return nullcontext() if self._watch is None else self._watch(partial(name_of, statement))
 
-    async def _driven(self, run: Callable[[Any], Awaitable[Result]]) -> Result:
-        """Lend the driver's own connection, without the transaction that SQLAlchemy would begin around it."""
+    async def driven(self, run: Callable[[Any], Awaitable[Result]]) -> Result:
+        """Lend the driver's own connection, without the transaction that SQLAlchemy would begin around it. Never tried again."""
         with translated():
             pooled = await self.engine.raw_connection()
             try:

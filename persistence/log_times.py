@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Interval, func, literal, literal_column, select
+from sqlalchemy import ColumnElement, Interval, case, func, literal, literal_column, select, true
 
 from domain.histogram import ORIGIN, TimeCount
 from domain.ports import LogExtent, TimeCountRequest
@@ -27,16 +27,29 @@ class PostgresLogTimes:
         self._database = database
 
     async def extent(self, job_id: str) -> LogExtent | None:
-        """Take the times from the tasks, whose own are kept with every write."""
+        """Take the times from the tasks, whose own are kept with every write.
+
+        Where the first lines were pruned, the first that is left tells better where the others begin.
+        """
         line, task = task_logs.c, job_tasks.c
-        first = select(line.seq).where(*lines_of_job(job_id)).order_by(line.seq).limit(1).scalar_subquery()
+        first = (
+            select(line.seq, line.timestamp).where(*lines_of_job(job_id)).order_by(line.seq).limit(1).subquery("first")
+        )
         first_at = select(func.min(task.first_at)).where(task.job_id == job_id).scalar_subquery()
         last_at = select(func.max(task.last_at)).where(task.job_id == job_id).scalar_subquery()
-        query = select(
-            jobs.c.last_seq, first.label("first_seq"), first_at.label("first_at"), last_at.label("last_at")
-        ).where(jobs.c.job_id == job_id)
+        query = (
+            select(
+                jobs.c.last_seq,
+                first.c.seq.label("first_seq"),
+                case((first.c.seq == 1, first_at), else_=first.c.timestamp).label("first_at"),
+                last_at.label("last_at"),
+            )
+            .select_from(jobs)
+            .join(first, true())
+            .where(jobs.c.job_id == job_id)
+        )
         rows = await self._database.read(query)
-        if not rows or rows[0].first_seq is None or rows[0].first_at is None:
+        if not rows:
             return None
         (row,) = rows
         return LogExtent(first_seq=row.first_seq, last_seq=row.last_seq, first_at=row.first_at, last_at=row.last_at)

@@ -1,4 +1,4 @@
-"""Keeps the weekly partitions ahead of the clock."""
+"""What the service does beside the requests: makes weeks ahead of the clock, deletes what is too old, watches the size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from domain.errors import JobtailError
+from domain.retention import LONG, Retention
+from domain.storage import Storage
 from persistence.database import Database
+from persistence.pruning import PostgresLogPruner
 from persistence.sql import statement
 
 WEEKS_AHEAD = 4
@@ -40,4 +43,40 @@ async def keep_partitions(database: Database) -> None:
             continue
         if made:
             log.info("made %d weekly partitions", made)
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def keep_retention(url: str, retention: Retention) -> None:
+    """Delete what is too old every hour, unless another process does. It has a connection of its own while it works."""
+    while True:
+        try:
+            await _prune(url, retention)
+        except JobtailError as error:
+            log.warning("pruning ended early, going on in %d s: %s", RETRY_AFTER_S, error)
+            await asyncio.sleep(RETRY_AFTER_S)
+            continue
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _prune(url: str, retention: Retention) -> None:
+    async with Database(url, pool_size=1) as database:
+        pruned = await PostgresLogPruner(database).prune(
+            retention, datetime.now(UTC), whole_weeks=retention.longest >= LONG
+        )
+    if pruned and (pruned.weeks or pruned.lines):
+        weeks = ", ".join(week.name for week in pruned.weeks) or "no partition"
+        log.info("dropped %s, and deleted %d lines", weeks, sum(pruned.lines.values()))
+    if pruned and pruned.in_use:
+        log.warning("partition %s is in use, so it is left to the next look", pruned.in_use)
+
+
+async def watch_storage(storage: Storage) -> None:
+    """Warn every hour while the tables are larger than they are to be."""
+    limit = storage.warning_bytes
+    while limit is not None:
+        try:
+            if (size := await storage.total_bytes()) >= limit:
+                log.warning("storage takes %d bytes, and the warning is set to %d: see docs/operating.md", size, limit)
+        except JobtailError as error:
+            log.warning("the size of the storage could not be had: %s", error)
         await asyncio.sleep(LOOK_EVERY_S)

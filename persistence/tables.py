@@ -51,6 +51,8 @@ def _one_of(column: str, values: type[JobStatus | TaskStatus]) -> str:
 
 ACTIVE = f"status NOT IN ({', '.join(sorted(repr(status.value) for status in FINAL_STATUSES))})"
 
+LEVEL_KNOWN = f"level IN ({', '.join(str(int(level)) for level in LogLevel)})"
+
 jobs = Table(
     "jobs",
     metadata,
@@ -145,6 +147,16 @@ capture_positions = Table(
     postgresql_with={"fillfactor": 70},
 )
 
+pruned_levels = Table(
+    "pruned_levels",
+    metadata,
+    Column("level", SmallInteger, nullable=False, autoincrement=False),
+    Column("before", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("level", name="pruned_levels_pkey"),
+    CheckConstraint(LEVEL_KNOWN, name="pruned_levels_level_known"),
+)
+"""No line of the level is left of those that were stored before that time."""
+
 access_tokens = Table(
     "access_tokens",
     metadata,
@@ -179,10 +191,7 @@ task_logs = Table(
     Column("metadata", JSONB),
     PrimaryKeyConstraint("job_id", "seq", "recorded_at", name="task_logs_pkey"),
     CheckConstraint("seq > 0", name="task_logs_seq_counts"),
-    CheckConstraint(
-        f"level IN ({', '.join(str(int(level)) for level in LogLevel)})",
-        name="task_logs_level_known",
-    ),
+    CheckConstraint(LEVEL_KNOWN, name="task_logs_level_known"),
     Index("task_logs_by_level", "job_id", "level", "seq", postgresql_where=text(f"level <> {int(COMMONEST)}")),
     postgresql_partition_by="RANGE (recorded_at)",
 )

@@ -41,6 +41,7 @@ from domain.ports import (
     TaskPageRequest,
     TimeCountRequest,
 )
+from domain.retention import Pruned, PrunedLevels, Retention
 from domain.templates import clipped
 from jobtail.events import Event, JobStatus, LogLevel, NumberedEvent
 
@@ -56,6 +57,9 @@ class Memory:
     jobs: dict[str, Job] = field(default_factory=dict)
     tasks: dict[tuple[str, str, str], TaskRecord] = field(default_factory=dict)
     lines: defaultdict[str, list[TaskLog]] = field(default_factory=lambda: defaultdict(list))
+    captured: defaultdict[str, list[TaskLog]] = field(default_factory=lambda: defaultdict(list))
+    """Lines as the kept counts know them: all that there ever were."""
+    pruned: dict[LogLevel, datetime] = field(default_factory=dict)
     positions: dict[tuple[str, UUID], int] = field(default_factory=dict)
     fault: JobtailError | None = None
     """Raised by every call while it is set."""
@@ -69,6 +73,10 @@ class Memory:
         """Tell the time; no two calls get the same."""
         self._now = max(datetime.now(UTC), self._now + timedelta(microseconds=1))
         return self._now
+
+    def counted(self, log_filter: LogFilter) -> Mapping[str, list[TaskLog]]:
+        """Choose the lines that are counted for a filter."""
+        return self.captured if log_filter.is_countable else self.lines
 
     async def asked(self, what: Any, answer: Callable[[], Item]) -> Item:
         """Answer as a database does: not before others had a turn."""
@@ -107,7 +115,7 @@ class MemoryLogStore:
         return Appended(job.last_seq, now, job.execution_id, job.status)
 
     def _add_lines(self, batch: JobBatch, job: Job, now: datetime) -> None:
-        stored = self._memory.lines[batch.job_id]
+        stored = []
         for seq, line in enumerate(batch.lines, job.last_seq - len(batch.lines) + 1):
             stored.append(
                 TaskLog(
@@ -123,6 +131,8 @@ class MemoryLogStore:
                     metadata=line.metadata,
                 ),
             )
+        for rows in (self._memory.lines, self._memory.captured):
+            rows[batch.job_id] += stored
 
     def _add_tasks(self, batch: JobBatch, seq_before: int) -> None:
         tasks = self._memory.tasks
@@ -134,19 +144,21 @@ class MemoryLogStore:
         return await self._memory.asked(requests, lambda: [self._page(request) for request in requests])
 
     def _page(self, request: LogPageRequest) -> Page[TaskLog]:
-        return paged(self._matching(request.scope, request.filter), lambda row: row.seq, request.window)
+        rows = self._matching(self._memory.lines, request.scope, request.filter)
+        return paged(rows, lambda row: row.seq, request.window)
 
-    def _matching(self, scope: LogScope, log_filter: LogFilter) -> list[TaskLog]:
+    def _matching(self, lines: Mapping[str, list[TaskLog]], scope: LogScope, log_filter: LogFilter) -> list[TaskLog]:
         return [
             row
-            for row in self._memory.lines.get(scope.job_id, [])
+            for row in lines.get(scope.job_id, [])
             if scope.stage in {None, row.stage}
             and scope.task_id in {None, row.task_id or row.stage}
             and log_filter.matches(row)
         ]
 
     async def count(self, scope: LogScope, log_filter: LogFilter) -> int:
-        return await self._memory.asked(scope, lambda: len(self._matching(scope, log_filter)))
+        counted = self._memory.counted(log_filter)
+        return await self._memory.asked(scope, lambda: len(self._matching(counted, scope, log_filter)))
 
 
 class MemoryJobStore:
@@ -250,7 +262,9 @@ class MemoryLogTimes:
             times = [at for key, task in self._memory.tasks.items() if key[0] == job_id for at in _times(task)]
             if not rows:
                 return None
-            return LogExtent(first_seq=rows[0].seq, last_seq=rows[-1].seq, first_at=min(times), last_at=max(times))
+            first_at = min(times) if rows[0].seq == 1 else rows[0].timestamp
+            last_seq = self._memory.jobs[job_id].last_seq
+            return LogExtent(first_seq=rows[0].seq, last_seq=last_seq, first_at=first_at, last_at=max(times))
 
         return await self._memory.asked(job_id, found)
 
@@ -324,23 +338,25 @@ class MemoryExecutionStore:
         return await self._memory.asked(requests, lambda: [self._log_page(request) for request in requests])
 
     def _log_page(self, request: ExecutionLogPageRequest) -> Page[ExecutionLine]:
-        lines = self._lines(request)
+        lines = self._lines(request, self._memory.lines)
         return paged(lines, lambda line: (line.job_created_at, line.log.job_id, line.log.seq), request.window)
 
-    def _lines(self, request: ExecutionLogPageRequest | ExecutionLogCount) -> list[ExecutionLine]:
+    def _lines(
+        self, request: ExecutionLogPageRequest | ExecutionLogCount, lines: Mapping[str, list[TaskLog]]
+    ) -> list[ExecutionLine]:
         prefix = request.job_prefix or ""
         every = self._memory.jobs.values()
         jobs = [job for job in every if job.execution_id == request.execution_id and job.job_id.startswith(prefix)]
         return [
             ExecutionLine(row, job.created_at)
             for job in jobs
-            for row in self._memory.lines[job.job_id]
+            for row in lines.get(job.job_id, [])
             if request.filter.matches(row)
         ]
 
     async def log_counts(self, requests: Sequence[ExecutionLogCount]) -> Sequence[int]:
         def counts() -> list[int]:
-            return [len(self._lines(request)) for request in requests]
+            return [len(self._lines(request, self._memory.counted(request.filter))) for request in requests]
 
         return await self._memory.asked(requests, counts)
 
@@ -354,19 +370,47 @@ class MemoryNewestLogStore:
     async def page(self, request: NewestLogRequest) -> Page[TaskLog]:
         def found() -> Page[TaskLog]:
             window = Window(limit=request.limit, after=request.after)
-            lines = self._matching(request.filter, request.job_filter)
+            lines = self._matching(self._memory.lines, request.filter, request.job_filter)
             return paged(lines, lambda line: (line.recorded_at, line.job_id, line.seq), window, descending=True)
 
         return await self._memory.asked(request, found)
 
-    def _matching(self, log_filter: LogFilter, job_filter: JobFilter) -> list[TaskLog]:
+    def _matching(
+        self, lines: Mapping[str, list[TaskLog]], log_filter: LogFilter, job_filter: JobFilter
+    ) -> list[TaskLog]:
         earliest = EARLIEST if log_filter.since is None else log_filter.since - LATEST_CLOCK
         jobs = [job for job in self._memory.jobs.values() if job_matches(job, job_filter)]
-        lines = [line for job in jobs for line in self._memory.lines[job.job_id] if log_filter.matches(line)]
-        return [line for line in lines if line.recorded_at >= earliest]
+        found = [line for job in jobs for line in lines.get(job.job_id, []) if log_filter.matches(line)]
+        return [line for line in found if line.recorded_at >= earliest]
 
     async def count(self, log_filter: LogFilter, job_filter: JobFilter) -> int:
-        return await self._memory.asked(log_filter, lambda: len(self._matching(log_filter, job_filter)))
+        counted = self._memory.counted(log_filter)
+        return await self._memory.asked(log_filter, lambda: len(self._matching(counted, log_filter, job_filter)))
+
+
+class MemoryLogPruner:
+    """Satisfies `domain.retention.LogPruner`. It has no weeks."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    async def pruned_levels(self) -> PrunedLevels:
+        return await self._memory.asked("pruned", lambda: dict(self._memory.pruned))
+
+    async def prune(
+        self, retention: Retention, now: datetime, *, whole_weeks: bool = False, is_dry: bool = False
+    ) -> Pruned:
+        pruned = Pruned()
+        for job_id, rows in self._memory.lines.items():
+            gone = [row for row in rows if row.recorded_at < now - retention.ages[row.level]]
+            for row in gone:
+                pruned.add(row.level, 1, len(row.message))
+            if not is_dry:
+                self._memory.lines[job_id] = [row for row in rows if row not in gone]
+        if not is_dry:
+            for level, age in retention.ages.items():
+                self._memory.pruned[level] = max(now - age, self._memory.pruned.get(level, now - age))
+        return pruned
 
 
 class MemoryTokenStore:

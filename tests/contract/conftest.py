@@ -9,6 +9,7 @@ import pytest
 
 from domain.access import TokenStore
 from domain.ports import ExecutionStore, JobStore, LogMessages, LogStore, LogTimes, NewestLogStore, TaskStore
+from domain.retention import LogPruner
 from persistence.database import Database
 from persistence.execution_store import PostgresExecutionStore
 from persistence.job_store import PostgresJobStore
@@ -16,6 +17,7 @@ from persistence.log_messages import PostgresLogMessages
 from persistence.log_store import PostgresLogStore
 from persistence.log_times import PostgresLogTimes
 from persistence.newest_store import PostgresNewestLogStore
+from persistence.pruning import PostgresLogPruner
 from persistence.task_store import PostgresTaskStore
 from persistence.token_store import PostgresTokenStore
 from tests.fakes import (
@@ -23,6 +25,7 @@ from tests.fakes import (
     MemoryExecutionStore,
     MemoryJobStore,
     MemoryLogMessages,
+    MemoryLogPruner,
     MemoryLogStore,
     MemoryLogTimes,
     MemoryNewestLogStore,
@@ -41,6 +44,7 @@ class Stores:
     messages: LogMessages
     newest: NewestLogStore
     tokens: TokenStore
+    pruner: LogPruner
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -61,6 +65,7 @@ async def stores(storage_url: str | None) -> AsyncIterator[Stores]:
             MemoryLogMessages(memory),
             MemoryNewestLogStore(memory),
             MemoryTokenStore(memory),
+            MemoryLogPruner(memory),
         )
         return
     async with Database(storage_url) as database:
@@ -73,4 +78,5 @@ async def stores(storage_url: str | None) -> AsyncIterator[Stores]:
             PostgresLogMessages(database),
             PostgresNewestLogStore(database),
             PostgresTokenStore(database),
+            PostgresLogPruner(database, pause_s=0.0),
         )

@@ -324,6 +324,22 @@ def test_a_job_is_compared_with_no_run_of_others(guarded: Service, token: Make, 
     assert last[1]["with"] == {"jobId": "THEIRS_1"}
 
 
+def test_the_storage_of_all_jobs_is_for_who_sees_all_jobs(guarded: Service, token: Make, hidden: str) -> None:
+    parts = ("totalBytes", "isPastWarning", "partitions { name }", "handlers { handlerName }")
+    for part in parts:
+        query = f"{{ storage {{ {part} }} }}"
+        assert codes(ask(guarded, query, token("read"))) == []
+        for refused in (token("read", prefix="MINE_"), token("admin", prefix="MINE_"), token("capture")):
+            assert codes(ask(guarded, query, refused)) == ["FORBIDDEN"]
+            assert "OTHER" not in ask(guarded, query, refused).text
+
+
+def test_whether_lines_were_pruned_is_read_back_by_who_may_only_capture(guarded: Service, token: Make) -> None:
+    start = """mutation { startJob(input: {jobId: "PRUNED_1", handlerName: "h"}) { jobId logsPrunedBefore } }"""
+    answer = ask(guarded, start, token("capture"))
+    assert answer.json()["data"]["startJob"] == {"jobId": "PRUNED_1", "logsPrunedBefore": None}
+
+
 def test_nothing_is_captured_for_a_job_of_others(guarded: Service, token: Make, hidden: str) -> None:
     mine = token("read", "capture", prefix="MINE_")
     assert codes(ask(guarded, LINES, mine, jobId=hidden)) == ["FORBIDDEN"]

@@ -369,6 +369,8 @@ async def test_a_list_of_executions_costs_as_many_statements_whatever_its_length
             timelines=unused,
             profiles=unused,
             newest=unused,
+            pruner=unused,
+            storage=unused,
             recorder=unused,
             hub=unused,
             feed=unused,

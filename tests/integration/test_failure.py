@@ -152,6 +152,8 @@ async def _cost(database: Database, expected: int) -> int:
         timelines=unused,
         profiles=unused,
         newest=unused,
+        pruner=unused,
+        storage=unused,
         recorder=unused,
         hub=unused,
         feed=unused,

@@ -531,6 +531,8 @@ async def _compare_costs(database: Database, recorder: Recorder) -> None:
             timelines=unused,
             profiles=unused,
             newest=unused,
+            pruner=unused,
+            storage=unused,
             recorder=unused,
             hub=unused,
             feed=unused,

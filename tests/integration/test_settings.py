@@ -55,6 +55,24 @@ def start(settings: Mapping[str, str], command: str = "serve") -> str:
             {"JOBTAIL_ALLOWED_ORIGINS": "https://ops.example"},
             "JOBTAIL_ALLOWED_ORIGINS cannot be used: it must be written as JSON, such as ",
         ),
+        ({"JOBTAIL_RETENTION": "soon"}, "JOBTAIL_RETENTION='soon' cannot be used: .*is no duration; .* such as 90d"),
+        (
+            {"JOBTAIL_RETENTION": "90d", "JOBTAIL_RETENTION_LEVELS": "debug=7d"},
+            "JOBTAIL_RETENTION_LEVELS cannot be used: it must be written as JSON, such as .*debug",
+        ),
+        (
+            {"JOBTAIL_RETENTION": "90d", "JOBTAIL_RETENTION_LEVELS": '{"loud": "7d"}'},
+            "JOBTAIL_RETENTION_LEVELS=.* cannot be used: .*'loud' is no level; they are trace, debug, ",
+        ),
+        (
+            {"JOBTAIL_RETENTION": "9d", "JOBTAIL_RETENTION_LEVELS": '{"debug": "2w"}'},
+            "JOBTAIL_RETENTION_LEVELS=.* cannot be used: .*debug=2w is longer than 9d",
+        ),
+        (
+            {"JOBTAIL_RETENTION_LEVELS": '{"debug": "7d"}'},
+            "JOBTAIL_RETENTION_LEVELS=.* cannot be used: .*JOBTAIL_RETENTION must say",
+        ),
+        ({"JOBTAIL_STORAGE_WARNING_BYTES": "0"}, "JOBTAIL_STORAGE_WARNING_BYTES='0' cannot be used"),
         ({"JOBTAIL_HOST": "no such host"}, "cannot listen on no such host:0: .*; set JOBTAIL_HOST or JOBTAIL_PORT"),
         (
             {"DATABASE_URL": "nonsense"},
@@ -154,6 +172,9 @@ def test_every_setting_is_read_from_its_variable(environment: pytest.MonkeyPatch
         "jwt_audience": "jobtail",
         "jwt_scope_claim": "scp",
         "jwt_prefix_claim": "prefix",
+        "retention": "90d",
+        "retention_levels": '{"debug": "7d"}',
+        "storage_warning_bytes": "1000000",
         "allowed_origins": '["https://ops.example"]',
         "log_level": "warning",
         "tracing": "True",
@@ -164,7 +185,7 @@ def test_every_setting_is_read_from_its_variable(environment: pytest.MonkeyPatch
         environment.setenv(f"JOBTAIL_{name.upper()}", value)
     settings = read_settings()
     read = {name: getattr(settings, name) for name in written}
-    for name in ("allowed_origins", "jwt_algorithms", "trusted_proxies"):
+    for name in ("allowed_origins", "jwt_algorithms", "retention_levels", "trusted_proxies"):
         assert read.pop(name) == json.loads(written.pop(name))
     assert {name: str(value) for name, value in read.items()} == written
     environment.delenv("JOBTAIL_DATABASE_URL")

@@ -1,0 +1,1 @@
+SELECT task_logs_drop_week($1::text::regclass)

@@ -1,0 +1,2 @@
+SELECT level, before
+FROM pruned_levels
