@@ -57,7 +57,7 @@ export function LogPane({ job, selection, onSelection }: LogPaneProps) {
         <Standing pane={pane} />
       </div>
       <Chips selection={selection} onSelection={onSelection} />
-      {pane.model.error && <p class="log-error" role="alert">{pane.model.error.message}</p>}
+      <Failure pane={pane} />
       <Pruned pane={pane} />
       <div class="log-body">
         <LogLines
@@ -75,10 +75,21 @@ export function LogPane({ job, selection, onSelection }: LogPaneProps) {
   );
 }
 
+/** What keeps lines from being loaded, unless the search box says it already. */
+function Failure({ pane }: { pane: Pane }) {
+  const message = pane.model.error?.message;
+  if (!message || message === pane.hits?.error?.message) return null;
+  return (
+    <p class="log-error" role="alert">
+      {message}
+    </p>
+  );
+}
+
 function Standing({ pane }: { pane: Pane }) {
-  const { tail, list } = pane.model;
+  const { tail, list, error } = pane.model;
   const now = useNow();
-  const { kind, text } = liveness(list && tail, now);
+  const { kind, text } = liveness(list && tail, error !== null, now);
   return (
     <span class={`log-standing is-${kind}`} role="status" aria-live="off" aria-label="State of the log">
       {text}

@@ -44,7 +44,11 @@ export class LogRow extends Component<LogRowProps> {
   }
 
   override componentWillUnmount(): void {
-    if (this.#element.current) this.props.pane.scroll.unwatch(this.#element.current);
+    const row = this.#element.current;
+    if (!row) return;
+    this.props.pane.scroll.unwatch(row);
+    // A row that is scrolled out of view leaves the focus in the log.
+    if (row.contains(document.activeElement)) row.closest<HTMLElement>("[role=grid]")?.focus({ preventScroll: true });
   }
 
   override shouldComponentUpdate(next: LogRowProps): boolean {

@@ -62,7 +62,7 @@ export function SearchBox({ pane, selection, onSelection, input }: SearchBoxProp
           onToggle={(regex) => { onSelection({ ...without(selection, "regex"), ...(regex && { regex }) }); }}
         />
         <Toggle
-          label="Only matching lines"
+          label="Filter: only matching lines"
           text="filter"
           isOn={selection.onlyMatches ?? false}
           onToggle={(onlyMatches) => {
@@ -73,10 +73,10 @@ export function SearchBox({ pane, selection, onSelection, input }: SearchBoxProp
       <span class="log-hits" id="log-search-state" role="status">
         {hits ? sayHits(pane) : ""}
       </span>
-      <button type="button" aria-label="Previous match" title="Previous match (Shift+Enter, N)" disabled={!hits?.total} onClick={() => void pane.nextHit(-1)}>
+      <button type="button" aria-label="Previous match" title="Previous match (Shift+Enter, N)" disabled={!hits || hits.total === 0} onClick={() => void pane.nextHit(-1)}>
         ↑
       </button>
-      <button type="button" aria-label="Next match" title="Next match (Enter, n)" disabled={!hits?.total} onClick={() => void pane.nextHit(1)}>
+      <button type="button" aria-label="Next match" title="Next match (Enter, n)" disabled={!hits || hits.total === 0} onClick={() => void pane.nextHit(1)}>
         ↓
       </button>
       {hits?.error && (

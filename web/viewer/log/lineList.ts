@@ -14,6 +14,8 @@ export interface LineList {
   at(slot: number): Content;
   /** Where a line is, or the next one behind it; the nearest slot where neither is here. */
   slotOf(seq: number): number;
+  /** Whether a line is here, or would be if it were loaded. */
+  has(seq: number): boolean;
   /** Says which slots are looked at: they are loaded, and what is not looked at any more need not come. */
   look(from: number, to: number): void;
   /** Takes lines that were captured since, ascending. Known ones are passed over. */

@@ -20,8 +20,9 @@ const NOTABLE = 1_000;
 /** A connection that is away for longer leaves a page that is old. */
 const STALE_MS = 10_000;
 
-export function liveness(standing: Standing | null, now: number): Liveness {
-  if (!standing) return { kind: "waiting", text: "Loading" };
+/** Of a log that is not loaded there is no standing yet, or for an error none. */
+export function liveness(standing: Standing | null, isFailing: boolean, now: number): Liveness {
+  if (!standing) return isFailing ? { kind: "refused", text: "Not loaded" } : { kind: "waiting", text: "Loading" };
   const { phase, reason, behind, jobStatus, heardAt } = standing;
   switch (phase) {
     case "ended":

@@ -59,6 +59,10 @@ export class MatchingLog implements LineList {
     return this.start + Math.min(low, Math.max(this.#lines.length - 1, 0));
   }
 
+  has(seq: number): boolean {
+    return this.#lines[this.slotOf(seq) - this.start]?.seq === seq;
+  }
+
   /** Whether a line, if it matches, is among those that are here. */
   covers(seq: number): boolean {
     const [first, last] = [this.#lines[0]?.seq ?? Infinity, this.#lines.at(-1)?.seq ?? 0];

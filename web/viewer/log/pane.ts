@@ -111,6 +111,7 @@ export class Pane {
     if (place === "end") this.scroll.follow();
     else if (place === "start") this.scroll.goTo(list.start, "start");
     else this.scroll.goTo(list.slotOf(place), align);
+    if (typeof place === "number" && !list.has(place)) this.say(`Line ${place} is not among the lines shown`);
   }
 
   toggleFollowing(): void {

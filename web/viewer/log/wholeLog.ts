@@ -38,6 +38,10 @@ export class WholeLog implements LineList {
     return Math.min(Math.max(seq, this.start), Math.max(this.end - 1, this.start));
   }
 
+  has(seq: number): boolean {
+    return seq >= this.start && seq < this.end;
+  }
+
   look(from: number, to: number): void {
     this.#seen = { from: Math.max(from, this.start), to: Math.min(to, this.end) };
     this.#abortUnseen();
