@@ -54,7 +54,6 @@ export function LogPane({ job, selection, onSelection }: LogPaneProps) {
         <LookMenu look={look} />
         <CopyMenu pane={pane} />
         <DownloadMenu pane={pane} selection={selection} />
-        <Standing pane={pane} />
       </div>
       <Chips selection={selection} onSelection={onSelection} />
       <Failure pane={pane} />
@@ -136,7 +135,8 @@ function Status({ pane, all }: { pane: Pane; all: number }) {
   const { total, filter } = pane.model;
   return (
     <footer class="log-foot">
-      <span>
+      <Standing pane={pane} />
+      <span class="log-total">
         {total !== null && filter && `${total.toLocaleString("en")} of `}
         {sayLines(Math.max(all, total ?? 0))}
       </span>

@@ -122,8 +122,8 @@ export class LogRow extends Component<LogRowProps> {
         )}
         <span role="gridcell" class="log-message">
           {this.#message(line)}
-          {isExpanded && <LineDetail line={line} pane={pane} find={find} />}
         </span>
+        {isExpanded && <LineDetail line={line} pane={pane} find={find} />}
       </>
     );
   }

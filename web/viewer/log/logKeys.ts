@@ -53,7 +53,7 @@ export function logKeys(pane: Pane, search: Ref<HTMLInputElement>, region: Ref<H
     key(["o", "Enter"], "Details of the line", onCursor((seq) => { pane.toggle("expanded", seq); })),
     key(["z"], "Fold or unfold the line's record", onCursor((seq) => { pane.toggle("unfolded", seq); })),
     key(["w"], "Wrap lines", () => { wrapping.turn(); }),
-    key(["t"], "Times: local, UTC, relative, hidden", () => { timing.turn(); }),
+    key(["u"], "Times of lines: local, UTC, relative, hidden", () => { timing.turn(); }),
     key(["c"], "Copy the chosen lines", () => pane.copy(false)),
     key(["C"], "Copy them with time, level and place", () => pane.copy(true)),
     key(["m"], "Mark the line", onCursor((seq) => { pane.mark(between(seq, seq), seq); })),

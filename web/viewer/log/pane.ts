@@ -272,7 +272,7 @@ export class Pane {
   #heard(before: Phase | null, phase: Phase): void {
     if (phase === "lost") this.note = "Connection lost: what is shown may be old";
     else if (phase === "live" && this.#isLost) this.note = "Live again";
-    else if (phase === "ended" && before !== null) this.note = "The job has ended";
+    else if (phase === "ended" && before === "live") this.note = "The job has ended";
     this.#isLost = phase === "lost" || (this.#isLost && phase !== "live");
     this.#phase = phase;
   }
