@@ -21,7 +21,7 @@ from domain.errors import Forbidden, InvalidInput, TooComplex
 from graph.context import Context
 from graph.documents import Documents, Prepared
 from graph.errors import CodedErrors, code_of, code_of_operation, coded, log_internal
-from graph.frames import FrameExecutor
+from graph.frames import EventRunner, FrameExecutor
 from graph.lines import TaskLog
 from graph.mutation import Mutation
 from graph.query import Query
@@ -156,6 +156,11 @@ class Schema(strawberry.Schema):
         except (InvalidInput, TooComplex):
             return None  # it is refused on the long way, like everything else
         return await prepared.run(self._schema, name, variables, context, root_value)
+
+    def create_extensions_runner(
+        self, execution_context: ExecutionContext, extensions: list[SchemaExtension]
+    ) -> EventRunner:
+        return EventRunner(execution_context, extensions)
 
     def process_errors(
         self,
