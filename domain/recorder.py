@@ -43,8 +43,17 @@ def _now() -> datetime:
 class Recorder:
     """Stores what jobs say. Any number may work on the same jobs, in any number of processes."""
 
-    def __init__(self, logs: LogStore, channel: LogChannel, *, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self,
+        logs: LogStore,
+        channel: LogChannel,
+        *,
+        ring: Callable[[Announcement], None] | None = None,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        """`ring` is told of stored lines at once: who follows the job in this process need not wait for the channel."""
         self._logs = logs
+        self._ring = ring
         self._channel = channel
         self._clock = clock
 
@@ -103,15 +112,16 @@ class Recorder:
 
     def _announce(self, batch: JobBatch, appended: Appended) -> None:
         rows = tuple(_rows(batch, appended)) if _is_carried(batch) else ()
-        self._channel.publish(
-            Announcement(
-                job_id=batch.job_id,
-                first_seq=appended.last_seq - len(batch.lines) + 1,
-                last_seq=appended.last_seq,
-                status=appended.status,
-                rows=rows,
-            ),
+        announcement = Announcement(
+            job_id=batch.job_id,
+            first_seq=appended.last_seq - len(batch.lines) + 1,
+            last_seq=appended.last_seq,
+            status=appended.status,
+            rows=rows,
         )
+        if self._ring is not None and batch.lines:
+            self._ring(announcement)
+        self._channel.publish(announcement)
 
 
 def _is_carried(batch: JobBatch) -> bool:

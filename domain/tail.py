@@ -105,6 +105,9 @@ class JobTail:
     def hear(self, announcement: Announcement) -> None:
         if self._ring is not None:
             self._ring.extend(announcement.rows)
+        has_lines = announcement.first_seq <= announcement.last_seq
+        if has_lines and announcement.last_seq <= self.last_seq and announcement.status is self.status:
+            return  # heard already: whatever was stored along with its lines was looked at since
         self._set(announcement.last_seq, announcement.status, is_newer=announcement.last_seq >= self.last_seq)
 
     def learn(self, position: JobPosition) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.errors import InvalidInput, Unavailable
+from domain.ports import Announcement
 from domain.recorder import Recorded, Recorder, SeqRange
 from jobtail.events import Batch, Event, JobFinished, JobStarted, JobStatus, Line, LogLevel, NumberedEvent
 from tests.fakes import Memory, MemoryChannel, MemoryLogStore
@@ -100,6 +101,16 @@ async def test_a_status_without_a_line_is_announced_without_rows() -> None:
     await setting.recorder.record(setting.batch(end, first_n=2))
     told = setting.channel.announced[-1]
     assert (told.first_seq, told.last_seq, told.status, told.rows) == (2, 1, JobStatus.FAILED, ())
+
+
+async def test_who_follows_the_job_here_is_told_of_lines_at_once_and_of_the_rest_by_the_channel() -> None:
+    setting = Setting()
+    rung: list[Announcement] = []
+    recorder = Recorder(MemoryLogStore(setting.memory), setting.channel, ring=rung.append)
+    await recorder.record(setting.batch(line("a")))
+    await recorder.record(setting.batch(JobFinished(job_id="job", status=JobStatus.COMPLETED), first_n=2))
+    assert rung == setting.channel.announced[:1]
+    assert len(setting.channel.announced) == 2
 
 
 async def test_an_empty_batch_is_nothing() -> None:

@@ -303,6 +303,24 @@ async def test_announcements_that_are_doubled_late_or_without_rows_change_nothin
         assert reader.seqs == seqs(1, 8)
 
 
+async def test_lines_that_are_heard_again_wake_nobody_and_what_says_more_does() -> None:
+    setting = Setting()
+    async with setting.hub.tail("job") as tail:
+        said = await setting.happen(2)
+        setting.hub.hear(replace(said, rows=()))
+        changed = tail.changed
+        setting.hub.hear(said)
+        setting.hub.hear(replace(said, first_seq=1, last_seq=1, rows=said.rows[:1]))
+        assert not changed.is_set()
+        assert (await tail.next(0, EVERYTHING, "")).cursor == 2
+        assert setting.page_reads == 0, "the rows that came with them are kept"
+        setting.hub.hear(replace(said, first_seq=3, rows=()))
+        assert changed.is_set(), "an announcement without lines tells of the job"
+        changed = tail.changed
+        await setting.end()
+        assert changed.is_set()
+
+
 async def test_lines_that_are_announced_whole_are_not_read_again() -> None:
     setting = Setting()
     await setting.happen()
