@@ -27,7 +27,7 @@ export function LineDetail({ line, pane, find }: LineDetailProps) {
   const metadata = line.metadata === null ? null : JSON.stringify(line.metadata, null, 2);
   const copy = (what: string, copied: string) => void copyText(copied).then(() => { pane.say(`Copied the ${what}`); });
   return (
-    <div class="log-detail" role="gridcell">
+    <div class="log-detail">
       <pre class="log-whole" tabIndex={0} aria-label={`Message of line ${line.seq}`}>
         <LineText text={text ?? line.message} find={find} />
         {isCut && "…"}

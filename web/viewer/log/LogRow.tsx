@@ -123,7 +123,11 @@ export class LogRow extends Component<LogRowProps> {
         <span role="gridcell" class="log-message">
           {this.#message(line)}
         </span>
-        {isExpanded && <LineDetail line={line} pane={pane} find={find} />}
+        {isExpanded && (
+          <div role="gridcell" class="log-below">
+            <LineDetail line={line} pane={pane} find={find} />
+          </div>
+        )}
       </>
     );
   }
