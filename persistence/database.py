@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self, TypeAlias, TypeVar, cast
 import asyncpg
 from sqlalchemy import Row, Select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 from sqlalchemy.sql import CompoundSelect
 from sqlalchemy.util import greenlet_spawn
 
@@ -44,18 +44,24 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 10, watch: Watch | None = None) -> None:
         self.engine: AsyncEngine = create_engine(url, pool_size=pool_size)
         self._watch = watch
+        self._ready: list[PoolProxiedConnection] = []
+        self._most_ready = pool_size // 2
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        self._most_ready = 0
+        while self._ready:
+            await greenlet_spawn(self._ready.pop().close)
         await self.engine.dispose()
 
     @property
     def connections(self) -> Connections:
         """Count the connections of the pool as they are now."""
         pool = cast("QueuePool", self.engine.pool)
-        return Connections(busy=pool.checkedout(), idle=pool.checkedin(), most=pool.size())
+        ready = len(self._ready)
+        return Connections(busy=pool.checkedout() - ready, idle=pool.checkedin() + ready, most=pool.size())
 
     async def read(
         self, query: Select[Any] | CompoundSelect[Any], *, within_s: float | None = None, in_order: bool = False
@@ -137,13 +143,33 @@ class Database:
         return nullcontext() if self._watch is None else self._watch(partial(name_of, statement))
 
     async def driven(self, run: Callable[[Any], Awaitable[Result]]) -> Result:
-        """Lend the driver's own connection, without the transaction that SQLAlchemy would begin around it. Never tried again."""
+        """Lend the driver's own connection, without the transaction that SQLAlchemy would begin around it. Never tried again.
+
+        To take a connection from the pool and give it back takes longer than most statements, so up to half of them stay
+        ready here. One whose statement failed goes back to the pool, which looks after it.
+        """
         with translated():
-            pooled = await self.engine.raw_connection()
+            pooled = self._take_ready() or await self.engine.raw_connection()
+            is_sound = False
             try:
-                return await run(pooled.driver_connection)
+                result = await run(pooled.driver_connection)
+                is_sound = True
             finally:
-                await greenlet_spawn(pooled.close)
+                if is_sound and len(self._ready) < self._most_ready:
+                    self._ready.append(pooled)
+                else:
+                    await greenlet_spawn(pooled.close)
+        return result
+
+    def _take_ready(self) -> PoolProxiedConnection | None:
+        """Take the connection that was used last; one that the server has closed meanwhile is the pool's to replace."""
+        while self._ready:
+            pooled = self._ready.pop()
+            driver: Any = pooled.driver_connection
+            if not driver.is_closed():
+                return pooled
+            pooled.invalidate()
+        return None
 
     async def _connected(self, run: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
         with translated():
