@@ -128,6 +128,14 @@ class LogPageRequest:
     """Where the lines are larger together, the page ends early and says that there is more."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogCount:
+    """A question for how many lines match."""
+
+    scope: LogScope
+    filter: LogFilter
+
+
 class LogStore(Protocol):
     async def append(self, batch: JobBatch) -> Appended | AlreadyAt:
         """Store a job's batch, all or nothing, and commit."""
@@ -135,8 +143,8 @@ class LogStore(Protocol):
     async def pages(self, requests: Sequence[LogPageRequest]) -> Sequence[Page[TaskLog]]:
         """Load pages in one statement, in the order of the requests."""
 
-    async def count(self, scope: LogScope, log_filter: LogFilter) -> int:
-        """Count the lines that match, from the kept counters where the filter allows it."""
+    async def counts(self, requests: Sequence[LogCount]) -> Sequence[int]:
+        """Count lines, from the kept counters where the filters allow it: those who ask alike in one statement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

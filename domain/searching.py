@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from domain.batches import AlreadyAt, Appended, JobBatch
 from domain.cursors import log_cursor
 from domain.errors import OutOfTime
-from domain.filters import EVERYTHING, LogFilter
+from domain.filters import EVERYTHING
 from domain.logs import TaskLog
 from domain.pages import Page, Window, page_of
-from domain.ports import LogPageRequest, LogScope, LogStore
+from domain.ports import LogCount, LogPageRequest, LogScope, LogStore
 
 SLICE_LINES = 50_000
 """How many lines one statement searches."""
@@ -38,8 +38,8 @@ class SlicedSearch:
     async def append(self, batch: JobBatch) -> Appended | AlreadyAt:
         return await self._logs.append(batch)
 
-    async def count(self, scope: LogScope, log_filter: LogFilter) -> int:
-        return await self._logs.count(scope, log_filter)
+    async def counts(self, requests: Sequence[LogCount]) -> Sequence[int]:
+        return await self._logs.counts(requests)
 
     async def pages(self, requests: Sequence[LogPageRequest]) -> Sequence[Page[TaskLog]]:
         """Load pages, those without a pattern in one statement.

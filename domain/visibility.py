@@ -26,6 +26,7 @@ from domain.ports import (
     JobPageRequest,
     JobPosition,
     JobStore,
+    LogCount,
     LogPageRequest,
     LogScope,
     LogStore,
@@ -163,8 +164,8 @@ class VisibleLogs:
     async def pages(self, requests: Sequence[LogPageRequest]) -> Sequence[Page[TaskLog]]:
         return await self._logs.pages([replace(each, scope=self._seen(each.scope)) for each in requests])
 
-    async def count(self, scope: LogScope, log_filter: LogFilter) -> int:
-        return await self._logs.count(self._seen(scope), log_filter)
+    async def counts(self, requests: Sequence[LogCount]) -> Sequence[int]:
+        return await self._logs.counts([replace(each, scope=self._seen(each.scope)) for each in requests])
 
     def _seen(self, scope: LogScope) -> LogScope:
         return scope if self._grant.sees(scope.job_id) else replace(scope, job_id=NOWHERE)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Never, TypeAlias, TypeVar, cast
+from typing import Any, Never, TypeAlias, cast
 
 import strawberry
 from starlette.requests import HTTPConnection
-from strawberry.dataloader import Batch, DataLoader
 
 from domain.access import EVERYTHING, Grant, Scope
 from domain.errors import Forbidden
@@ -26,6 +23,7 @@ from domain.ports import (
     ExecutionStore,
     JobPageRequest,
     JobStore,
+    LogCount,
     LogPageRequest,
     LogStore,
     NewestLogStore,
@@ -53,10 +51,8 @@ from domain.visibility import (
     VisibleTasks,
 )
 from graph.limits import USUAL_LIMITS, QueryLimits
+from graph.loading import Loader
 from graph.operations import UNWATCHED, Watch
-
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,45 +110,30 @@ class Unreadable:
 
 
 class Loaders:
-    """One of each for every operation, gathering what is asked for in one tick.
-
-    They keep nothing: a subscription lives long, and what it loads must be fresh.
-    """
+    """One of each for all that a request or a websocket asks for."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._running: dict[asyncio.Task[Any], Batch[Any, Any]] = {}
-        self.jobs = self._loader(self._jobs)
-        self.stages = self._loader(self._stages)
-        self.job_pages = self._loader(self._job_pages)
-        self.job_counts = self._loader(self._job_counts)
-        self.task_pages = self._loader(self._task_pages)
-        self.log_pages = self._loader(self._log_pages)
-        self.pruned_levels = self._loader(self._pruned_levels)
-        self.executions = self._loader(self._executions)
-        self.execution_pages = self._loader(self._execution_pages)
-        self.execution_log_pages = self._loader(self._execution_log_pages)
-        self.execution_log_counts = self._loader(self._execution_log_counts)
+        self.jobs: Loader[str, Job | None] = Loader(self._jobs)
+        self.stages: Loader[str, list[StageRecord]] = Loader(self._stages)
+        self.job_pages: Loader[JobPageRequest, Page[Job]] = Loader(self._job_pages)
+        self.job_counts: Loader[JobFilter, int] = Loader(self._job_counts)
+        self.task_pages: Loader[TaskPageRequest, Page[TaskRecord]] = Loader(self._task_pages)
+        self.log_counts: Loader[LogCount, int] = Loader(self._log_counts)
+        self.log_pages: Loader[LogPageRequest, Page[TaskLog]] = Loader(self._log_pages)
+        self.pruned_levels: Loader[None, PrunedLevels] = Loader(self._pruned_levels)
+        self.executions: Loader[str, Execution | None] = Loader(self._executions)
+        self.execution_pages: Loader[ExecutionPageRequest, Page[Execution]] = Loader(self._execution_pages)
+        self.execution_log_pages: Loader[ExecutionLogPageRequest, Page[ExecutionLine]] = Loader(
+            self._execution_log_pages
+        )
+        self.execution_log_counts: Loader[ExecutionLogCount, int] = Loader(self._execution_log_counts)
 
     def cancel_unwanted(self) -> None:
         """End what is loaded for nobody any more, its statements included."""
-        for task, batch in self._running.items():
-            if all(each.future.cancelled() for each in batch.tasks):
-                task.cancel()
-
-    def _loader(self, load: Callable[[list[Key]], Awaitable[list[Value]]]) -> DataLoader[Key, Value]:
-        async def tracked(keys: list[Key]) -> list[Value]:
-            task, batch = asyncio.current_task(), loader.batch
-            assert task is not None
-            assert batch is not None
-            self._running[task] = batch
-            try:
-                return await load(keys)
-            finally:
-                del self._running[task]
-
-        loader = DataLoader[Key, Value](tracked, cache=False)
-        return loader
+        for each in vars(self).values():
+            if isinstance(each, Loader):
+                each.cancel_unwanted()
 
     async def _jobs(self, job_ids: list[str]) -> list[Job | None]:
         found = await self._services.jobs.get(job_ids)
@@ -170,6 +151,9 @@ class Loaders:
 
     async def _task_pages(self, requests: list[TaskPageRequest]) -> list[Page[TaskRecord]]:
         return list(await self._services.tasks.pages(requests))
+
+    async def _log_counts(self, requests: list[LogCount]) -> list[int]:
+        return list(await self._services.logs.counts(requests))
 
     async def _log_pages(self, requests: list[LogPageRequest]) -> list[Page[TaskLog]]:
         return list(await self._services.logs.pages(requests))

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from domain.filters import LogFilter
 from domain.logs import TaskLog
 from domain.pages import Page, Window
-from domain.ports import ExecutionLogCount, ExecutionLogPageRequest, LogPageRequest, LogScope
+from domain.ports import ExecutionLogCount, ExecutionLogPageRequest, LogCount, LogPageRequest, LogScope
 from graph.context import Services
 from graph.executions import line_cursor, line_key
 
@@ -47,7 +47,9 @@ class JobLines:
         return after
 
     async def count(self) -> int:
-        return await self.services.logs.count(LogScope(job_id=self.job_id), self.filter)
+        asked = LogCount(scope=LogScope(job_id=self.job_id), filter=self.filter)
+        (count,) = await self.services.logs.counts([asked])
+        return count
 
 
 @dataclass(frozen=True, slots=True)

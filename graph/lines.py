@@ -13,7 +13,7 @@ from domain import cursors, logs
 from domain.errors import InvalidInput
 from domain.filters import LogFilter
 from domain.pages import MAX_PAGE_BYTES, Page, Window, joined, window
-from domain.ports import LogPageRequest, LogScope
+from domain.ports import LogCount, LogPageRequest, LogScope
 from graph.connections import Columns, Connection, Node, column
 from graph.context import Info, Loaders
 from graph.inputs import After, Around, Before, First, Last, LogFilterArgument, given, log_filter
@@ -105,7 +105,7 @@ def resolve_logs(
             if middle is None
             else _load_around(context.loaders, scope, chosen, middle, asked.limit)
         ),
-        count=lambda: context.services.logs.count(scope, chosen),
+        count=lambda: context.loaders.log_counts.load(LogCount(scope=scope, filter=chosen)),
         to_node=TaskLog.from_domain,
         to_cursor=lambda row: cursors.log_cursor(row.job_id, row.seq),
         columns=LINE_COLUMNS,

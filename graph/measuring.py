@@ -11,10 +11,9 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.batches import AlreadyAt, Appended, JobBatch
-from domain.filters import LogFilter
 from domain.logs import TaskLog
 from domain.pages import Page
-from domain.ports import LogPageRequest, LogScope, LogStore
+from domain.ports import LogCount, LogPageRequest, LogStore
 from graph.metrics import Metrics
 from jobtail.events import LogLevel
 
@@ -47,8 +46,8 @@ class MeasuredLogStore:
     async def pages(self, requests: Sequence[LogPageRequest]) -> Sequence[Page[TaskLog]]:
         return await self._logs.pages(requests)
 
-    async def count(self, scope: LogScope, log_filter: LogFilter) -> int:
-        return await self._logs.count(scope, log_filter)
+    async def counts(self, requests: Sequence[LogCount]) -> Sequence[int]:
+        return await self._logs.counts(requests)
 
     def _count(self, batch: JobBatch) -> None:
         self._metrics.batches_stored.inc()

@@ -28,7 +28,7 @@ from sqlalchemy.types import TypeEngine
 
 from domain.logs import TaskLog
 from domain.pages import Columnar
-from domain.ports import LogPageRequest
+from domain.ports import LogPageRequest, LogScope
 from jobtail.events import LogLevel
 from persistence.log_filters import KINDS, filter_values, levels_of, of_levels
 from persistence.paging import columns_of, requested
@@ -83,14 +83,13 @@ def values_of_many(requests: Sequence[LogPageRequest]) -> dict[str, Any]:
 
 
 def _own_values(request: LogPageRequest) -> dict[str, Any]:
-    scope, window = request.scope, request.window
-    values = {
-        "job_id": scope.job_id,
-        "stage": scope.stage,
-        "task_id": scope.task_id,
-        "after": window.after,
-        "before": window.before,
-    }
+    window = request.window
+    values = {"after": window.after, "before": window.before}
+    return scope_values(request.scope) | {name: value for name, value in values.items() if value is not None}
+
+
+def scope_values(scope: LogScope) -> dict[str, Any]:
+    values = {"job_id": scope.job_id, "stage": scope.stage, "task_id": scope.task_id}
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -99,7 +98,7 @@ def _common_values(request: LogPageRequest) -> dict[str, Any]:
     return {**filter_values(request.filter), "limit": rows, "row_bytes": request.max_bytes // rows}
 
 
-def _own_columns(form: Form) -> dict[str, type[TypeEngine[Any]]]:
+def own_columns(form: Form) -> dict[str, type[TypeEngine[Any]]]:
     """List what requests of one group differ in."""
     columns: dict[str, tuple[type[TypeEngine[Any]], bool]] = {
         "job_id": (Text, True),
@@ -113,15 +112,15 @@ def _own_columns(form: Form) -> dict[str, type[TypeEngine[Any]]]:
 
 @lru_cache(maxsize=500)
 def one_page(form: Form) -> Statement:
-    own = {name: bindparam(name, type_=kind) for name, kind in _own_columns(form).items()}
+    own = {name: bindparam(name, type_=kind) for name, kind in own_columns(form).items()}
     return compiled(_page(form, own))
 
 
 @lru_cache(maxsize=500)
 def many_pages(form: Form) -> Statement:
     """Select a page for each of the requests, which bears its place."""
-    asked = requested(_own_columns(form))
-    page = _page(form, {name: asked.c[name] for name in _own_columns(form)}, asked).lateral("page")
+    asked = requested(own_columns(form))
+    page = _page(form, {name: asked.c[name] for name in own_columns(form)}, asked).lateral("page")
     return compiled(select(page, asked.c.place).select_from(asked).join(page, true()))
 
 
@@ -152,10 +151,10 @@ def _lines(form: Form, own: Mapping[str, ColumnElement[Any]], levels: tuple[int,
     size = func.octet_length(_LINE.message) + func.coalesce(func.pg_column_size(_LINE.metadata), literal_column("0"))
     is_small = size <= bindparam("row_bytes", type_=BigInteger)
     small = {name: case((is_small, _LINE[name])).label(name) for name in ("message", "metadata")}
-    return select(*(small.get(column.name, column) for column in _LINE)).where(*_where(form, own), *of_levels(levels))
+    return select(*(small.get(column.name, column) for column in _LINE)).where(*where(form, own), *of_levels(levels))
 
 
-def _where(form: Form, own: Mapping[str, ColumnElement[Any]]) -> Iterable[ColumnElement[bool]]:
+def where(form: Form, own: Mapping[str, ColumnElement[Any]]) -> Iterable[ColumnElement[bool]]:
     """Give the conditions of a page, those on levels excepted."""
     yield from lines_of_job(own["job_id"])
     if form.of_stage:

@@ -13,9 +13,10 @@ from domain.batches import AlreadyAt, Appended, JobBatch
 from domain.filters import LogFilter
 from domain.logs import TaskLog
 from domain.pages import Page, page_of
-from domain.ports import LogPageRequest, LogScope
+from domain.ports import LogCount, LogPageRequest, LogScope
 from jobtail.events import JobStatus, LogLevel
 from persistence.database import Database
+from persistence.log_counts import count_group_of, counts, values_of_counts
 from persistence.log_filters import matching, search_time
 from persistence.log_pages import (
     Form,
@@ -31,7 +32,7 @@ from persistence.log_pages import (
 )
 from persistence.paging import alike, divided, fetch_pages, windowed
 from persistence.sql import statement
-from persistence.tables import LEVEL_COLUMNS, job_tasks, jobs, level_bits, task_logs
+from persistence.tables import LEVEL_COLUMNS, job_tasks, level_bits, task_logs
 
 
 class PostgresLogStore:
@@ -70,10 +71,14 @@ class PostgresLogStore:
             return await fetch_pages(self._database, queries, windows, log_of, within_s=within_s)
         return [page_of(LogRows(own), request.window) for own, request in zip(rows, requests, strict=True)]
 
-    async def count(self, scope: LogScope, log_filter: LogFilter) -> int:
-        query = _kept_count(scope, log_filter) if log_filter.is_countable else _real_count(scope, log_filter)
-        (row,) = await self._database.read(query, within_s=search_time([log_filter]))
-        return int(row[0] or 0)
+    async def counts(self, requests: Sequence[LogCount]) -> Sequence[int]:
+        found: dict[int, int] = {}
+        for group, places in alike(map(count_group_of, requests)).items():
+            chosen = [requests[place] for place in places]
+            values, within_s = values_of_counts(chosen), search_time([chosen[0].filter])
+            rows = await self._database.fetch(counts(group.form, is_kept=group.is_kept), values, within_s=within_s)
+            found |= {places[row["place"] - 1]: int(row["lines"] or 0) for row in rows}
+        return [found[place] for place in range(len(requests))]
 
 
 def _arguments(batch: JobBatch) -> list[Any]:
@@ -188,21 +193,6 @@ def _where(scope: LogScope, log_filter: LogFilter) -> list[ColumnElement[bool]]:
     if scope.task_id is not None:
         conditions.append(column.task_id == scope.task_id)
     return conditions + matching(log_filter)
-
-
-def _real_count(scope: LogScope, log_filter: LogFilter) -> Select[Any]:
-    return select(func.count()).select_from(task_logs).where(*_where(scope, log_filter))
-
-
-def _kept_count(scope: LogScope, log_filter: LogFilter) -> Select[Any]:
-    """Sum the counters of the job or, where stages or tasks are asked for, of its tasks."""
-    conditions = tasks_matching(log_filter)
-    if scope.stage is not None:
-        conditions.append(job_tasks.c.stage == scope.stage)
-    if scope.task_id is not None:
-        conditions.append(job_tasks.c.task_id == scope.task_id)
-    table = job_tasks if conditions else jobs
-    return select(func.sum(kept_lines(table, log_filter))).where(table.c.job_id == scope.job_id, *conditions)
 
 
 def tasks_matching(log_filter: LogFilter) -> list[ColumnElement[bool]]:

@@ -31,6 +31,7 @@ from domain.ports import (
     ExecutionPageRequest,
     JobPageRequest,
     JobPosition,
+    LogCount,
     LogExtent,
     LogPageRequest,
     LogScope,
@@ -156,9 +157,11 @@ class MemoryLogStore:
             and log_filter.matches(row)
         ]
 
-    async def count(self, scope: LogScope, log_filter: LogFilter) -> int:
-        counted = self._memory.counted(log_filter)
-        return await self._memory.asked(scope, lambda: len(self._matching(counted, scope, log_filter)))
+    async def counts(self, requests: Sequence[LogCount]) -> Sequence[int]:
+        def count(asked: LogCount) -> int:
+            return len(self._matching(self._memory.counted(asked.filter), asked.scope, asked.filter))
+
+        return await self._memory.asked(requests, lambda: list(map(count, requests)))
 
 
 class MemoryJobStore:

@@ -12,6 +12,7 @@ from domain.pages import Page, Window
 from domain.ports import (
     ExecutionLogCount,
     ExecutionLogPageRequest,
+    LogCount,
     LogPageRequest,
     LogScope,
     NewestLogRequest,
@@ -130,7 +131,8 @@ async def test_counts_stay_and_what_no_count_is_kept_of_is_counted_from_what_is_
     await prune(stores, at=middle + 30 * DAY)
     assert (await stores.jobs.get(["job"]), await stores.tasks.stages(["job"])) == before
     scope, searched = LogScope(job_id="job"), LogFilter(search="line")
-    assert [await stores.logs.count(scope, each) for each in (EVERYTHING, searched)] == [6, 1]
+    asked = [LogCount(scope=scope, filter=each) for each in (EVERYTHING, searched)]
+    assert await stores.logs.counts(asked) == [6, 1]
     counts = [ExecutionLogCount(execution_id="run", filter=each) for each in (EVERYTHING, searched)]
     assert await stores.executions.log_counts(counts) == [6, 1]
     assert [await stores.newest.count(each, JobFilter()) for each in (EVERYTHING, searched)] == [6, 1]

@@ -11,7 +11,7 @@ from domain.batches import AlreadyAt
 from domain.filters import EVERYTHING, LogFilter
 from domain.logs import TaskLog
 from domain.pages import Page, Window
-from domain.ports import LogPageRequest, LogScope
+from domain.ports import LogCount, LogPageRequest, LogScope
 from jobtail.events import JobFinished, JobStarted, JobStatus, Line, LogLevel
 from tests.contract.conftest import Stores
 from tests.fakes import batch_of, store
@@ -104,17 +104,22 @@ async def test_a_line_without_stage_or_task_belongs_to_main_itself(stores: Store
     assert (await page(stores, scope=LogScope(job_id="job", stage="main", task_id="main"))).items == [row]
 
 
+async def count(stores: Stores, log_filter: LogFilter = EVERYTHING) -> int:
+    (found,) = await stores.logs.counts([LogCount(scope=LogScope(job_id="job"), filter=log_filter)])
+    return found
+
+
 async def test_jobs_do_not_mix(stores: Stores) -> None:
     await store(stores.logs, Line(job_id="other", message="of another"))
     await store(stores.logs, Line(job_id="job", message="of this"))
     assert [row.message for row in (await page(stores)).items] == ["of this"]
-    assert await stores.logs.count(LogScope(job_id="job"), EVERYTHING) == 1
+    assert await count(stores) == 1
 
 
 async def test_a_job_that_does_not_exist_has_an_empty_log(stores: Stores) -> None:
     assert await page(stores) == Page([], has_next=False, has_previous=False)
-    assert await stores.logs.count(LogScope(job_id="job"), EVERYTHING) == 0
-    assert await stores.logs.count(LogScope(job_id="job"), LogFilter(search="a")) == 0
+    assert await count(stores) == 0
+    assert await count(stores, LogFilter(search="a")) == 0
 
 
 async def test_a_batch_that_was_stored_is_refused_with_the_position(stores: Stores) -> None:
@@ -158,7 +163,7 @@ async def test_pages_in_both_directions_make_up_the_filtered_log(stores: Stores)
         assert list((await page(stores, log_filter=log_filter)).items) == wanted, log_filter
         assert await read_forward(stores, log_filter) == wanted, log_filter
         assert await read_backward(stores, log_filter) == wanted, log_filter
-        assert await stores.logs.count(LogScope(job_id="job"), log_filter) == len(wanted), log_filter
+        assert await count(stores, log_filter) == len(wanted), log_filter
 
 
 async def read_forward(stores: Stores, log_filter: LogFilter) -> list[TaskLog]:
@@ -206,9 +211,18 @@ async def test_scopes_are_a_job_a_stage_or_a_task(stores: Stores) -> None:
             row for row in every if row.stage == scope.stage and scope.task_id in {None, row.task_id or row.stage}
         ]
         assert list((await page(stores, scope=scope)).items) == wanted
-        assert await stores.logs.count(scope, EVERYTHING) == len(wanted)
-        grave = LogFilter(min_level=LogLevel.ERROR, stages=frozenset({"score"}))
-        assert await stores.logs.count(scope, grave) == sum(map(grave.matches, wanted))
+        asked = [LogCount(scope=scope, filter=each) for each in (EVERYTHING, *COUNTED)]
+        assert await stores.logs.counts(asked) == [sum(map(each.filter.matches, wanted)) for each in asked]
+    assert await stores.logs.counts([]) == []
+
+
+COUNTED = [
+    LogFilter(min_level=LogLevel.ERROR, stages=frozenset({"score"})),
+    LogFilter(levels=frozenset({LogLevel.INFO}), task_ids=frozenset({"candidate-2", "read_jd"})),
+    LogFilter(levels=frozenset()),
+    LogFilter(search="a"),
+    LogFilter(search="a", min_level=LogLevel.WARNING),
+]
 
 
 async def test_many_pages_come_in_the_order_of_their_requests(stores: Stores) -> None:

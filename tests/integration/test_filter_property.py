@@ -16,7 +16,7 @@ from domain.filters import EVERYTHING, JobFilter, LogFilter, fold_case
 from domain.logs import storable
 from domain.pages import Window
 from domain.patterns import compiled
-from domain.ports import JobPageRequest, LogPageRequest, LogScope
+from domain.ports import JobPageRequest, LogCount, LogPageRequest, LogScope
 from jobtail.events import Event, JobFinished, JobStarted, JobStatus, Line, LogLevel
 from persistence.database import Database
 from persistence.job_store import PostgresJobStore
@@ -114,7 +114,7 @@ async def asked_both_ways(database: Database, lines: list[Line], wanted: list[Lo
     for log_filter, page in zip(wanted, pages, strict=True):
         matching = [row.seq for row in every.items if log_filter.matches(row)]
         assert [row.seq for row in page.items] == matching, log_filter
-        assert await logs.count(scope, log_filter) == len(matching), log_filter
+        assert await logs.counts([LogCount(scope=scope, filter=log_filter)]) == [len(matching)], log_filter
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

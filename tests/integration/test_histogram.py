@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from domain.filters import LogFilter
 from domain.logs import EARLIEST, LATEST
-from domain.ports import LogScope
+from domain.ports import LogCount, LogScope
 from domain.timelines import Timelines
 from jobtail.events import Line, LogLevel
 from persistence.database import Database
@@ -62,7 +62,8 @@ async def test_buckets_hold_together_what_the_filter_finds(
             found = await timelines.histogram(job_id, buckets, log_filter)
             assert len(found) <= buckets
             counted = sum(bucket.log_counts.total for bucket in found)
-            assert counted == await logs.count(LogScope(job_id=job_id), log_filter), log_filter
+            asked = LogCount(scope=LogScope(job_id=job_id), filter=log_filter)
+            assert [counted] == await logs.counts([asked]), log_filter
 
 
 HISTOGRAM = """

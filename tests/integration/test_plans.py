@@ -12,7 +12,7 @@ import pytest
 
 from domain.filters import ANY_JOB, EVERYTHING, LogFilter
 from domain.pages import Window
-from domain.ports import JobPageRequest, LogPageRequest, LogScope, TaskPageRequest, TimeCountRequest
+from domain.ports import JobPageRequest, LogCount, LogPageRequest, LogScope, TaskPageRequest, TimeCountRequest
 from jobtail.events import LogLevel
 from persistence.database import Database
 from persistence.job_store import PostgresJobStore
@@ -223,8 +223,9 @@ async def test_lines_are_chosen_by_number_along_the_primary_key(loaded: Database
         (page,), plan = await run(loaded, pages_of(loaded, "long", window, log_filter))
         assert [row.seq for row in page.items] == list(range(10_001, 10_010))
         assert assert_reads_by_key(plan, most_rows=100) <= ALL_WEEKS
-    count, plan = await run(loaded, PostgresLogStore(loaded).count(LogScope(job_id="long"), log_filter))
-    assert count == 9
+    asked = LogCount(scope=LogScope(job_id="long"), filter=log_filter)
+    count, plan = await run(loaded, PostgresLogStore(loaded).counts([asked]))
+    assert count == [9]
     scans = [node for node in of_table(plan, "task_logs") if node.kind != "Bitmap Index Scan"]
     assert {node.kind for node in scans} <= {"Index Scan", "Bitmap Heap Scan"}
     assert sum(node.rows + node.dropped for node in scans) <= 100
@@ -303,11 +304,13 @@ async def test_lines_of_a_stage_or_task_are_looked_for_between_its_ends(
 
 async def test_a_count_that_is_kept_reads_no_line(loaded: Database) -> None:
     logs, scope = PostgresLogStore(loaded), LogScope(job_id="long")
-    total, plan = await run(loaded, logs.count(scope, LogFilter(min_level=LogLevel.INFO)))
-    assert (total, of_table(plan, "task_logs")) == (20_000, [])
+    asked = LogCount(scope=scope, filter=LogFilter(min_level=LogLevel.INFO))
+    total, plan = await run(loaded, logs.counts([asked]))
+    assert (total, of_table(plan, "task_logs")) == ([20_000], [])
     assert [node.index for node in of_table(plan, "jobs")] == ["jobs_pkey"]
-    total, plan = await run(loaded, logs.count(scope, LogFilter(stages=frozenset({"stage-3"}))))
-    assert (total, of_table(plan, "task_logs")) == (4_000, [])
+    asked = LogCount(scope=scope, filter=LogFilter(stages=frozenset({"stage-3"})))
+    total, plan = await run(loaded, logs.counts([asked]))
+    assert (total, of_table(plan, "task_logs")) == ([4_000], [])
     assert {node.kind for node in of_table(plan, "job_tasks")} <= {"Index Scan", "Bitmap Heap Scan"}
 
 

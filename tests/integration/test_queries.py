@@ -498,10 +498,14 @@ HIERARCHY = """
   jobs {
     nodes {
       jobId parent { jobId } children { totalCount nodes { jobId } }
-      logs(first: 2) { nodes { seq } }
+      logs(first: 2) { totalCount nodes { seq } }
+      found: logs(first: 2, filter: {search: "M"}) { totalCount nodes { seq } }
       stages {
-        name status logs(last: 2) { nodes { seq } }
-        tasks { totalCount nodes { taskId status logs(first: 2) { nodes { seq } } } }
+        name status logs(last: 2) { totalCount nodes { seq } }
+        tasks {
+          totalCount
+          nodes { taskId status logs(first: 2) { totalCount nodes { seq } } grave: logs(filter: {levels: [ERROR]}) { totalCount } }
+        }
       }
     }
   }
@@ -554,7 +558,7 @@ async def _compare_costs(database: Database, recorder: Recorder) -> None:
     await _record_jobs(recorder, range(2, 6), stages=3, tasks=4)
     large, large_lines = await cost()
     assert (small_lines, large_lines) == (2 * 2, 2 * 2 + 4 * 3 * 5)
-    assert small == large == 8
+    assert small == large == 14
 
 
 async def _record_jobs(recorder: Recorder, numbers: range, *, stages: int, tasks: int) -> None:

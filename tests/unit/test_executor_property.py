@@ -435,10 +435,10 @@ def tree(
     async def stages_of(job_ids: Sequence[str]) -> dict[str, Sequence[StageRecord]]:
         return dict.fromkeys(job_ids, stages)
 
-    async def count(*_: Any) -> int:
+    async def log_counts(requests: Sequence[Any]) -> list[int]:
         if len(lines) > 2:
             raise Unavailable("away")
-        return len(lines)
+        return [len(lines) for _ in requests]
 
     async def counts(filters: Sequence[Any]) -> list[int]:
         return [len(jobs) for _ in filters]
@@ -449,7 +449,7 @@ def tree(
     services = SimpleNamespace(
         jobs=SimpleNamespace(get=get, pages=pages(jobs), counts=counts),
         tasks=SimpleNamespace(stages=stages_of, pages=pages(tasks)),
-        logs=SimpleNamespace(pages=pages(lines), count=count),
+        logs=SimpleNamespace(pages=pages(lines), counts=log_counts),
         executions=SimpleNamespace(get=none),
     )
     return Context(cast("Services", services))
