@@ -35,12 +35,16 @@ class Encoded:
         self.json = json
 
 
-def to_json(data: Any) -> str:
+def to_bytes(data: Any) -> bytes:
     """Write an answer down; what is encoded already goes in as it is."""
     try:
-        return orjson.dumps(data, default=_fragment).decode()
+        return orjson.dumps(data, default=_fragment)
     except TypeError:  # a client's lone surrogate that a message of GraphQL's own quotes
-        return json.dumps(data, default=_parsed)
+        return json.dumps(data, default=_parsed).encode()
+
+
+def to_json(data: Any) -> str:
+    return to_bytes(data).decode()
 
 
 def _fragment(data: Any) -> orjson.Fragment:

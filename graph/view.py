@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
-from strawberry.http import GraphQLHTTPResponse
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.unset import UnsetType
@@ -28,11 +28,12 @@ from graph.auth import Gate
 from graph.body import whole
 from graph.context import Context, Services
 from graph.errors import CODES_OF_STATUSES, Refusal, extensions, refusal
-from graph.frames import to_json
+from graph.frames import to_bytes, to_json
 from graph.ide import GRAPHIQL
 from graph.limits import QueryLimits
 from graph.negotiation import accepted
 from graph.operations import Watch
+from graph.plain_requests import plain_request
 from graph.rates import LiveConnections
 from graph.schema import schema
 from graph.sessions import StreamSession, can_end
@@ -48,7 +49,12 @@ PROTOCOLS = (GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL)
 
 class _RequestAdapter(StarletteRequestAdapter):
     async def get_body(self) -> bytes:
-        return await whole(self._request, self._request.state.max_bytes, "JOBTAIL_MAX_QUERY_BYTES")
+        """Read the body. Whoever asks again gets it again."""
+        state = self._request.state
+        if not hasattr(state, "body"):
+            state.body = await whole(self._request, state.max_bytes, "JOBTAIL_MAX_QUERY_BYTES")
+        body: bytes = state.body
+        return body
 
 
 class GraphQLView(GraphQL[Context, None]):
@@ -93,6 +99,9 @@ class GraphQLView(GraphQL[Context, None]):
             if isinstance(request, Request):
                 request.state.grant = await self._grant(request)
                 request.state.max_bytes = self._max_bytes
+                asked = await plain_request(self.request_adapter_class(request))
+                if asked is not None:
+                    return await self._answer(request, asked)
             return await super().run(request, *arguments, **more)
         except HTTPException as error:
             code = CODES_OF_STATUSES.get(error.status_code, "BAD_INPUT")
@@ -101,6 +110,13 @@ class GraphQLView(GraphQL[Context, None]):
             return _refused(request, refusal(error))
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
+
+    async def _answer(self, request: Request, asked: GraphQLRequestData) -> Response:
+        """Answer a request of the plainest kind, as most are: the rest of Strawberry's way tells the other kinds apart."""
+        response = Response(media_type=_json_type(request))
+        context = await self.get_context(request, response)
+        result = await self.execute_single(request, self.request_adapter_class(request), response, context, None, asked)
+        return self.create_response(await self.process_result(request, result), response)
 
     async def _grant(self, request: Request) -> Grant:
         """Find what the caller may do. The page holds nothing, and asks for the token itself."""
@@ -163,7 +179,7 @@ class GraphQLView(GraphQL[Context, None]):
     ) -> Response:
         media_type = sub_response.media_type
         is_refused = media_type != JSON_TYPES[0] and "data" not in response_data
-        return Response(self.encode_json(response_data), 400 if is_refused else 200, media_type=media_type)
+        return Response(to_bytes(response_data), 400 if is_refused else 200, media_type=media_type)
 
     async def render_graphql_ide(self, request: Request) -> Response:  # noqa: ARG002 - Strawberry's signature
         return GRAPHIQL.answer()
