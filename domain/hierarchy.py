@@ -103,16 +103,24 @@ def _stage_status(record: StageRecord, job_end: TaskStatus | None, *, is_latest:
 
 
 def task_of(stage: Stage, record: TaskRecord) -> Task:
-    """Give a task its status and end: what the job stated, else what its lines and its stage tell."""
+    """Give a task its status and end."""
+    status = task_status(stage, record.task_id, record.stated, record.log_counts.failures)
     if record.is_stage_itself:
-        return Task(record, stage.status, stage.finished_at)
-    if record.stated is TaskStatus.RUNNING and stage.job_end:
-        return Task(record, stage.job_end, record.last_at)
-    if record.stated is not None:
-        return Task(record, record.stated, record.finished_at)
-    if record.log_counts.failures:
-        return Task(record, TaskStatus.FAILED, record.last_at)
-    if stage.status is TaskStatus.RUNNING:
-        return Task(record, TaskStatus.RUNNING, None)
-    status = TaskStatus.CANCELLED if stage.status is TaskStatus.CANCELLED else TaskStatus.COMPLETED
-    return Task(record, status, record.last_at)
+        return Task(record, status, stage.finished_at)
+    if record.stated is not None and status is record.stated:
+        return Task(record, status, record.finished_at)
+    return Task(record, status, None if status is TaskStatus.RUNNING else record.last_at)
+
+
+def task_status(stage: Stage, task_id: str, stated: TaskStatus | None, failures: int) -> TaskStatus:
+    """Tell how a task stands: as the job stated, else as its lines at ERROR or above and its stage tell."""
+    if task_id == stage.record.name:
+        return stage.status
+    if stated is TaskStatus.RUNNING and stage.job_end:
+        return stage.job_end
+    if stated is not None:
+        return stated
+    if failures:
+        return TaskStatus.FAILED
+    is_open = stage.status in {TaskStatus.RUNNING, TaskStatus.CANCELLED}
+    return stage.status if is_open else TaskStatus.COMPLETED

@@ -36,6 +36,11 @@ class Columnar(Sequence[Item]):
 
     __slots__ = ()
 
+    __hash__ = None  # type: ignore[assignment]  # as of a list, with which it may be equal
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
     @abstractmethod
     def column(self, name: str) -> Sequence[Any]:
         """List the attribute of that name of all items."""

@@ -97,6 +97,12 @@ def _complete_rows(keys: tuple[str, ...], columns: tuple[Column, ...], rows: Val
     return [dict(zip(keys, values, strict=False)) for values in zip(*completed, strict=False)]
 
 
+def classes_of(definition: StrawberryObjectDefinition) -> frozenset[type]:
+    """List the classes whose objects are answered as a type: its own, and the domain's where that has the same attributes."""
+    origins = {definition.origin, definition.concrete_of.origin if definition.concrete_of else definition.origin}
+    return frozenset(origins | {getattr(definition.origin, "stands_for", definition.origin)})
+
+
 @cache
 def leaf_completion(kind: GraphQLLeafType, *, is_nullable: bool) -> Completion:
     if isinstance(kind, GraphQLEnumType):
@@ -180,12 +186,11 @@ class ColumnExecutor(StrawberryGraphQLCoreExecutionContext):
             raise NotPlainError
         definition: StrawberryObjectDefinition = kind.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
         require(not definition.is_type_of)
-        classes = {definition.origin, definition.concrete_of.origin if definition.concrete_of else definition.origin}
         selected, deferred, _ = self.collect_subfields(kind, fields)
         require(selected and not deferred)
         columns = tuple(self._column(kind, details) for details in selected.values())
         complete = partial(_complete_rows, tuple(selected), columns)
-        return Completion(frozenset(classes), complete, is_nullable)
+        return Completion(classes_of(definition), complete, is_nullable)
 
     def _column(self, parent: GraphQLObjectType, fields: FieldDetailsList) -> Column:
         found = self.schema.get_field(parent, fields[0].node.name.value)

@@ -47,8 +47,14 @@ class Progress:
         )
 
 
+def _job_id(self: Job) -> strawberry.ID:
+    """Make a job's id only when it is asked for, as a line's."""
+    return strawberry.ID(cursors.encode("Job", self.job_id))
+
+
 @strawberry.type(description="One run of a handler, and everything that it said.")
 class Job(Node):
+    id: strawberry.ID = strawberry.field(resolver=_job_id, description="Unique over all types; opaque.")
     job_id: str = strawberry.field(description="The id that the emitter gave it, such as JB_MANUAL_E2E_LOG_TEST_123.")
     handler_name: str = strawberry.field(description="What runs it; `unknown` until somebody says.")
     source: str | None = strawberry.field(description="Where it came from, such as a queue or a URL.")
@@ -69,7 +75,6 @@ class Job(Node):
     @classmethod
     def from_domain(cls, job: jobs.Job) -> Self:
         return cls(
-            id=strawberry.ID(cursors.encode("Job", job.job_id)),
             job_id=job.job_id,
             handler_name=job.handler_name,
             source=job.source,

@@ -27,9 +27,11 @@ class Loader(Generic[Key, Value]):
     def load(self, key: Key) -> asyncio.Future[Value]:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Value] = loop.create_future()
-        if not self._waiting:
-            loop.call_soon(self._begin)
         self._waiting.append((key, future))
+        if len(self._waiting) == 1:
+            task = loop.create_task(self._fulfil())
+            self._running[task] = self._waiting
+            task.add_done_callback(self._running.pop)
         return future
 
     def cancel_unwanted(self) -> None:
@@ -37,11 +39,6 @@ class Loader(Generic[Key, Value]):
         for task, waiting in self._running.items():
             if all(future.cancelled() for _, future in waiting):
                 task.cancel()
-
-    def _begin(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._fulfil())
-        self._running[task] = self._waiting
-        task.add_done_callback(self._running.pop)
 
     async def _fulfil(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -18,11 +18,15 @@ from typing import Any, TypeAlias, cast
 
 import strawberry
 from graphql import (
+    ArgumentNode,
+    BooleanValueNode,
     GraphQLField,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLSchema,
+    IntValueNode,
     OperationDefinitionNode,
+    StringValueNode,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
@@ -43,7 +47,7 @@ from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
 from graph.connections import Connection
-from graph.executor import NotPlainError, Values, leaf_completion, require
+from graph.executor import NotPlainError, Values, classes_of, leaf_completion, require
 
 
 class Run:
@@ -92,6 +96,9 @@ async def together(awaitables: Sequence[Awaitable[Any]]) -> Sequence[Any]:
     """Await everything, so that nothing is left behind when one of it fails."""
     if len(awaitables) <= 1:
         return [await each for each in awaitables]
+    if all(isinstance(each, asyncio.Future) for each in awaitables):
+        await asyncio.wait(cast("Sequence[asyncio.Future[Any]]", awaitables))
+        return [each.result() for each in cast("Sequence[asyncio.Future[Any]]", awaitables)]
     results = await asyncio.gather(*awaitables, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
@@ -198,6 +205,13 @@ class Reader:
         return [function(row, **arguments) for row in rows] if arguments else list(map(function, rows))
 
 
+def _has_variables(arguments: Sequence[ArgumentNode] | None) -> bool:
+    """Tell whether arguments may differ between requests."""
+    return not all(
+        isinstance(each.value, IntValueNode | StringValueNode | BooleanValueNode) for each in arguments or ()
+    )
+
+
 def _joined(parts: Sequence[Values]) -> Values:
     return parts[0] if len(parts) == 1 else list(chain.from_iterable(parts))
 
@@ -293,7 +307,7 @@ class Planner:
         selected = self._subfields(kind, fields)
         generic = definition.concrete_of.origin if definition.concrete_of else definition.origin
         inner = self._connection(kind, selected) if generic is Connection else self._selection(kind, selected)
-        return _of_classes(frozenset({definition.origin, generic}), inner, is_nullable=is_nullable)
+        return _of_classes(classes_of(definition), inner, is_nullable=is_nullable)
 
     def _reader(self, found: GraphQLField, fields: FieldDetailsList) -> Reader:
         field: StrawberryField = found.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
@@ -309,7 +323,7 @@ class Planner:
         return Reader(
             field,
             cast("Callable[..., Any]", resolver.wrapped_func),
-            None if fields[0].node.arguments else find(Run(self._variables, None, None)),
+            None if _has_variables(fields[0].node.arguments) else find(Run(self._variables, None, None)),
             find,
             parent.name if parent else None,
             resolver.info_parameter.name if resolver.info_parameter else None,
@@ -360,7 +374,8 @@ class Planner:
             known = parts[0][0].columns if parts else None
             if known and plain and all(name in known and not reader.arguments(run) for name, reader, _ in plain):
                 completed = [
-                    value.make(run, _joined([known[name](items) for _, items in parts])) for name, _, value in plain
+                    value.make(run, _joined([connection.columns[name](items) for connection, items in parts]))  # type: ignore[index]  # as of the first
+                    for name, _, value in plain
                 ]
                 return [dict(zip(selected, values, strict=True)) for values in zip(*completed, strict=True)]
             return nodes.make(run, [connection.to_node(item) for connection, items in parts for item in items])

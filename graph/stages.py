@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Self
@@ -12,7 +13,7 @@ from strawberry import UNSET
 from domain import cursors, hierarchy
 from domain.pages import window
 from domain.ports import LogScope, TaskPageRequest
-from graph.connections import Connection, Node
+from graph.connections import Columns, Connection, Node, column
 from graph.context import Info
 from graph.counts import LogCounts, duration
 from graph.inputs import After, First, given
@@ -32,8 +33,18 @@ class StageStatus(Enum):
     CANCELLED = "CANCELLED"
 
 
+def _task_id(self: Task) -> strawberry.ID:
+    scope = self.scope
+    return strawberry.ID(cursors.encode("Task", scope.job_id, scope.stage or "", scope.task_id or ""))
+
+
+def _stage_id(self: Stage) -> strawberry.ID:
+    return strawberry.ID(cursors.encode("Stage", self.scope.job_id, self.scope.stage or ""))
+
+
 @strawberry.type(description="A unit of work within a stage, or the stage's own lines.")
 class Task(Node):
+    id: strawberry.ID = strawberry.field(resolver=_task_id, description="Unique over all types; opaque.")
     task_id: str = strawberry.field(description="The work unit's id; the stage's own name for lines that have none.")
     name: str | None = strawberry.field(description="What the job calls it.")
     status: TaskStatus = strawberry.field(description="What the job stated, or what follows from its lines and stage.")
@@ -48,7 +59,6 @@ class Task(Node):
     def from_domain(cls, task: hierarchy.Task) -> Self:
         record = task.record
         return cls(
-            id=strawberry.ID(cursors.encode("Task", record.job_id, record.stage, record.task_id)),
             task_id=record.task_id,
             name=record.name,
             status=task.status,
@@ -63,8 +73,13 @@ class Task(Node):
     logs: Connection[TaskLog] = strawberry.field(resolver=resolve_logs, description="Its lines, in order.")
 
 
+TASK_COLUMNS: Columns = {name: column(name) for name in ("task_id", "name", "result", "started_at", "log_counts")}
+_STATUS_COLUMNS = [column(name) for name in ("task_id", "stated", "log_counts")]
+
+
 @strawberry.type(description="A phase of a job.")
 class Stage(Node):
+    id: strawberry.ID = strawberry.field(resolver=_stage_id, description="Unique over all types; opaque.")
     name: str = strawberry.field(description="As the job calls it.")
     status: StageStatus = strawberry.field(
         description="RUNNING from its first line, COMPLETED when a later stage starts or the job ends well, FAILED when "
@@ -82,7 +97,6 @@ class Stage(Node):
     def from_domain(cls, stage: hierarchy.Stage) -> Self:
         record = stage.record
         return cls(
-            id=strawberry.ID(cursors.encode("Stage", record.job_id, record.name)),
             name=record.name,
             status=StageStatus(stage.status.value),
             started_at=record.started_at,
@@ -93,6 +107,13 @@ class Stage(Node):
             stage=stage,
             scope=LogScope(job_id=record.job_id, stage=record.name),
         )
+
+    def _task_statuses(self, tasks: Sequence[hierarchy.TaskRecord]) -> list[TaskStatus]:
+        read = (column(tasks) for column in _STATUS_COLUMNS)
+        return [
+            hierarchy.task_status(self.stage, task_id, stated, counts.failures)
+            for task_id, stated, counts in zip(*read, strict=True)
+        ]
 
     @strawberry.field(description="Its tasks, in order of first occurrence.")
     def tasks(self, info: Info, first: First = 100, after: After = UNSET) -> Connection[Task]:
@@ -110,6 +131,7 @@ class Stage(Node):
             load=lambda: context.loaders.task_pages.load(request),
             count=count,
             to_node=lambda task: Task.from_domain(hierarchy.task_of(self.stage, task)),
+            columns={**TASK_COLUMNS, "status": self._task_statuses},
             to_cursor=lambda task: cursors.encode("task", task.first_seq, task.started_at.isoformat(), task.task_id),
         )
 

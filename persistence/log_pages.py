@@ -235,11 +235,6 @@ class LogRows(Columnar[TaskLog]):
     def __init__(self, rows: Sequence[Record]) -> None:
         self._rows = rows
 
-    __hash__ = None  # type: ignore[assignment]  # as of a list, with which it may be equal
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
-
     def __len__(self) -> int:
         return len(self._rows)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, TypeAlias, cast
+from operator import itemgetter
+from typing import Any, TypeAlias, cast, overload
 
+from asyncpg import Record
 from sqlalchemy import (
     ARRAY,
     TIMESTAMP,
@@ -21,7 +23,8 @@ from sqlalchemy import (
 )
 
 from domain.hierarchy import StageRecord, TaskRecord
-from domain.pages import Page, page_of
+from domain.jobs import LogCounts
+from domain.pages import Columnar, Page, page_of
 from domain.ports import TaskPageRequest
 from jobtail.events import TaskStatus
 from persistence.database import Database
@@ -49,7 +52,7 @@ class PostgresTaskStore:
             values = columns_of([_values(requests[place]) for place in places]) | {"limit": limit + 1}
             rows = divided(await self._database.fetch(_pages(form), values), len(places))
             for place, own in zip(places, rows, strict=True):
-                pages[place] = page_of([_task(row) for row in own], requests[place].window)
+                pages[place] = page_of(TaskRows(own), requests[place].window)
         return cast("list[Page[TaskRecord]]", pages)
 
     async def get(self, job_id: str, stage: str, task_id: str) -> TaskRecord | None:
@@ -136,6 +139,36 @@ def _one_task() -> Statement:
     return compiled(select(job_tasks).where(*wanted))
 
 
+class TaskRows(Columnar[TaskRecord]):
+    """Tasks as the driver gave them."""
+
+    def __init__(self, rows: Sequence[Record]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> TaskRecord: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> TaskRows: ...
+
+    def __getitem__(self, index: int | slice) -> TaskRecord | TaskRows:
+        return TaskRows(self._rows[index]) if isinstance(index, slice) else _task(self._rows[index])
+
+    def column(self, name: str) -> list[Any]:
+        if name == "log_counts":
+            return [LogCounts(*counts) for counts in map(_COUNTS, self._rows)]
+        values = list(map(itemgetter(_COLUMNS.get(name, name)), self._rows))
+        return [_STATUSES[value] for value in values] if name == "stated" else values
+
+
+_COLUMNS = {"started_at": "first_at", "stated": "status"}
+_COUNTS = itemgetter(*LEVEL_COLUMNS.values())
+_STATUSES = {None: None} | {status.value: status for status in TaskStatus}
+
+
 def _stage(row: Named) -> StageRecord:
     return StageRecord(
         job_id=row["job_id"],
@@ -156,7 +189,7 @@ def _task(row: Named) -> TaskRecord:
         stage=row["stage"],
         task_id=row["task_id"],
         name=row["name"],
-        stated=None if row["status"] is None else TaskStatus(row["status"]),
+        stated=_STATUSES[row["status"]],
         result=row["result"],
         first_seq=row["first_seq"],
         started_at=row["first_at"],
