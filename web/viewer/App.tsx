@@ -131,7 +131,7 @@ function TimeChoice() {
       type="button"
       class="button quiet"
       onClick={() => timeStyle.turn()}
-      aria-label={`Times: ${style}`}
+      aria-label={`Times: ${TIME_WORDS[style]}`}
       title="Times since when, local, or in UTC (t)"
     >
       {TIME_WORDS[style]}

@@ -11,7 +11,7 @@ import { Liveness } from "../ui/Liveness";
 import { Problem } from "../ui/Problem";
 import { Status } from "../ui/Status";
 import { Time } from "../ui/Time";
-import { sayCount } from "../ui/numbers";
+import { sayCount, sayNumber } from "../ui/numbers";
 import { HistoryStrip } from "./HistoryStrip";
 import { useExecutions } from "./useExecutions";
 
@@ -32,6 +32,7 @@ export function ExecutionsPage() {
         <h1>Executions</h1>
         <span class="muted number" role="status">
           {totalCount !== null && sayCount(totalCount, "execution")}
+          {totalCount !== null && totalCount > executions.length && `, the newest ${sayNumber(executions.length)} below`}
         </span>
         <Liveness state={isStale ? "reconnecting" : "live"} />
         {chosen !== null && (
@@ -53,9 +54,6 @@ export function ExecutionsPage() {
         </section>
       ) : (
         <ExecutionTable executions={executions} isStale={isStale} />
-      )}
-      {totalCount !== null && totalCount > executions.length && (
-        <p class="muted">These are the newest {executions.length}. Choose a schedule to see older ones of it.</p>
       )}
     </div>
   );

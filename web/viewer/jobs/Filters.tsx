@@ -37,7 +37,7 @@ export function Filters({ choice, handlers, search }: FiltersProps) {
           <label key={status} class="chip">
             <input
               type="checkbox"
-              class="unseen"
+              class="chip-box"
               aria-label={sayStatus(status)}
               checked={choice.statuses.includes(status)}
               onChange={(event) => {
@@ -51,7 +51,7 @@ export function Filters({ choice, handlers, search }: FiltersProps) {
         <label class="chip">
           <input
             type="checkbox"
-            class="unseen"
+            class="chip-box"
             aria-label="Has errors"
             checked={choice.hasErrors}
             onChange={(event) => setParams({ errors: event.currentTarget.checked ? "1" : null })}
