@@ -203,6 +203,13 @@ class Documents:
             return Prepared(None, [GraphQLError(str(beyond), original_error=beyond)])
         try:
             errors = validate_document(self._schema, document, self._rules)
-            return Prepared(document, errors)
+            return Prepared(document, list(map(_of_the_client, errors)))
         except RecursionError:  # fragments of fragments
             return Prepared(None, [GraphQLError(TOO_DEEP, original_error=TooComplex(TOO_DEEP))])
+
+
+def _of_the_client(error: GraphQLError) -> GraphQLError:
+    """Take an error of a document for what it is, though Python says it, such as of a number of 5,000 digits."""
+    if error.original_error is None or isinstance(error.original_error, GraphQLError):
+        return error
+    return GraphQLError("a value cannot be read as the type that it must have", error.nodes)

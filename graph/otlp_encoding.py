@@ -32,7 +32,9 @@ def read_request(media_type: str, body: bytes) -> ExportLogsServiceRequest:
         if media_type == PROTOBUF:
             return ExportLogsServiceRequest.FromString(body)
         return ParseDict(_with_bytes_as_base64(_json(body)), ExportLogsServiceRequest(), ignore_unknown_fields=True)
-    except (DecodeError, ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except RecursionError:
+        raise InvalidInput("the body is nested too deeply to be read") from None
+    except (DecodeError, ParseError, ValueError, TypeError, AttributeError) as error:
         raise InvalidInput(f"the body is no ExportLogsServiceRequest in {media_type}: {error}") from None
 
 

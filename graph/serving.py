@@ -71,24 +71,27 @@ async def serve(app: Starlette, settings: Settings) -> None:
     _require_access(settings)
     with _listening(settings) as listener:
         async with app.router.lifespan_context(app):
-            config = uvicorn.Config(
-                app,
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                http=BoundedHeads,
-                forwarded_allow_ips=settings.trusted_proxies,
-                timeout_graceful_shutdown=GRACE_S,
-                ws="websockets-sansio",
-                ws_ping_interval=PING_EVERY_S,
-                ws_ping_timeout=SILENCE_S,
-                ws_per_message_deflate=False,  # it would be done for each viewer again, of what all of them get
-                ws_max_size=settings.max_query_bytes,
-            )
             # What was imported and opened lives as long as the process: the collector need not look at it again and again.
             gc.collect()
             gc.freeze()
-            await _Server(config).serve(sockets=[listener])
+            await _Server(server_config(app, settings)).serve(sockets=[listener])
+
+
+def server_config(app: Starlette, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        http=BoundedHeads,
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_graceful_shutdown=GRACE_S,
+        ws="websockets-sansio",
+        ws_ping_interval=PING_EVERY_S,
+        ws_ping_timeout=SILENCE_S,
+        ws_per_message_deflate=False,  # it would be done for each viewer again, of what all of them get
+        ws_max_size=settings.max_query_bytes,
+    )
 
 
 def _require_access(settings: Settings) -> None:

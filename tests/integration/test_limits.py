@@ -156,9 +156,7 @@ async def test_a_message_that_is_too_large_closes_its_websocket(narrow: Api) -> 
     assert closed.value.rcvd.code == 1009
 
 
-@pytest.mark.parametrize(
-    "query", ["{ jobs { nodes { jobId } } }", "{ jobs { totalCount } }", '{ job(jobId: "a") { jobId } }']
-)
+@pytest.mark.parametrize("query", ["{ jobs { nodes { jobId } totalCount } }", '{ job(jobId: "a") { jobId } }'])
 async def test_a_query_that_takes_too_long_is_given_up_with_its_statements(narrow: Api, url: str, query: str) -> None:
     """Who holds the table stands for whatever makes a statement slow."""
     async with Database(url) as other, other.engine.connect() as holder:
@@ -179,10 +177,14 @@ async def test_a_query_that_takes_too_long_is_given_up_with_its_statements(narro
         assert 4 < clock() - begun < 4 * WITHIN_S
 
         async def nobody_waits() -> bool:
-            waiting = text(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            await holder.execute(text("SELECT pg_stat_clear_snapshot()"))
+            waiting = await holder.execute(
+                text(
+                    "SELECT count(*) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                )
             )
-            return bool((await holder.execute(waiting)).scalar_one() == 0)
+            return bool(waiting.scalar_one() == 0)
 
         await until(nobody_waits, patience_s=WITHIN_S)
         await holder.rollback()
