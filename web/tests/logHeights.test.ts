@@ -55,3 +55,12 @@ void test("lines that leave the range leave the sum", () => {
   heights.clear();
   assert.equal(heights.total, 4880);
 });
+
+void test("what has no height keeps none when the others are forgotten", () => {
+  const heights = new Heights(10);
+  heights.setRange(0, 100);
+  heights.measured(3, 0);
+  heights.measured(5, 50);
+  heights.clear();
+  assert.deepEqual([heights.total, heights.heightOf(3)], [990, 0]);
+});

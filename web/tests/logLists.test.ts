@@ -96,6 +96,21 @@ void test("lines that retention deleted are said to be pruned, wherever they wer
   log.look(901, 1_010);
   await until(() => log.at(951) === "pruned" && log.at(1_001) !== "loading");
   assert.equal((log.at(901) as Line).seq, 901);
+  assert.deepEqual(log.holeAt(970), { from: 951, to: 1_000 });
+  log.close();
+});
+
+void test("a long hole is found at one look", async () => {
+  const service = new Service([...lines(1, 100), ...lines(500_001, 500_100)]);
+  const log = new WholeLog(service.load, new Events(), 1, 500_100);
+  log.look(80, 120);
+  await until(() => log.at(101) === "pruned");
+  assert.deepEqual(log.holeAt(300_000), { from: 101, to: 500_000 });
+  const asked = service.asked.length;
+  log.look(90, 500_010);
+  await until(() => typeof log.at(500_001) === "object");
+  assert.ok(service.asked.length - asked <= 2);
+  assert.ok(log.takeHoles().some(({ from, to }) => from === 101 && to === 500_000));
   log.close();
 });
 

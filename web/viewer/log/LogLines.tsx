@@ -2,6 +2,7 @@
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 import { sayDate, useNow } from "../time";
+import type { LineList } from "./lineList";
 import { LogRow } from "./LogRow";
 import type { Look } from "./look";
 import { WholeLog } from "./wholeLog";
@@ -45,7 +46,7 @@ export function LogLines({ pane, look, digits, since, onNumber }: LogLinesProps)
   });
 
   const isDated = isOfAnotherDay(since, look.time);
-  const slots = list ? Array.from({ length: Math.max(to - from, 0) }, (_, index) => from + index) : [];
+  const slots = list ? drawnSlots(list, from, to) : [];
   const isWhole = list instanceof WholeLog;
   return (
     <div
@@ -66,6 +67,7 @@ export function LogLines({ pane, look, digits, since, onNumber }: LogLinesProps)
           {list &&
             slots.map((slot) => {
               const content = list.at(slot);
+              const hole = content === "pruned" ? list.holeAt(slot) : null;
               const seq = typeof content === "object" ? content.seq : isWhole ? slot : null;
               return (
                 <LogRow
@@ -74,6 +76,7 @@ export function LogLines({ pane, look, digits, since, onNumber }: LogLinesProps)
                   rowIndex={isWhole ? slot : slot - list.start + 1}
                   seq={seq}
                   content={content}
+                  pruned={hole ? hole.to - hole.from + 1 : 0}
                   pane={pane}
                   find={pane.find}
                   isWrapped={look.isWrapped}
@@ -99,4 +102,15 @@ export function LogLines({ pane, look, digits, since, onNumber }: LogLinesProps)
 function isOfAnotherDay(iso: string, style: Look["time"]): boolean {
   const clock = style === "utc" ? "utc" : "local";
   return style !== "relative" && sayDate(iso, clock) !== sayDate(new Date().toISOString(), clock);
+}
+
+/** The slots of rows: of a hole only the first. */
+function drawnSlots(list: LineList, from: number, to: number): number[] {
+  const slots: number[] = [];
+  for (let slot = from; slot < to; slot++) {
+    const hole = list.at(slot) === "pruned" ? list.holeAt(slot) : null;
+    if (!hole || hole.from === slot) slots.push(slot);
+    slot = hole?.to ?? slot;
+  }
+  return slots;
 }

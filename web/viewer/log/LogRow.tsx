@@ -8,7 +8,7 @@ import { isShortened, LineDetail } from "./LineDetail";
 import type { Content, Line } from "./lineList";
 import { LineText } from "./LineText";
 import type { Look } from "./look";
-import type { Pane } from "./pane";
+import { type Pane, sayLines } from "./pane";
 import { writeHash } from "./permalink";
 
 export interface LogRowProps {
@@ -18,6 +18,8 @@ export interface LogRowProps {
   /** Of a line that is not loaded, where that is known. */
   seq: number | null;
   content: Content;
+  /** How many lines were pruned here. */
+  pruned: number;
   pane: Pane;
   find: Finder | null;
   isWrapped: boolean;
@@ -77,7 +79,7 @@ export class LogRow extends Component<LogRowProps> {
         data-slot={slot}
         data-seq={seq}
       >
-        {typeof content === "object" ? this.#cells(content) : <Missing seq={seq} content={content} />}
+        {typeof content === "object" ? this.#cells(content) : <Missing seq={seq} pruned={this.props.pruned} />}
       </div>
     );
   }
@@ -186,14 +188,14 @@ function More({ line, pane }: { line: Line; pane: Pane }) {
   );
 }
 
-function Missing({ seq, content }: { seq: number | null; content: "loading" | "pruned" }) {
+function Missing({ seq, pruned }: { seq: number | null; pruned: number }) {
   return (
     <>
       <span role="gridcell" class="log-number">
-        {seq}
+        {pruned === 0 && seq}
       </span>
       <span role="gridcell" class="log-message">
-        {content === "pruned" ? "pruned" : <span class="log-skeleton" aria-label="loading" role="img" />}
+        {pruned > 0 ? `${sayLines(pruned)} pruned` : <span class="log-skeleton" aria-label="loading" role="img" />}
       </span>
     </>
   );

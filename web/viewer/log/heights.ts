@@ -27,10 +27,12 @@ export class Heights {
     }
   }
 
-  /** Forgets what was measured, as after a change of width. */
+  /** Forgets what was measured, as after a change of width; what has no height keeps none. */
   clear(): void {
+    const flat = [...this.#blocks.values()].flatMap(({ of }) => [...of].filter(([, extra]) => extra === -this.row));
     this.#blocks.clear();
     this.#sorted = null;
+    for (const [slot] of flat) this.measured(slot, 0);
   }
 
   /** Takes note of a measured height. Tells whether that is news. */

@@ -1,5 +1,6 @@
 // What the log is drawn from: lines at slots, whole numbers from `start` to before `end`, of which only some are loaded.
 import type { LogLineFragment } from "../graph/generated";
+import type { LineRange } from "./permalink";
 
 export type Line = LogLineFragment;
 
@@ -16,6 +17,10 @@ export interface LineList {
   slotOf(seq: number): number;
   /** Whether a line is here, or would be if it were loaded. */
   has(seq: number): boolean;
+  /** The pruned slots around one, which are drawn as one row at the first of them; null where it was not pruned. */
+  holeAt(slot: number): LineRange | null;
+  /** The holes that were found since this was asked last. */
+  takeHoles(): LineRange[];
   /** Says which slots are looked at: they are loaded, and what is not looked at any more need not come. */
   look(from: number, to: number): void;
   /** Takes lines that were captured since, ascending. Known ones are passed over. */

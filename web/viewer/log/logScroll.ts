@@ -17,7 +17,7 @@ export class LogScroll {
   drawn = { from: 0, to: 0, top: 0 };
   isFollowing = false;
   list: LineList | null = null;
-  readonly #heights = new Heights(20);
+  #heights = new Heights(20);
   readonly #range = new ScrollRange();
   readonly #onChange: () => void;
   #scroller: HTMLElement | null = null;
@@ -63,9 +63,13 @@ export class LogScroll {
   /** Shows the list as it is now, which may be another one. */
   show(list: LineList): void {
     const anchor = list === this.list ? this.#anchor() : null;
-    if (list !== this.list) this.#heights.clear();
+    if (list !== this.list) this.#heights = new Heights(this.#heights.row);
     this.list = list;
     this.#heights.setRange(list.start, list.end);
+    // A hole is a row at its first slot; the others have no height.
+    for (const { from, to } of list.takeHoles()) {
+      for (let slot = from + 1; slot <= to; slot++) this.#heights.measured(slot, 0);
+    }
     this.#layOut(anchor);
   }
 

@@ -63,6 +63,15 @@ export class MatchingLog implements LineList {
     return this.#lines[this.slotOf(seq) - this.start]?.seq === seq;
   }
 
+  /** What was pruned does not match. */
+  holeAt(): null {
+    return null;
+  }
+
+  takeHoles(): [] {
+    return [];
+  }
+
   /** Whether a line, if it matches, is among those that are here. */
   covers(seq: number): boolean {
     const [first, last] = [this.#lines[0]?.seq ?? Infinity, this.#lines.at(-1)?.seq ?? 0];

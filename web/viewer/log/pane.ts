@@ -138,7 +138,9 @@ export class Pane {
   move(step: number): void {
     const list = this.model.list;
     if (!list || list.end === list.start) return;
-    const slot = Math.min(Math.max(this.#cursorSlot(step) + step, list.start), list.end - 1);
+    let slot = this.#cursorSlot(step) + step;
+    for (let hole = list.holeAt(slot); hole; hole = list.holeAt(slot)) slot = step > 0 ? hole.to + 1 : hole.from - 1;
+    slot = Math.min(Math.max(slot, list.start), list.end - 1);
     this.cursor = this.lineAt(slot)?.seq ?? this.cursor;
     if (slot === list.end - 1 && step > 0) void this.goTo("end");
     else this.scroll.goTo(slot, "nearest");

@@ -1,11 +1,13 @@
 // All lines of a job: a line's slot is its seq, so any part of the log is loaded by itself. Keeps the pages that were looked
 // at last.
 import { type Content, type Line, type LineList, type ListEvents, type LoadPage, RETRY_MS } from "./lineList";
+import type { LineRange } from "./permalink";
+import { Ranges } from "./ranges";
 
 export const PAGE = 200;
 export const MAX_PAGES = 100;
 
-type Page = (Content | undefined)[];
+type Page = (Line | undefined)[];
 
 export class WholeLog implements LineList {
   readonly isAtEnd = true;
@@ -13,6 +15,8 @@ export class WholeLog implements LineList {
   end: number;
   /** In the order in which they were looked at. */
   readonly #pages = new Map<number, Page>();
+  readonly #holes = new Ranges();
+  #newHoles: LineRange[] = [];
   readonly #loading = new Map<number, AbortController>();
   #seen = { from: 0, to: 0 };
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -31,7 +35,18 @@ export class WholeLog implements LineList {
   }
 
   at(slot: number): Content {
-    return this.#pages.get(pageOf(slot))?.[slot % PAGE] ?? "loading";
+    const line = this.#pages.get(pageOf(slot))?.[slot % PAGE];
+    return line ?? (this.#holes.find(slot) ? "pruned" : "loading");
+  }
+
+  holeAt(slot: number): LineRange | null {
+    return this.#holes.find(slot);
+  }
+
+  takeHoles(): LineRange[] {
+    const holes = this.#newHoles;
+    this.#newHoles = [];
+    return holes;
   }
 
   slotOf(seq: number): number {
@@ -75,7 +90,7 @@ export class WholeLog implements LineList {
     if (to <= from) return [];
     const first = pageOf(Math.max(from - PAGE / 2, this.start));
     const last = pageOf(Math.min(to - 1 + PAGE / 2, this.end - 1));
-    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+    return range(first, last).filter((page) => (this.#holes.find(page * PAGE)?.to ?? 0) < (page + 1) * PAGE - 1);
   }
 
   #abortUnseen(): void {
@@ -93,7 +108,7 @@ export class WholeLog implements LineList {
       }
       const first = Math.max(number * PAGE, this.start);
       const last = Math.min((number + 1) * PAGE, this.end) - 1;
-      const missing = range(first, last).filter((seq) => page?.[seq % PAGE] === undefined);
+      const missing = range(first, last).filter((seq) => this.at(seq) === "loading");
       const [from, to] = [missing[0], missing.at(-1)];
       if (from !== undefined && to !== undefined && !this.#loading.has(number)) void this.#loadPage(number, from, to);
     }
@@ -103,14 +118,10 @@ export class WholeLog implements LineList {
     const controller = new AbortController();
     this.#loading.set(number, controller);
     try {
-      const { lines, hasNext } = await this.load(
-        { first: to - from + 1, sinceSeq: from, untilSeq: to + 1 },
-        controller.signal,
-      );
+      // Without an end: behind a hole the first line that is left tells how long it is.
+      const { lines, hasNext } = await this.load({ first: to - from + 1, sinceSeq: from }, controller.signal);
       controller.signal.throwIfAborted();
-      for (const line of lines) this.#put(line.seq, line);
-      const reached = hasNext ? (lines.at(-1)?.seq ?? to) : to; // a page of large lines ends early
-      for (const seq of range(from, reached)) if (this.at(seq) === "loading") this.#put(seq, "pruned");
+      this.#take(lines, from, hasNext ? 0 : to);
       this.events.loaded();
     } catch (error) {
       if (!controller.signal.aborted) this.#failed(error);
@@ -123,17 +134,32 @@ export class WholeLog implements LineList {
     this.#fill();
   }
 
+  /** Takes the lines that there are from a place on, and at least up to another. What is not among them was pruned. */
+  #take(lines: readonly Line[], from: number, to: number): void {
+    let next = from;
+    for (const line of lines) {
+      this.#addHole(next, line.seq - 1);
+      this.#put(line.seq, line);
+      next = line.seq + 1;
+    }
+    this.#addHole(next, to);
+  }
+
+  #addHole(from: number, to: number): void {
+    if (from <= to) this.#newHoles.push(this.#holes.add({ from, to }));
+  }
+
   #failed(error: unknown): void {
     this.#isStopped = !this.events.failed(error);
     clearTimeout(this.#retry);
     if (!this.#isStopped) this.#retry = setTimeout(() => { this.#fill(); }, RETRY_MS);
   }
 
-  #put(seq: number, content: Content): void {
+  #put(seq: number, line: Line): void {
     const number = pageOf(seq);
     let page = this.#pages.get(number);
     if (!page) this.#pages.set(number, (page = []));
-    page[seq % PAGE] = content;
+    page[seq % PAGE] = line;
   }
 
   #evict(): void {
