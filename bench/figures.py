@@ -15,7 +15,7 @@ class Figure:
     ours: float
     raw: float | None
     unit: str
-    """`rows/s` and `req/s` are better when larger, `ms`, `us` and `MB` when smaller."""
+    """`rows/s` and `req/s` are better when larger, all others when smaller."""
 
     @property
     def ratio(self) -> float | None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from statistics import median
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import orjson
@@ -19,6 +19,7 @@ import psutil  # type: ignore[import-untyped] # its stubs are a package of their
 
 from bench.bare import CHANNEL, connect_arguments
 from bench.figures import Figure
+from bench.servers import storing_service
 from bench.viewers import PATIENCE_S, Counted, Viewer, viewers
 from domain.recorder import Recorder
 from jobtail.events import Batch, Line, NumberedEvent
@@ -42,19 +43,22 @@ INSERT = (
 
 async def measure(database_url: str, service_port: int, bare_port: int, service_pid: int) -> list[Figure]:
     figures = []
-    for count, lines in ((1, 1), (50, 1), (50, 20)):
-        ours, raw = [], []
-        for _ in range(3):
-            ours.append(await _ours_ms(database_url, service_port, count, lines))
-            raw.append(await _raw_ms(database_url, bare_port, count, lines))
-        what = f"store to {_viewers(count)}, p50, at {lines * round(1 / PAUSE_S):,} lines/s"
-        figures.append(Figure(what=what, ours=median(ours), raw=median(raw), unit="ms"))
+    with storing_service(database_url) as storing_port:
+        for count, lines in ((1, 1), (50, 1), (50, 20)):
+            near, far, raw = [], [], []
+            for _ in range(3):
+                near.append(await _near_ms(storing_port, count, lines))
+                far.append(await _ours_ms(database_url, service_port, count, lines))
+                raw.append(await _raw_ms(database_url, bare_port, count, lines))
+            what = f"store to {_viewers(count)}, p50, {lines * round(1 / PAUSE_S):,} lines/s"
+            figures.append(Figure(what=f"{what}, one service", ours=median(near), raw=median(raw), unit="ms"))
+            figures.append(Figure(what=f"{what}, two services", ours=median(far), raw=median(raw), unit="ms"))
     for count in (1, 50):
         ours, raw = [], []
         for _ in range(3):
             ours.append(await _delivered(database_url, count, _subscribed(service_port, count)))
             raw.append(await _delivered(database_url, count, _bare_flood(bare_port, count)))
-        what = f"delivered to {_viewers(count)} as fast as it goes, each with every line"
+        what = f"delivered to {_viewers(count)}, every line"
         figures.append(Figure(what=what, ours=median(ours), raw=median(raw), unit="rows/s"))
     return figures + await _idle(database_url, service_port, service_pid)
 
@@ -129,10 +133,20 @@ async def _ours_ms(database_url: str, port: int, count: int, lines: int) -> floa
     async with _recorder(database_url) as recorder, _subscribed(port, count)(job_id) as opened:
         seen = [_Delays(viewer, b'"message":"') for viewer in opened]
         for first in range(1, BATCHES * lines + 1, lines):
-            line = Line(job_id=job_id, message=str(time.perf_counter_ns()))
-            await recorder.record(Batch(writer_id, tuple(NumberedEvent(first + n, line) for n in range(lines))))
+            await recorder.record(batch(job_id, writer_id, first, lines, str(time.perf_counter_ns())))
             await asyncio.sleep(PAUSE_S)
         return await _p50_ms(seen, BATCHES * lines)
+
+
+def batch(job_id: str, writer_id: UUID, first: int, lines: int, message: str) -> Batch:
+    line = Line(job_id=job_id, message=message)
+    return Batch(writer_id, tuple(NumberedEvent(first + n, line) for n in range(lines)))
+
+
+async def _near_ms(port: int, count: int, lines: int) -> float:
+    """Watch lines that the viewers' own service stores."""
+    async with _subscribed(port, count)(f"JB_NEAR_{count}_{lines}_{uuid4()}") as opened:
+        return await _p50_ms([_Delays(viewer, b'"message":"') for viewer in opened], BATCHES * lines)
 
 
 async def _raw_ms(database_url: str, port: int, count: int, lines: int) -> float:

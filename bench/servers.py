@@ -25,6 +25,13 @@ def service(database_url: str) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
+def storing_service(database_url: str) -> Iterator[int]:
+    """Run a service that stores lines itself for who follows them; yields its port."""
+    with _process(["bench.near"], database_url) as (port, _):
+        yield port
+
+
+@contextmanager
 def bare(database_url: str) -> Iterator[int]:
     """Run the bare endpoint; yields its port."""
     with _process(["bench.bare"], database_url) as (port, _):

@@ -214,7 +214,7 @@ async def _open(
     app.state.database_url, app.state.database, app.state.channel = url, database, channel
     app.state.hub, app.state.feed = hub, feed
     announcing = channel if tracing is None else tracing.channel(channel)
-    recorder = Recorder(MeasuredLogStore(logs, metrics), announcing)
+    recorder = Recorder(MeasuredLogStore(logs, metrics), announcing, ring=hub.hear)
     app.state.services = Services(
         jobs=jobs,
         tasks=PostgresTaskStore(database),

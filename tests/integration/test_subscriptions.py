@@ -306,6 +306,18 @@ async def test_two_services_hear_each_other_by_redis(database_url: str, tmp_path
             await _two_services_hear_each_other(api, other)
 
 
+async def test_lines_that_a_service_stores_itself_are_seen_though_the_channel_is_away(database_url: str) -> None:
+    """Sooner than the next look at the database would find them, which is every 3 s."""
+    job_id = new_job_id()
+    with serving(database_url, JOBTAIL_CHANNEL_URL="postgresql://127.0.0.1:1/nowhere") as service, Api(service) as here:
+        async with by_websocket(service, JOB_LOGS, jobId=job_id, afterSeq=0) as events:
+            assert (await events.next())["logs"] == []
+            for seq in range(1, 41):
+                here.capture(job_id, "a line")
+                async with asyncio.timeout(1):
+                    assert seqs([await events.next()]) == [seq]
+
+
 async def test_a_websocket_of_another_origin_is_refused_unless_it_is_allowed(api: Api, database_url: str) -> None:
     protocols: Any = [TRANSPORT_WS]
     with pytest.raises(InvalidStatus) as refused:
