@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
@@ -132,4 +131,4 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
 def _say_where(host: str, port: int) -> None:
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     with suppress(BrokenPipeError):
-        print(f"Jobtail is up. GraphiQL: {address}/graphql", file=sys.stdout, flush=True)  # noqa: T201 - for the user
+        print(f"Jobtail is up: {address} | GraphiQL: {address}/graphql", flush=True)  # noqa: T201 - for the user

@@ -49,6 +49,11 @@ export function JobHead({ job, live }: JobHeadProps) {
         <Fact name="Lines">
           <Levels job={job} />
         </Fact>
+        {job.logsPrunedBefore && (
+          <Fact name="Pruned">
+            lines from before <Time at={job.logsPrunedBefore} />
+          </Fact>
+        )}
         {job.source && <Fact name="Source">{job.source}</Fact>}
         {job.scheduleId && (
           <Fact name="Schedule">
