@@ -43,7 +43,7 @@ def test_the_schema_is_exported_whatever_the_settings() -> None:
 def test_help_names_the_commands() -> None:
     for arguments in ([], ["--help"]):
         said = run(*arguments)
-        assert all(command in said.stdout + said.stderr for command in ("serve", "migrate", "export-schema"))
+        assert all(command in said.stdout + said.stderr for command in ("serve", "migrate", "export-schema", "prune"))
 
 
 def test_an_unknown_command_is_refused() -> None:

@@ -119,7 +119,9 @@ async def test_a_schedule_of_long_times_waits_for_whole_weeks(
 
 async def test_levels_with_shorter_times_go_in_between(loaded: Database, driver: asyncpg.Connection[Any]) -> None:
     retention = read_retention("13d", {"info": "1d"})
+    told = await prune(loaded, retention, is_dry=True)
     pruned = await prune(loaded, retention)
+    assert pruned == told
     assert [week.name for week in pruned.weeks] == WEEKS[:1]
     assert pruned.lines == {LogLevel.INFO: 60_000 - 12}
     assert await count(driver, "task_logs") == 12 + 5_000
