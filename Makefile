@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint check format bench web schema clean
+.PHONY: run test lint check format bench web schema screenshots clean
 
 run: .venv/.installed graph/static/viewer/index.html
 	@exec $(BIN)/python -m examples.recruiting
@@ -33,6 +33,10 @@ schema: .venv/.installed
 	$(BIN)/jobtail-server export-schema > schema.graphql
 
 web: graph/static/viewer/index.html
+
+# Of a service that is running with the sample jobs.
+screenshots: .venv/.installed
+	$(BIN)/python docs/images/take.py $(or $(URL),http://127.0.0.1:8820)
 
 clean:
 	rm -rf .venv web/node_modules graph/static
