@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, cast
 
 import orjson
 from cross_web import HTTPException, StarletteRequestAdapter
+from starlette.background import BackgroundTask
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -137,6 +139,11 @@ class GraphQLView(GraphQL[Context, None]):
             raise ConnectionRejectionError from error
         return await super().on_ws_connect(context)
 
+    async def execute_operation(self, request: Request, *arguments: Any, **more: Any) -> Any:
+        results = await super().execute_operation(request, *arguments, **more)
+        request.state.results = results
+        return results
+
     async def create_streaming_response(
         self,
         request: Request | WebSocket,
@@ -147,7 +154,9 @@ class GraphQLView(GraphQL[Context, None]):
         if can_end(request.state.grant):
             events = cast("AsyncGenerator[str, None]", stream())
             stream = StreamSession(request.state.grant, events, request.app.state.sessions).events
-        return await super().create_streaming_response(request, stream, sub_response, headers)
+        response = await super().create_streaming_response(request, stream, sub_response, headers)
+        response.background = BackgroundTask(_end, request.state.results)
+        return response
 
     def decode_json(self, data: str | bytes) -> object:
         """Read JSON. What is nested too deeply is none to us, nor is a number of thousands of digits."""
@@ -186,6 +195,12 @@ class GraphQLView(GraphQL[Context, None]):
 
     def encode_json(self, data: Any) -> str:
         return to_json(data)
+
+
+async def _end(results: AsyncGenerator[Any, None]) -> None:
+    """Let go at once of what a stream followed, though nobody may have read it to its end."""
+    with suppress(RuntimeError):  # it is ending by itself just now
+        await results.aclose()
 
 
 def _is_live(scope: Scope) -> bool:
