@@ -21,7 +21,7 @@ export function KeysDialog({ onClose }: { onClose: () => void }) {
     <dialog ref={dialog} class="dialog keys" aria-labelledby="keys-title" onClose={onClose}>
       <form method="dialog">
         <h2 id="keys-title">Keys</h2>
-        <button type="submit" class="button" aria-label="Close">
+        <button type="submit" class="button" aria-label="Esc: close">
           Esc
         </button>
       </form>
