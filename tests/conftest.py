@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import count
@@ -128,13 +128,21 @@ class Service:
         return f"ws{self.url.removeprefix('http')}/graphql"
 
 
+SERVE = ("-c", "from graph.cli import main; main()", "serve")
+SERVE_WITH_SAMPLES = ("-m", "examples.recruiting")
+"""What `make run` runs."""
+
+
 @contextmanager
-def serving(database_url: str, log: Path | None = None, /, **settings: str) -> Iterator[Service]:
-    """Run `jobtail-server serve` on a free port; settings are environment variables. Its own log may go to a file."""
+def serving(
+    database_url: str, log: Path | None = None, command: Sequence[str] = SERVE, /, **settings: str
+) -> Iterator[Service]:
+    """Run a service on a free port; settings are environment variables. Its own log may go to a file."""
     environment = {**os.environ, "JOBTAIL_PORT": "0", "DATABASE_URL": database_url, **settings}
-    command = [sys.executable, "-c", "from graph.cli import main; main()", "serve"]
     with log.open("w") if log else nullcontext() as stderr:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
+        process = subprocess.Popen(
+            [sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True
+        )
     try:
         assert process.stdout is not None
         said = process.stdout.readline()
