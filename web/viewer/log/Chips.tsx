@@ -1,8 +1,8 @@
 // What the log is narrowed to, each part with a button that takes it out.
 import type { Selection } from "../selection";
 import { sayClock, sayDate } from "../time";
+import { without } from "./filters";
 import { sayLevels } from "./LevelMenu";
-import { without } from "./SearchBox";
 
 interface ChipsProps {
   selection: Selection;

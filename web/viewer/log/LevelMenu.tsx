@@ -1,8 +1,8 @@
 // Which levels are shown: those from one on, or exactly some.
 import type { JobHeadFragment, LogLevel } from "../graph/generated";
 import { LEVELS, type Selection } from "../selection";
+import { without } from "./filters";
 import { Menu } from "./Menu";
-import { without } from "./SearchBox";
 
 interface LevelMenuProps {
   counts: JobHeadFragment["logCounts"];

@@ -3,6 +3,7 @@ import type { Ref } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { Selection } from "../selection";
+import { without } from "./filters";
 import type { Pane } from "./pane";
 
 const TYPING_MS = 300;
@@ -110,8 +111,4 @@ export function Toggle({ label, text, isOn, onToggle }: ToggleProps) {
       {text}
     </button>
   );
-}
-
-export function without(selection: Selection, ...names: (keyof Selection)[]): Selection {
-  return Object.fromEntries(Object.entries(selection).filter(([name]) => !names.includes(name as keyof Selection)));
 }

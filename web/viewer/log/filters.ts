@@ -22,3 +22,7 @@ export function searchOf({ search, regex }: Selection): LogFilter | null {
 export function joined(one: LogFilter | null, other: LogFilter | null): LogFilter | null {
   return one || other ? { ...one, ...other } : null;
 }
+
+export function without(selection: Selection, ...names: (keyof Selection)[]): Selection {
+  return Object.fromEntries(Object.entries(selection).filter(([name]) => !names.includes(name as keyof Selection)));
+}

@@ -13,7 +13,8 @@ export class Hits {
   isBusy = false;
   error: GraphError | null = null;
   #countedTo = 0;
-  #countedAt = 0;
+  #known = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #closing = new AbortController();
 
   /** `lastSeq` is how far the log is known to go. */
@@ -23,17 +24,31 @@ export class Hits {
     lastSeq: number,
     readonly onChange: () => void,
   ) {
-    void this.#run(() => this.#count(lastSeq));
+    this.#known = lastSeq;
+    this.#countOn();
   }
 
   close(): void {
+    clearTimeout(this.#timer);
     this.#closing.abort();
   }
 
   /** Counts what came since, at most every few seconds. */
   refresh(lastSeq: number): void {
-    const isDue = lastSeq > this.#countedTo && Date.now() - this.#countedAt > COUNT_EVERY_MS;
-    if (isDue && this.total !== null && !this.error && !this.isBusy) void this.#run(() => this.#count(lastSeq));
+    this.#known = Math.max(this.#known, lastSeq);
+    if (this.#known === this.#countedTo || (this.error && !this.error.passes)) return;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      if (this.isBusy) this.refresh(lastSeq);
+      else this.#countOn();
+    }, COUNT_EVERY_MS);
+  }
+
+  /** Counts up to where the log is known to go, and again later where that fails or the log goes on meanwhile. */
+  #countOn(): void {
+    void this.#run(() => this.#count(this.#known)).then(() => {
+      if (!this.#closing.signal.aborted) this.refresh(this.#known);
+    });
   }
 
   /** Finds the next hit behind a line, after the last one the first; null where there is none. */
@@ -77,7 +92,6 @@ export class Hits {
     const more = await this.#total({ sinceSeq: this.#countedTo + 1, untilSeq: lastSeq + 1 });
     this.total = (this.total ?? 0) + more;
     this.#countedTo = lastSeq;
-    this.#countedAt = Date.now();
     return null;
   }
 
