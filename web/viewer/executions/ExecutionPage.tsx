@@ -1,8 +1,10 @@
 // A run of a schedule: how it went, the runs beside it, and its jobs, live.
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 
-import { GraphError, connection, query } from "../graph/client";
+import { connection } from "../graph/client";
 import { ExecutionDocument, type ExecutionRowFragment } from "../graph/generated";
+import { useQuery } from "../graph/useQuery";
 import { JobTable } from "../jobs/JobTable";
 import { useJobs } from "../jobs/useJobs";
 import { useObserved } from "../observed";
@@ -22,12 +24,15 @@ export function ExecutionPage({ executionId }: { executionId: string }) {
   const frame = useRef<HTMLDivElement>(null);
   const filter = useMemo(() => ({ executionId }), [executionId]);
   const { state, list } = useJobs(filter, frame);
-  const { execution, error } = useExecution(executionId, state.jobs.map((job) => job.status).join());
+  // How it stands follows from its jobs.
+  const changes = state.jobs.map((job) => job.status).join();
+  const { answer, error } = useQuery(ExecutionDocument, { executionId }, [executionId, changes]);
+  const execution = answer?.execution;
   const isStale = useObserved(connection) === "lost";
   useEffect(() => void (document.title = `${executionId} - Jobtail`), [executionId]);
   const problem = error ?? state.error;
   if (problem && !problem.passes) return <Problem error={problem} onRetry={() => list.retry()} />;
-  const live = isStale ? "reconnecting" : execution === null ? "waiting" : execution?.status === "RUNNING" ? "live" : "finished";
+  const live = isStale ? "reconnecting" : !execution ? "waiting" : execution.status === "RUNNING" ? "live" : "finished";
   return (
     <div class="page" ref={frame}>
       <div class="page-head">
@@ -35,7 +40,7 @@ export function ExecutionPage({ executionId }: { executionId: string }) {
         {execution && <Status status={execution.status} />}
         <Liveness state={live} />
       </div>
-      {execution && <Head execution={execution} isStale={isStale} />}
+      {execution && <Head execution={execution} />}
       {execution === null && (
         <p class="notice">No job names this execution yet. It shows here as soon as one does.</p>
       )}
@@ -51,7 +56,7 @@ export function ExecutionPage({ executionId }: { executionId: string }) {
   );
 }
 
-function Head({ execution, isStale }: { execution: ExecutionRowFragment; isStale: boolean }) {
+function Head({ execution }: { execution: ExecutionRowFragment }) {
   const { executions } = useExecutions(STRIP, execution.scheduleId);
   const isScheduled = execution.scheduleId !== "unknown";
   return (
@@ -66,7 +71,7 @@ function Head({ execution, isStale }: { execution: ExecutionRowFragment; isStale
           <Time at={execution.startedAt} />
         </Fact>
         <Fact name="Took">
-          <Duration durationMs={execution.durationMs} since={execution.startedAt} isStale={isStale} />
+          <Duration durationMs={execution.durationMs} since={execution.startedAt} />
         </Fact>
         {execution.resultSummary && <Fact name="Result">{execution.resultSummary}</Fact>}
       </dl>
@@ -82,34 +87,11 @@ function Head({ execution, isStale }: { execution: ExecutionRowFragment; isStale
   );
 }
 
-function Fact({ name, children }: { name: string; children: preact.ComponentChildren }) {
+function Fact({ name, children }: { name: string; children: ComponentChildren }) {
   return (
     <div>
       <dt>{name}</dt>
       <dd>{children}</dd>
     </div>
   );
-}
-
-/** The execution, asked for anew when a job of it changes; undefined before the first answer, null while nobody names it. */
-function useExecution(
-  executionId: string,
-  changes: string,
-): { execution: ExecutionRowFragment | null | undefined; error: GraphError | null } {
-  const [execution, setExecution] = useState<ExecutionRowFragment | null>();
-  const [error, setError] = useState<GraphError | null>(null);
-  useEffect(() => {
-    const abort = new AbortController();
-    query(ExecutionDocument, { executionId }, abort.signal).then(
-      (answer) => {
-        setExecution(answer.execution);
-        setError(null);
-      },
-      (problem: unknown) => {
-        if (problem instanceof GraphError) setError(problem);
-      },
-    );
-    return () => abort.abort();
-  }, [executionId, changes]);
-  return { execution, error };
 }

@@ -118,7 +118,6 @@ function ExecutionTable({ executions, isStale }: { executions: readonly Executio
               <Duration
                 durationMs={execution.durationMs}
                 since={execution.status === "RUNNING" ? execution.startedAt : null}
-                isStale={isStale}
               />
             </td>
             <td class="muted">

@@ -1,13 +1,11 @@
 // A job beside the last good run of its handler: what it says anew, what it leaves out, and how long its stages took.
-import { useEffect, useReducer, useState } from "preact/hooks";
-
-import { GraphError, query } from "../graph/client";
 import {
   ComparisonDocument,
   type ComparisonQuery,
   type JobHeadFragment,
   type MessageDifferenceFragment,
 } from "../graph/generated";
+import { useQuery } from "../graph/useQuery";
 import { jobHref } from "../routes";
 import { sayDuration } from "../time";
 import { Problem } from "../ui/Problem";
@@ -19,24 +17,10 @@ type Compared = NonNullable<NonNullable<ComparisonQuery["job"]>["compare"]>;
 type StagePair = Compared["stages"][number];
 
 export function Comparison({ job }: { job: JobHeadFragment }) {
-  const [compared, setCompared] = useState<Compared | null>();
-  const [error, setError] = useState<GraphError | null>(null);
-  const [attempt, again] = useReducer((count: number) => count + 1, 0);
-  useEffect(() => {
-    const abort = new AbortController();
-    query(ComparisonDocument, { jobId: job.jobId }, abort.signal).then(
-      (answer) => {
-        setCompared(answer.job?.compare ?? null);
-        setError(null);
-      },
-      (problem: unknown) => {
-        if (problem instanceof GraphError) setError(problem);
-      },
-    );
-    return () => abort.abort();
-  }, [job.jobId, job.status, attempt]);
-  if (error) return <Problem error={error} onRetry={() => again(undefined)} />;
-  if (compared === undefined) return <p class="view muted">Comparing with the last good run</p>;
+  const { answer, error, again } = useQuery(ComparisonDocument, { jobId: job.jobId }, [job.jobId, job.status]);
+  if (error) return <Problem error={error} onRetry={again} />;
+  if (answer === undefined) return <p class="view muted">Comparing with the last good run</p>;
+  const compared = answer.job?.compare;
   if (!compared?.with) return <p class="view muted">{sentence(compared?.reason ?? "there is no run to compare with")}</p>;
   return (
     <section class="view comparison" aria-label="Beside the last good run">
@@ -54,7 +38,7 @@ export function Comparison({ job }: { job: JobHeadFragment }) {
           {sayCount(compared.comparedLines, "line")} here, {sayNumber(compared.withComparedLines)} there
         </span>
         {!compared.isComplete && (
-          <button type="button" class="button" onClick={() => again(undefined)}>
+          <button type="button" class="button" onClick={again}>
             Not all yet: go on
           </button>
         )}

@@ -1,8 +1,6 @@
 // Why a job failed: its first error with what was said around it, the traceback folded out.
-import { useEffect, useState } from "preact/hooks";
-
-import { GraphError, query } from "../graph/client";
 import { type ContextLineFragment, FailureDocument, type FailureQuery, type JobHeadFragment } from "../graph/generated";
+import { useQuery } from "../graph/useQuery";
 import { useObserved } from "../observed";
 import { jobHref } from "../routes";
 import { sayClock, timeStyle } from "../time";
@@ -13,24 +11,11 @@ import { isOver } from "../jobs/JobTable";
 type Found = NonNullable<NonNullable<FailureQuery["job"]>["failure"]>;
 
 export function Failure({ job }: { job: JobHeadFragment }) {
-  const [failure, setFailure] = useState<Found | null>();
-  const [error, setError] = useState<GraphError | null>(null);
   const hasErrors = job.logCounts.error + job.logCounts.critical > 0;
-  useEffect(() => {
-    const abort = new AbortController();
-    query(FailureDocument, { jobId: job.jobId }, abort.signal).then(
-      (answer) => {
-        setFailure(answer.job?.failure ?? null);
-        setError(null);
-      },
-      (problem: unknown) => {
-        if (problem instanceof GraphError) setError(problem);
-      },
-    );
-    return () => abort.abort();
-  }, [job.jobId, hasErrors, job.status]);
+  const { answer, error } = useQuery(FailureDocument, { jobId: job.jobId }, [job.jobId, hasErrors, job.status]);
   if (error) return <Problem error={error} />;
-  if (failure === undefined) return <p class="view muted">Looking for the first error</p>;
+  if (answer === undefined) return <p class="view muted">Looking for the first error</p>;
+  const failure = answer.job?.failure;
   return (
     <section class="view failure" aria-label="Why it failed">
       {job.error && job.error !== failure?.firstError.message && (

@@ -18,7 +18,6 @@ export interface JobHeadProps {
 }
 
 export function JobHead({ job, live }: JobHeadProps) {
-  const isStale = live === "reconnecting";
   return (
     <header class="job-top">
       <div class="job-title">
@@ -34,7 +33,7 @@ export function JobHead({ job, live }: JobHeadProps) {
       </div>
       <dl class="facts">
         <Fact name="Took">
-          <Duration durationMs={job.durationMs} since={isOver(job) ? null : job.startedAt} isStale={isStale} />
+          <Duration durationMs={job.durationMs} since={isOver(job) ? null : job.startedAt} />
         </Fact>
         <Fact name="Began">
           <Time at={job.startedAt ?? job.createdAt} />

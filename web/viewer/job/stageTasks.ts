@@ -76,6 +76,7 @@ export class StageTasks {
     void this.#alone(async () => {
       for (const stage of changed) await this.#reread(stage);
     }).then(() => {
+      if (this.#abort.signal.aborted) return;
       this.#timer = window.setTimeout(() => {
         this.#timer = undefined;
         this.#refresh();
@@ -86,7 +87,6 @@ export class StageTasks {
   async #reread(stage: Stage): Promise<void> {
     const wanted = this.#wanted.get(stage.name);
     if (!wanted) return;
-    wanted.seen = likeness(stage);
     const shown = this.#state.value.get(stage.name)?.tasks.length ?? 0;
     const tasks: TaskRowFragment[] = [];
     let after: string | null = null;
@@ -96,6 +96,7 @@ export class StageTasks {
       tasks.push(...page.nodes);
       if (tasks.length >= shown || !page.pageInfo.hasNextPage) {
         this.#take(stage.name, tasks, page);
+        wanted.seen = likeness(stage);
         return;
       }
       after = page.pageInfo.endCursor;
@@ -117,13 +118,13 @@ export class StageTasks {
     this.#state.set(new Map(this.#state.value).set(stage, { tasks, hasMore: pageInfo.hasNextPage }));
   }
 
-  /** A question at a time. One that fails is asked again with the next change. */
+  /** A question at a time. One that fails is asked again in a moment. */
   async #alone(ask: () => Promise<void>): Promise<void> {
     this.#isAsking = true;
     try {
       await ask();
     } catch (error) {
-      if (!(error instanceof GraphError)) this.#abort.signal.throwIfAborted();
+      if (!(error instanceof GraphError) && !this.#abort.signal.aborted) throw error;
     } finally {
       this.#isAsking = false;
     }

@@ -52,14 +52,14 @@ export function JobTable({ label, jobs, totalCount, isStale, onMore }: JobTableP
         style={{ height: `${jobs.length * rowHeight}px`, paddingTop: `${start * rowHeight}px` }}
       >
         {jobs.slice(start, end).map((job, index) => (
-          <JobRow key={job.jobId} job={job} index={start + index} isStale={isStale} />
+          <JobRow key={job.jobId} job={job} index={start + index} />
         ))}
       </div>
     </div>
   );
 }
 
-function JobRow({ job, index, isStale }: { job: JobRowFragment; index: number; isStale: boolean }) {
+function JobRow({ job, index }: { job: JobRowFragment; index: number }) {
   return (
     <div class="job-row" role="row" aria-rowindex={index + 2} data-index={index}>
       <span role="cell">
@@ -81,7 +81,7 @@ function JobRow({ job, index, isStale }: { job: JobRowFragment; index: number; i
         <Counts counts={job.logCounts} />
       </span>
       <span role="cell" class="job-took">
-        <Duration durationMs={job.durationMs} since={isOver(job) ? null : job.startedAt} isStale={isStale} />
+        <Duration durationMs={job.durationMs} since={isOver(job) ? null : job.startedAt} />
       </span>
       <span role="cell" class="job-began muted">
         <Time at={job.startedAt ?? job.createdAt} />
