@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.browser.viewer import ViewerVisit
 from tests.browser.visits import open_browser, visiting
 from tests.client import Api, new_job_id
 from tests.conftest import CloneDatabase, Service, serving
+
+expect.set_options(timeout=15_000)  # a busy machine takes longer than Playwright's 5 s
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,7 +98,7 @@ async def test_why_a_job_failed_is_one_click_away(visit: ViewerVisit, runs: Runs
         await expect(failure.get_by_text(text).first).to_be_visible()
     await failure.get_by_role("link", name="Show in the log").click()
     await expect(visit.line(26)).to_be_in_viewport()
-    assert visit.page.url.endswith("#L26")
+    await expect(visit.page).to_have_url(re.compile("#L26$"))
 
 
 async def test_a_job_stands_beside_the_last_good_run(visit: ViewerVisit, runs: Runs) -> None:

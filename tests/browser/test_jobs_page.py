@@ -107,7 +107,7 @@ def samples(new_database: CloneDatabase, migrated_template: str) -> Iterator[Ser
 
 async def test_the_sample_jobs_run_before_the_visitors_eyes(browser: Browser, samples: Service) -> None:
     async with visiting(browser, ViewerVisit, samples.url) as visit:
-        await visit.open("/?handler=ingest_jd")
+        await visit.open("/?handler=ingest_jd&search=backend-engineer")
         first = visit.page.get_by_role("row").filter(has_text="Running").get_by_role("link").last
         await first.click(timeout=LIVE_MS)
         await expect(visit.page.get_by_role("heading", name="ingest_jd")).to_be_visible()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 
 import pytest
@@ -41,7 +42,7 @@ async def test_a_restart_of_the_service_costs_no_line(browser: Browser, database
                 await expect(visit.line(150)).to_be_in_viewport()
                 service.process.terminate()
                 service.process.wait(30)
-                await expect(visit.standing).to_have_text("Reconnecting")
+                await expect(visit.standing).to_have_text(re.compile("reconnecting", re.IGNORECASE))
                 await expect(visit.page.get_by_text("Connection lost, reconnecting")).to_be_visible()
                 await say(151, 200)
                 with serving(database_url, JOBTAIL_PORT=port):
