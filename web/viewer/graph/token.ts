@@ -19,6 +19,10 @@ export function currentToken(): string | null {
   return sessionStorage.getItem(PLACE);
 }
 
+export function forgetToken(): void {
+  sessionStorage.removeItem(PLACE);
+}
+
 /** Asks for another token than the one that was refused; null if the visitor has none. All who ask share one question. */
 export function askForToken(refused: string | null): Promise<string | null> {
   const present = currentToken();
@@ -28,7 +32,7 @@ export function askForToken(refused: string | null): Promise<string | null> {
   }).then((token) => {
     request.set(null);
     asking = null;
-    if (token === null) sessionStorage.removeItem(PLACE);
+    if (token === null) forgetToken();
     else sessionStorage.setItem(PLACE, token);
     return token;
   });

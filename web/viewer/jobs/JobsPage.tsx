@@ -35,7 +35,9 @@ export function JobsPage() {
         <span class="muted number" role="status">
           {state.totalCount !== null && sayCount(state.totalCount, "job")}
         </span>
-        <Liveness state={isStale || state.error?.passes ? "reconnecting" : "live"} />
+        {(!state.error || state.error.passes) && (
+          <Liveness state={isStale || state.error ? "reconnecting" : "live"} />
+        )}
       </div>
       <Filters choice={choice} handlers={handlers} search={search} />
       {state.error && !state.error.passes ? (

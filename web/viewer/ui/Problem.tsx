@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 
 import type { GraphError } from "../graph/errors";
+import { forgetToken } from "../graph/token";
 
 const ADVICE: Record<string, { title: string; advice: string }> = {
   UNREACHABLE: {
@@ -58,8 +59,19 @@ export function Problem({ error, onRetry, children }: ProblemProps) {
             Try again
           </button>
         )}
+        {error.code === "FORBIDDEN" && (
+          <button type="button" class="button primary" onClick={showAnotherToken}>
+            Show another token
+          </button>
+        )}
         {children}
       </p>
     </section>
   );
+}
+
+/** Everything that was let in by the one that does not do begins anew. */
+function showAnotherToken(): void {
+  forgetToken();
+  location.reload();
 }
