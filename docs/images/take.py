@@ -42,6 +42,7 @@ subscription JobLogs($jobId: String!) {
     jobStatus
   }
 }"""
+COLOURS = ("light", "dark")
 HALF_DONE = 45.0
 PATIENCE_S = 180.0
 
@@ -53,23 +54,25 @@ def main(url: str) -> None:
 
 
 def take_job(url: str) -> None:
-    """A job that is half done, in the dark."""
+    """A job that is half done."""
     job = wait_for(url, "RUNNING", lambda job: (job["progress"] or {}).get("percentage", 0) > HALF_DONE)
-    with browser_page("dark") as page:
-        page.goto(f"{url}/jobs/{job['jobId']}")
-        page.get_by_role("treeitem").filter(has_text="score_candidates").press("ArrowRight")
-        page.get_by_role("treeitem", level=2).nth(5).wait_for()
-        page.mouse.move(0, 0)
-        page.screenshot(path=HERE / "job.png")
+    for colours in COLOURS:
+        with browser_page(colours) as page:
+            page.goto(f"{url}/jobs/{job['jobId']}")
+            page.get_by_role("treeitem").filter(has_text="score_candidates").press("ArrowRight")
+            page.get_by_role("treeitem", level=2).nth(5).wait_for()
+            page.mouse.move(0, 0)
+            page.screenshot(path=HERE / f"job-{colours}.png")
 
 
 def take_jobs(url: str) -> None:
     wait_for(url, "RUNNING", lambda job: job["progress"] is not None)
-    with browser_page("light") as page:
-        page.goto(url)
-        page.get_by_role("row").nth(5).wait_for()
-        page.get_by_text("Live", exact=True).wait_for()
-        page.screenshot(path=HERE / "jobs.png")
+    for colours in COLOURS:
+        with browser_page(colours) as page:
+            page.goto(url)
+            page.get_by_role("row").nth(12).wait_for(timeout=PATIENCE_S * 1000)
+            page.get_by_text("Live", exact=True).wait_for()
+            page.screenshot(path=HERE / f"jobs-{colours}.png")
 
 
 def take_graphiql(url: str) -> None:
@@ -78,6 +81,8 @@ def take_graphiql(url: str) -> None:
     with browser_page("light") as page:
         page.goto(f"{url}/graphql")
         page.get_by_role("tab", name="JobLogs").click()
+        # GraphiQL sees a moment later which operation the button runs.
+        page.wait_for_function("() => localStorage.getItem('graphiql:operationName') === 'JobLogs'")
         fill(page, ".graphiql-query-editor .CodeMirror", JOB_LOGS)
         fill(page, ".graphiql-editor-tool .CodeMirror", json.dumps({"jobId": job["jobId"]}, indent=2))
         page.get_by_role("button", name="Execute query").click()
