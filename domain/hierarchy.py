@@ -6,11 +6,15 @@ lines, from the stages that came later, and from how the job ended.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, overload
 
 from domain.jobs import Job, LogCounts
+from domain.pages import Columnar
 from jobtail.events import JobStatus, TaskStatus
 
 _ENDS = {
@@ -58,6 +62,40 @@ class TaskRecord:
         return self.task_id == self.stage
 
 
+class TaskColumns(Columnar[TaskRecord]):
+    """Tasks kept as columns, which bear the names of the attributes."""
+
+    __slots__ = ("_columns",)
+
+    def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        self._columns = columns
+
+    def __len__(self) -> int:
+        return len(self._columns["task_id"])
+
+    @overload
+    def __getitem__(self, index: int) -> TaskRecord: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> TaskColumns: ...
+
+    def __getitem__(self, index: int | slice) -> TaskRecord | TaskColumns:
+        found: dict[str, Any] = {name: values[index] for name, values in self._columns.items()}
+        return TaskColumns(found) if isinstance(index, slice) else TaskRecord(**found)
+
+    def column(self, name: str) -> Sequence[Any]:
+        return self._columns[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Hierarchy:
+    """A job with its tasks."""
+
+    job: Job
+    tasks: TaskColumns | None
+    """By stage, in order of first occurrence within one. None where there are too many to be loaded with their job."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     record: StageRecord
@@ -72,6 +110,35 @@ class Task:
     record: TaskRecord
     status: TaskStatus
     finished_at: datetime | None
+
+
+def summed_up(tasks: TaskColumns) -> list[tuple[StageRecord, TaskColumns]]:
+    """Sum up all tasks of a job, which come as in a `Hierarchy`, to its stages in order of first occurrence."""
+    parts, begin = [], 0
+    for name, run in groupby(tasks.column("stage")):
+        own = tasks[begin : begin + len(list(run))]
+        parts.append((_sum(name, own), own))
+        begin += len(own)
+    return sorted(parts, key=lambda part: (part[0].first_seq, part[0].started_at))
+
+
+def _sum(name: str, tasks: TaskColumns) -> StageRecord:
+    ids, counts = tasks.column("task_id"), tasks.column("log_counts")
+    place = ids.index(name) if name in ids else None
+    return StageRecord(
+        job_id=tasks.column("job_id")[0],
+        name=name,
+        first_seq=min(tasks.column("first_seq")),
+        started_at=min(tasks.column("started_at")),
+        last_at=max(tasks.column("last_at")),
+        task_count=len(ids),
+        log_counts=LogCounts(*(sum(map(read, counts)) for read in _COUNTS)),
+        own_failures=0 if place is None else counts[place].failures,
+        stated=None if place is None else tasks.column("stated")[place],
+    )
+
+
+_COUNTS = [attrgetter(name) for name in LogCounts.NAMES.values()]
 
 
 def stages_of(job: Job, records: Sequence[StageRecord]) -> list[Stage]:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 from domain.batches import AlreadyAt, Appended, JobBatch
 from domain.executions import Execution, ExecutionLine
 from domain.filters import ExecutionFilter, JobFilter, LogFilter
-from domain.hierarchy import StageRecord, TaskRecord
+from domain.hierarchy import Hierarchy, StageRecord, TaskRecord
 from domain.histogram import TimeCount
 from domain.jobs import Job
 from domain.logs import TaskLog
@@ -93,6 +93,9 @@ class TaskPageRequest:
 
 
 class TaskStore(Protocol):
+    async def hierarchies(self, job_ids: Sequence[str]) -> Mapping[str, Hierarchy]:
+        """Load jobs with their tasks in one statement. Ids that are unknown are left out."""
+
     async def stages(self, job_ids: Sequence[str]) -> Mapping[str, Sequence[StageRecord]]:
         """Load all stages of each job, in order of first occurrence."""
 

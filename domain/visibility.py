@@ -13,7 +13,7 @@ from domain.batches import AlreadyAt, Appended, JobBatch
 from domain.errors import Forbidden
 from domain.executions import Execution, ExecutionLine
 from domain.filters import ExecutionFilter, JobFilter, LogFilter
-from domain.hierarchy import StageRecord, TaskRecord
+from domain.hierarchy import Hierarchy, StageRecord, TaskRecord
 from domain.histogram import LogBucket
 from domain.jobs import Job
 from domain.logs import TaskLog, storable_label
@@ -128,6 +128,9 @@ class VisibleTasks:
     def __init__(self, tasks: TaskStore, grant: Grant) -> None:
         self._tasks = tasks
         self._grant = grant
+
+    async def hierarchies(self, job_ids: Sequence[str]) -> Mapping[str, Hierarchy]:
+        return await self._tasks.hierarchies([job_id for job_id in job_ids if self._grant.sees(job_id)])
 
     async def stages(self, job_ids: Sequence[str]) -> Mapping[str, Sequence[StageRecord]]:
         return await self._tasks.stages([job_id for job_id in job_ids if self._grant.sees(job_id)])

@@ -12,7 +12,7 @@ from domain.access import EVERYTHING, Grant, Scope
 from domain.errors import Forbidden
 from domain.executions import Execution, ExecutionLine
 from domain.filters import JobFilter
-from domain.hierarchy import StageRecord, TaskRecord
+from domain.hierarchy import Hierarchy, StageRecord, TaskRecord
 from domain.jobs import Job
 from domain.logs import TaskLog
 from domain.pages import Page
@@ -115,6 +115,7 @@ class Loaders:
     def __init__(self, services: Services) -> None:
         self._services = services
         self.jobs: Loader[str, Job | None] = Loader(self._jobs)
+        self.hierarchies: Loader[str, Hierarchy | None] = Loader(self._hierarchies)
         self.stages: Loader[str, list[StageRecord]] = Loader(self._stages)
         self.job_pages: Loader[JobPageRequest, Page[Job]] = Loader(self._job_pages)
         self.job_counts: Loader[JobFilter, int] = Loader(self._job_counts)
@@ -137,6 +138,10 @@ class Loaders:
 
     async def _jobs(self, job_ids: list[str]) -> list[Job | None]:
         found = await self._services.jobs.get(job_ids)
+        return [found.get(job_id) for job_id in job_ids]
+
+    async def _hierarchies(self, job_ids: list[str]) -> list[Hierarchy | None]:
+        found = await self._services.tasks.hierarchies(job_ids)
         return [found.get(job_id) for job_id in job_ids]
 
     async def _stages(self, job_ids: list[str]) -> list[list[StageRecord]]:

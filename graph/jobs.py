@@ -25,6 +25,7 @@ from graph.inputs import After, First, given
 from graph.keys import job_key
 from graph.lines import TaskLog, resolve_logs
 from graph.scalars import BigInt
+from graph.selection import selected_below
 from graph.stages import Stage
 from jobtail.events import JobStatus
 
@@ -71,9 +72,11 @@ class Job(Node):
     last_seq: BigInt = strawberry.field(description="The seq of the newest line, 0 before the first.")
     job: strawberry.Private[jobs.Job]
     scope: strawberry.Private[LogScope]
+    tasks: strawberry.Private[hierarchy.TaskColumns | None] = None
+    """All of its tasks, where they were loaded with it."""
 
     @classmethod
-    def from_domain(cls, job: jobs.Job) -> Self:
+    def from_domain(cls, job: jobs.Job, tasks: hierarchy.TaskColumns | None = None) -> Self:
         return cls(
             job_id=job.job_id,
             handler_name=job.handler_name,
@@ -91,6 +94,7 @@ class Job(Node):
             last_seq=BigInt(job.last_seq),
             job=job,
             scope=LogScope(job_id=job.job_id),
+            tasks=tasks,
         )
 
     @strawberry.field(description="The job that started it.")
@@ -117,8 +121,7 @@ class Job(Node):
 
     @strawberry.field(description="In order of first occurrence.")
     async def stages(self, info: Info) -> list[Stage]:
-        records = await info.context.loaders.stages.load(self.job_id)
-        return [Stage.from_domain(stage) for stage in hierarchy.stages_of(self.job, records)]
+        return await self._stages(info)
 
     @strawberry.field(description="One of its stages.")
     async def stage(
@@ -126,9 +129,16 @@ class Job(Node):
         info: Info,
         name: Annotated[str, strawberry.argument(description="The stage's name.")],
     ) -> Stage | None:
-        records, name = await info.context.loaders.stages.load(self.job_id), storable_label(name)
-        found = (stage for stage in hierarchy.stages_of(self.job, records) if stage.record.name == name)
-        return next(map(Stage.from_domain, found), None)
+        stages, name = await self._stages(info), storable_label(name)
+        return next((stage for stage in stages if stage.name == name), None)
+
+    async def _stages(self, info: Info) -> list[Stage]:
+        if self.tasks is None:
+            records = await info.context.loaders.stages.load(self.job_id)
+            return [Stage.from_domain(stage) for stage in hierarchy.stages_of(self.job, records)]
+        parts = hierarchy.summed_up(self.tasks)
+        stages = hierarchy.stages_of(self.job, [record for record, _ in parts])
+        return [Stage.from_domain(stage, tasks) for stage, (_, tasks) in zip(stages, parts, strict=True)]
 
     @strawberry.field(
         description="Lines that were stored before this time may have been deleted, of some levels or of all: their numbers "
@@ -156,6 +166,16 @@ class Job(Node):
     )
     async def failure(self, info: Info) -> JobFailure | None:
         return await load_failure(info.context.loaders, self.job)
+
+
+async def load_job(info: Info, job_id: str) -> Job | None:
+    """Load a job, together with its tasks where its stages are asked for."""
+    loaders = info.context.loaders
+    if selected_below(info).keys() & {"stages", "stage"}:
+        found = await loaders.hierarchies.load(job_id)
+        return Job.from_domain(found.job, found.tasks) if found else None
+    job = await loaders.jobs.load(job_id)
+    return Job.from_domain(job) if job else None
 
 
 def job_connection(

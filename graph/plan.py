@@ -16,7 +16,6 @@ from operator import attrgetter
 from types import NoneType
 from typing import Any, TypeAlias, cast
 
-import strawberry
 from graphql import (
     ArgumentNode,
     BooleanValueNode,
@@ -27,6 +26,7 @@ from graphql import (
     IntValueNode,
     OperationDefinitionNode,
     StringValueNode,
+    get_named_type,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
@@ -48,37 +48,19 @@ from strawberry.types.field import StrawberryField
 
 from graph.connections import Connection
 from graph.executor import NotPlainError, Values, classes_of, leaf_completion, require
+from graph.selection import NOTHING, PlannedInfo, Selected
 
 
 class Run:
     """One request that follows a plan."""
 
-    __slots__ = ("arguments", "context", "info", "root_value", "variables")
+    __slots__ = ("arguments", "context", "root_value", "variables")
 
     def __init__(self, variables: VariableValues, context: Any, root_value: Any) -> None:
         self.variables = variables
         self.context = context
         self.root_value = root_value
-        self.info = PlannedInfo(context, root_value)
         self.arguments: dict[int, dict[str, Any]] = {}
-
-
-class PlannedInfo(strawberry.Info[Any, Any]):
-    """What a resolver is told of its request. An operation whose resolver wants to know more is graphql-core's."""
-
-    def __init__(self, context: Any, root_value: Any) -> None:
-        self._context, self._root_value = context, root_value
-
-    @property
-    def context(self) -> Any:
-        return self._context
-
-    @property
-    def root_value(self) -> Any:
-        return self._root_value
-
-    def __getattr__(self, name: str) -> Any:
-        raise NotPlainError
 
 
 Make: TypeAlias = Callable[[Run, Values], Any]
@@ -97,7 +79,8 @@ async def together(awaitables: Sequence[Awaitable[Any]]) -> Sequence[Any]:
     if len(awaitables) <= 1:
         return [await each for each in awaitables]
     if all(isinstance(each, asyncio.Future) for each in awaitables):
-        await asyncio.wait(cast("Sequence[asyncio.Future[Any]]", awaitables))
+        if not all(each.done() for each in cast("Sequence[asyncio.Future[Any]]", awaitables)):
+            await asyncio.wait(cast("Sequence[asyncio.Future[Any]]", awaitables))
         return [each.result() for each in cast("Sequence[asyncio.Future[Any]]", awaitables)]
     results = await asyncio.gather(*awaitables, return_exceptions=True)
     for result in results:
@@ -180,6 +163,7 @@ class Reader:
     find_arguments: Callable[[Run], dict[str, Any]]
     parent_name: str | None
     info_name: str | None
+    selected: Selected
 
     @property
     def is_attribute(self) -> bool:
@@ -199,7 +183,7 @@ class Reader:
             return list(map(function, rows))
         arguments: Mapping[str, Any] = self.arguments(run)
         if self.info_name is not None:
-            arguments = {**arguments, self.info_name: run.info}
+            arguments = {**arguments, self.info_name: PlannedInfo(run.context, run.root_value, self.selected)}
         if self.parent_name is not None:
             return [function(**arguments, **{self.parent_name: row}) for row in rows]
         return [function(row, **arguments) for row in rows] if arguments else list(map(function, rows))
@@ -317,7 +301,7 @@ class Planner:
         find = partial(self._arguments, field, found, fields[0].node)
         if resolver is None:
             require(field.default_resolver is getattr)
-            return Reader(field, attrgetter(field.python_name), {}, find, None, None)
+            return Reader(field, attrgetter(field.python_name), {}, find, None, None, NOTHING)
         parent = resolver.parent_parameter or resolver.root_parameter
         require(bool(resolver.self_parameter) != bool(parent))
         return Reader(
@@ -327,7 +311,18 @@ class Planner:
             find,
             parent.name if parent else None,
             resolver.info_parameter.name if resolver.info_parameter else None,
+            self._selected(get_named_type(found.type), fields) if resolver.info_parameter else NOTHING,
         )
+
+    def _selected(self, kind: Any, fields: FieldDetailsList) -> Selected:
+        selected: dict[str, Selected] = {}
+        if is_object_type(kind):
+            for below in self._subfields(kind, fields).values():
+                name = below[0].node.name.value
+                found = self._schema.get_field(kind, name)
+                assert found is not None, "the operation is valid"
+                selected[name] = {**selected.get(name, NOTHING), **self._selected(get_named_type(found.type), below)}
+        return selected
 
     def _arguments(self, field: StrawberryField, found: GraphQLField, node: Any, run: Run) -> dict[str, Any]:
         return convert_arguments(

@@ -23,7 +23,7 @@ from graph.inputs import (
     execution_filter,
     log_filter,
 )
-from graph.jobs import Job, job_connection, job_window
+from graph.jobs import Job, job_connection, job_window, load_job
 from graph.lines import TaskLog
 from graph.nodes import load_node
 from graph.storage import DESCRIPTION, StorageReport
@@ -45,8 +45,7 @@ class Query:
         info: Info,
         job_id: Annotated[str, strawberry.argument(description="The job's id.")],
     ) -> Job | None:
-        job = await info.context.loaders.jobs.load(storable_label(job_id))
-        return Job.from_domain(job) if job else None
+        return await load_job(info, storable_label(job_id))
 
     @strawberry.field(description="The jobs, the newest first.")
     def jobs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
@@ -11,7 +12,7 @@ import strawberry
 from strawberry import UNSET
 
 from domain import cursors, hierarchy
-from domain.pages import window
+from domain.pages import Page, page_of, window
 from domain.ports import LogScope, TaskPageRequest
 from graph.connections import Columns, Connection, Node, column
 from graph.context import Info
@@ -92,9 +93,11 @@ class Stage(Node):
     task_count: BigInt = strawberry.field(description="How many tasks it has, its own lines as one of them.")
     stage: strawberry.Private[hierarchy.Stage]
     scope: strawberry.Private[LogScope]
+    known_tasks: strawberry.Private[hierarchy.TaskColumns | None] = None
+    """All of its tasks, where they were loaded with its job."""
 
     @classmethod
-    def from_domain(cls, stage: hierarchy.Stage) -> Self:
+    def from_domain(cls, stage: hierarchy.Stage, tasks: hierarchy.TaskColumns | None = None) -> Self:
         record = stage.record
         return cls(
             name=record.name,
@@ -106,6 +109,7 @@ class Stage(Node):
             task_count=BigInt(record.task_count),
             stage=stage,
             scope=LogScope(job_id=record.job_id, stage=record.name),
+            known_tasks=tasks,
         )
 
     def _task_statuses(self, tasks: Sequence[hierarchy.TaskRecord]) -> list[TaskStatus]:
@@ -129,11 +133,20 @@ class Stage(Node):
 
         return Connection(
             load=lambda: context.loaders.task_pages.load(request),
+            loading=self._first_tasks(request),
             count=count,
             to_node=lambda task: Task.from_domain(hierarchy.task_of(self.stage, task)),
             columns={**TASK_COLUMNS, "status": self._task_statuses},
             to_cursor=lambda task: cursors.encode("task", task.first_seq, task.started_at.isoformat(), task.task_id),
         )
+
+    def _first_tasks(self, request: TaskPageRequest) -> asyncio.Future[Page[hierarchy.TaskRecord]] | None:
+        """Make the first page of the tasks that are known."""
+        if self.known_tasks is None or request.window.after is not None:
+            return None
+        page: asyncio.Future[Page[hierarchy.TaskRecord]] = asyncio.get_running_loop().create_future()
+        page.set_result(page_of(self.known_tasks, request.window))
+        return page
 
     logs: Connection[TaskLog] = strawberry.field(
         resolver=resolve_logs, description="Its lines, those of its tasks included, in order."

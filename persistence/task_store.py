@@ -22,16 +22,20 @@ from sqlalchemy import (
     tuple_,
 )
 
-from domain.hierarchy import StageRecord, TaskRecord
+from domain.hierarchy import Hierarchy, StageRecord, TaskColumns, TaskRecord
 from domain.jobs import LogCounts
 from domain.pages import Columnar, Page, page_of
 from domain.ports import TaskPageRequest
 from jobtail.events import TaskStatus
 from persistence.database import Database
-from persistence.job_store import counts_of, seen
+from persistence.job_store import counts_of, job_of, seen
 from persistence.paging import alike, columns_of, divided, requested
+from persistence.sql import statement
 from persistence.statements import Named, Statement, compiled
 from persistence.tables import LEVEL_COLUMNS, job_tasks
+
+MOST_TASKS = 500
+"""How many tasks are loaded together with their job."""
 
 
 class PostgresTaskStore:
@@ -39,6 +43,10 @@ class PostgresTaskStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def hierarchies(self, job_ids: Sequence[str]) -> Mapping[str, Hierarchy]:
+        rows = await self._database.fetch(_hierarchies(), {"job_ids": list(job_ids), "most": MOST_TASKS})
+        return {row["job_id"]: Hierarchy(job_of(row), _tasks(row)) for row in rows}
 
     async def stages(self, job_ids: Sequence[str]) -> Mapping[str, Sequence[StageRecord]]:
         stages: dict[str, list[StageRecord]] = defaultdict(list)
@@ -68,6 +76,11 @@ class PostgresTaskStore:
             query = query.where(column.job_id == job_id)
         query = query.where(*seen(job_prefix, job_tasks))
         return [row.job_id for row in await self._database.read(query)]
+
+
+@cache
+def _hierarchies() -> Statement:
+    return Statement(statement("hierarchies"), ("job_ids", "most"), {}, {})
 
 
 @cache
@@ -167,6 +180,30 @@ class TaskRows(Columnar[TaskRecord]):
 _COLUMNS = {"started_at": "first_at", "stated": "status"}
 _COUNTS = itemgetter(*LEVEL_COLUMNS.values())
 _STATUSES = {None: None} | {status.value: status for status in TaskStatus}
+
+
+_LISTS = {
+    "stage": "task_stages",
+    "task_id": "task_ids",
+    "name": "task_names",
+    "result": "task_results",
+    "first_seq": "task_first_seqs",
+    "started_at": "task_first_ats",
+    "last_at": "task_last_ats",
+    "finished_at": "task_finished_ats",
+}
+_COUNT_LISTS = [f"task_{name}" for name in LEVEL_COLUMNS.values()]
+
+
+def _tasks(row: Record) -> TaskColumns | None:
+    """Read a job's tasks from its row, None where they are too many."""
+    if row["task_count"] is None:
+        return None
+    columns = {name: row[column] or [] for name, column in _LISTS.items()}
+    columns["job_id"] = [row["job_id"]] * row["task_count"]
+    columns["stated"] = [_STATUSES[status] for status in row["task_statuses"] or ()]
+    columns["log_counts"] = list(map(LogCounts, *(row[name] or () for name in _COUNT_LISTS)))
+    return TaskColumns(columns)
 
 
 def _stage(row: Named) -> StageRecord:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -18,7 +18,7 @@ from domain.batches import AlreadyAt, Appended, JobBatch, JobDelta, TaskDelta, f
 from domain.errors import JobtailError
 from domain.executions import UNKNOWN_SCHEDULE, Execution, ExecutionLine, root_key
 from domain.filters import ExecutionFilter, JobFilter, LogFilter, fold_case
-from domain.hierarchy import StageRecord, TaskRecord
+from domain.hierarchy import Hierarchy, StageRecord, TaskColumns, TaskRecord
 from domain.histogram import ORIGIN, TimeCount
 from domain.jobs import UNKNOWN_HANDLER, Job, LogCounts, Progress
 from domain.logs import TaskLog
@@ -215,6 +215,18 @@ class MemoryTaskStore:
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
+
+    async def hierarchies(self, job_ids: Sequence[str]) -> Mapping[str, Hierarchy]:
+        def found() -> dict[str, Hierarchy]:
+            jobs = [job for job_id, job in self._memory.jobs.items() if job_id in job_ids]
+            return {job.job_id: Hierarchy(job, self._tasks(job.job_id)) for job in jobs}
+
+        return await self._memory.asked(job_ids, found)
+
+    def _tasks(self, job_id: str) -> TaskColumns:
+        tasks = [task for task in self._memory.tasks.values() if task.job_id == job_id]
+        tasks.sort(key=lambda task: (task.stage, task.first_seq, task.started_at, task.task_id))
+        return TaskColumns({each.name: [getattr(task, each.name) for task in tasks] for each in fields(TaskRecord)})
 
     async def stages(self, job_ids: Sequence[str]) -> Mapping[str, Sequence[StageRecord]]:
         def found() -> dict[str, list[StageRecord]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from domain.hierarchy import TaskRecord
+from domain.hierarchy import TaskRecord, summed_up
 from domain.jobs import LogCounts
 from domain.pages import Page, Window
 from domain.ports import TaskPageRequest
@@ -89,6 +90,30 @@ async def test_stages_come_in_the_order_of_their_first_lines_and_sum_up_their_ta
     assert (score.task_count, score.log_counts, score.own_failures) == (2, LogCounts(error=1, critical=2), 1)
     assert (read_jd.stated, score.stated, main.stated) == (TaskStatus.CANCELLED, None, None)
     assert (read_jd.own_failures, main.own_failures, main.task_count) == (0, 0, 1)
+
+
+async def test_hierarchies_hold_what_stages_and_pages_of_tasks_say(stores: Stores) -> None:
+    for job_id in ("one", "two"):
+        for n, stage in enumerate(("score", "read_jd", None, "score")):
+            of_task = [line("x", stage, f"c-{2 - n}", n=n, level=40), line("y", stage, n=n)]
+            await store(stores.logs, *(replace(each, job_id=job_id) for each in of_task))
+        stated = TaskChanged(
+            job_id=job_id, stage="score", task_id="score", status=TaskStatus.FAILED, at=AT, name="Ärger"
+        )
+        early = replace(stated, stage="late", task_id="early", at=AT - timedelta(days=1), result="0.5")
+        await store(stores.logs, stated, early)
+    await store(stores.logs, JobStarted(job_id="silent", handler_name="ingest"))
+    asked = ["one", "two", "silent", "unheard-of"]
+    found, stages = await stores.tasks.hierarchies(asked), await stores.tasks.stages(asked)
+    assert {job_id: each.job for job_id, each in found.items()} == await stores.jobs.get(asked)
+    assert found["silent"].tasks == []
+    for job_id in ("one", "two"):
+        tasks = found[job_id].tasks
+        assert tasks is not None
+        parts = summed_up(tasks)
+        assert [record for record, _ in parts] == stages[job_id]
+        requests = [TaskPageRequest(job_id=job_id, stage=record.name, window=Window(limit=9)) for record, _ in parts]
+        assert [own for _, own in parts] == [each.items for each in await stores.tasks.pages(requests)]
 
 
 async def test_stages_are_loaded_for_many_jobs_at_once(stores: Stores) -> None:

@@ -353,6 +353,14 @@ async def test_the_tasks_of_a_stage_are_read_in_their_order(loaded: Database) ->
     assert not [node for node in plan if "Sort" in node.kind]
 
 
+async def test_hierarchies_are_read_from_the_tasks_of_their_jobs_alone(loaded: Database) -> None:
+    found, plan = await run(loaded, PostgresTaskStore(loaded).hierarchies(["long", "job-1"]))
+    assert [each.tasks and len(each.tasks) for each in found.values()] == [50, 50]
+    scans = of_table(plan, "job_tasks")
+    assert {node.kind for node in scans} <= {"Index Scan", "Bitmap Heap Scan"}
+    assert sum(node.rows + node.dropped for node in scans) == 100
+
+
 async def test_stages_are_summed_up_from_the_tasks_of_their_job_alone(loaded: Database) -> None:
     stages, plan = await run(loaded, PostgresTaskStore(loaded).stages(["long", "job-1"]))
     assert [len(found) for found in stages.values()] == [5, 5]

@@ -13,6 +13,7 @@ from domain.recorder import Recorder
 from graph.context import Context, Services
 from graph.schema import schema
 from jobtail.events import Event, JobProgressed, JobStatus, Line, LogLevel, TaskChanged, TaskStatus
+from persistence import task_store
 from persistence.database import Database
 from persistence.job_store import PostgresJobStore
 from persistence.log_store import PostgresLogStore
@@ -20,7 +21,7 @@ from persistence.pruning import PostgresLogPruner
 from persistence.task_store import PostgresTaskStore
 from tests.client import Api, new_job_id, worker
 from tests.conftest import CloneDatabase, serving
-from tests.statements import statements_of
+from tests.statements import Sent, statements_of
 
 AT = datetime(2025, 1, 15, 10, 30, 0, 123456, tzinfo=UTC)
 JOB, PARENT, CHILDREN = "JB_WHOLE", "JB_PARENT", ["JB_CHILD_1", "JB_CHILD_2", "JB_CHILD_3"]
@@ -524,31 +525,27 @@ async def test_the_hierarchy_costs_as_many_statements_whatever_its_size(empty_ur
         await _compare_costs(database, recorder)
 
 
+async def test_a_job_with_its_stages_and_first_tasks_costs_one_statement(
+    empty_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = """{ job(jobId: "job-0") { jobId lastSeq stages { name status taskCount logCounts { total }
+        tasks(first: 2) { totalCount pageInfo { hasNextPage endCursor } nodes { taskId status } } } } }"""
+    async with Database(empty_url) as database, worker(empty_url) as recorder:
+        await _record_jobs(recorder, range(1), stages=3, tasks=3)
+        one, data = await _asked(database, query)
+        assert len(one) == 1
+        assert [len(stage["tasks"]["nodes"]) for stage in data["job"]["stages"]] == [2, 2, 2]
+        monkeypatch.setattr(task_store, "MOST_TASKS", 11)
+        many, same = await _asked(database, query)
+        assert (len(many), same) == (3, data)
+
+
 async def _compare_costs(database: Database, recorder: Recorder) -> None:
     async def cost() -> tuple[int, int]:
-        jobs, logs = PostgresJobStore(database), PostgresLogStore(database)
-        unused: Any = None
-        services = Services(
-            jobs=jobs,
-            tasks=PostgresTaskStore(database),
-            logs=logs,
-            executions=unused,
-            timelines=unused,
-            profiles=unused,
-            newest=unused,
-            pruner=PostgresLogPruner(database),
-            storage=unused,
-            recorder=unused,
-            hub=unused,
-            feed=unused,
-        )
-        with statements_of(database) as statements:
-            result = await schema.execute(HIERARCHY, context_value=Context(services))
-        assert result.errors is None
-        assert result.data is not None
+        statements, data = await _asked(database, HIERARCHY)
         lines = sum(
             len(task["logs"]["nodes"])
-            for job in result.data["jobs"]["nodes"]
+            for job in data["jobs"]["nodes"]
             for stage in job["stages"]
             for task in stage["tasks"]["nodes"]
         )
@@ -560,6 +557,30 @@ async def _compare_costs(database: Database, recorder: Recorder) -> None:
     large, large_lines = await cost()
     assert (small_lines, large_lines) == (2 * 2, 2 * 2 + 4 * 3 * 5)
     assert small == large == 15
+
+
+async def _asked(database: Database, query: str) -> tuple[Sent, dict[str, Any]]:
+    jobs, logs = PostgresJobStore(database), PostgresLogStore(database)
+    unused: Any = None
+    services = Services(
+        jobs=jobs,
+        tasks=PostgresTaskStore(database),
+        logs=logs,
+        executions=unused,
+        timelines=unused,
+        profiles=unused,
+        newest=unused,
+        pruner=PostgresLogPruner(database),
+        storage=unused,
+        recorder=unused,
+        hub=unused,
+        feed=unused,
+    )
+    with statements_of(database) as statements:
+        result = await schema.execute(query, context_value=Context(services))
+    assert result.errors is None
+    assert result.data is not None
+    return statements, result.data
 
 
 async def _record_jobs(recorder: Recorder, numbers: range, *, stages: int, tasks: int) -> None:
