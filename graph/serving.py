@@ -68,7 +68,7 @@ async def serve(app: Starlette, settings: Settings) -> None:
         JobtailError: whatever keeps the application from starting.
     """
     _require_access(settings)
-    with _listening(settings) as listener:
+    with listening(settings) as listener:
         async with app.router.lifespan_context(app):
             # What was imported and opened lives as long as the process: the collector need not look at it again and again.
             gc.collect()
@@ -111,7 +111,12 @@ def _is_loopback(host: str) -> bool:
 
 
 @contextmanager
-def _listening(settings: Settings) -> Iterator[socket.socket]:
+def listening(settings: Settings) -> Iterator[socket.socket]:
+    """Listen where the settings say.
+
+    Raises:
+        InvalidInput: if that address cannot be had.
+    """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # asyncio sets TCP_NODELAY only where the protocol is named, and without it a small answer waits 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 
 from graph import http_heads, view
 from graph.app import create_app
-from graph.serving import server_config
+from graph.serving import listening, server_config
 from graph.settings import Settings
 from tests.client import PATIENCE_S, Api
 from tests.conftest import CloneDatabase, Service
@@ -42,7 +42,7 @@ class Held(NamedTuple):
     """What a service holds for its clients."""
 
     tasks: int
-    pool_connections: int
+    busy_connections: int
     live_connections: int
 
 
@@ -68,8 +68,8 @@ class Target:
 
     def held(self) -> Held:
         async def look() -> Held:
-            pool: Any = self.app.state.database.engine.pool
-            return Held(len(asyncio.all_tasks()), pool.checkedout(), len(self.server.server_state.connections))
+            busy = self.app.state.database.connections.busy
+            return Held(len(asyncio.all_tasks()), busy, len(self.server.server_state.connections))
 
         return asyncio.run_coroutine_threadsafe(look(), self.loop).result(PATIENCE_S)
 
@@ -83,7 +83,7 @@ def target(new_database: CloneDatabase, migrated_template: str) -> Iterator[Targ
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(view, "INIT_WAIT", view.INIT_WAIT.__class__(seconds=SOON_S))
         patched.setattr(http_heads, "HEAD_S", SOON_S)
-        settings = Settings(database_url=new_database(migrated_template), max_query_bytes=256 * 1024)
+        settings = Settings(port=0, database_url=new_database(migrated_template), max_query_bytes=256 * 1024)
         ready: list[Target] = []
         thread = threading.Thread(target=asyncio.run, args=[_serve(settings, ready)])
         thread.start()
@@ -99,7 +99,7 @@ def target(new_database: CloneDatabase, migrated_template: str) -> Iterator[Targ
 
 async def _serve(settings: Settings, ready: list[Target]) -> None:
     app = create_app(settings)
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+    with listening(settings) as listener:
         async with app.router.lifespan_context(app):
             server = _Server(server_config(app, settings))
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -136,7 +136,7 @@ def _wait_for_rest(target: Target, before: Held) -> None:
     while (after := target.held()) > before and time.monotonic() < end:
         time.sleep(0.05)
     assert after.tasks <= before.tasks, (before, after)
-    assert after.pool_connections <= before.pool_connections, (before, after)
+    assert after.busy_connections <= before.busy_connections, (before, after)
 
 
 def refused(response: httpx.Response) -> str:
