@@ -34,6 +34,8 @@ from graph.errors import http_answer
 from graph.health import healthz, readyz
 from graph.measuring import MeasuredLogStore, MeasuredRequests
 from graph.metrics import Metrics
+from graph.openapi import PATH as OPENAPI_PATH
+from graph.openapi import openapi
 from graph.operations import Watches
 from graph.otlp import OtlpEndpoint
 from graph.parts import Parts
@@ -114,6 +116,7 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics.scrape),
+            Route(OPENAPI_PATH, openapi),
             *viewer_routes(),
         ],
         lifespan=lifespan,

@@ -88,7 +88,7 @@ def _task(job_id: str, fields: dict[str, Any]) -> TaskChanged:
         job_id=job_id,
         stage=_text(fields, "stage"),
         task_id=task_id,
-        status=TaskStatus(_status(fields, _TASK_STATUSES)),
+        status=TaskStatus(_status(fields, TASK_STATUSES)),
         name=_optional_text(fields, "name"),
         result=_optional_text(fields, "result"),
         at=_at(fields),
@@ -98,7 +98,7 @@ def _task(job_id: str, fields: dict[str, Any]) -> TaskChanged:
 def _job_finished(job_id: str, fields: dict[str, Any]) -> JobFinished:
     return JobFinished(
         job_id=job_id,
-        status=JobStatus(_status(fields, _FINAL_STATUSES)),
+        status=JobStatus(_status(fields, FINAL_STATUSES)),
         error=_optional_text(fields, "error"),
         result=_optional_text(fields, "result"),
         at=_at(fields),
@@ -112,8 +112,8 @@ READERS: dict[str, Callable[[str, dict[str, Any]], Event]] = {
     "task": _task,
     "job.finished": _job_finished,
 }
-_TASK_STATUSES = [status.value for status in TaskStatus]
-_FINAL_STATUSES = [status.value for status in JobStatus if status.is_final]
+TASK_STATUSES = [status.value for status in TaskStatus]
+FINAL_STATUSES = [status.value for status in JobStatus if status.is_final]
 _LEVELS = {level.name: level for level in LogLevel}
 """What nearly every line says, found without a call."""
 

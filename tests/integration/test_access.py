@@ -141,8 +141,8 @@ def test_nobody_comes_in_without_a_valid_token(guarded: Service, wrong: str | No
     assert export(guarded, "a", wrong).status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_whether_the_service_lives_is_no_secret(guarded: Service, path: str) -> None:
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json"])
+def test_what_holds_no_data_needs_no_token(guarded: Service, path: str) -> None:
     assert read(guarded, path, None).status_code == 200
 
 
