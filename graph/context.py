@@ -51,7 +51,7 @@ from domain.visibility import (
     VisibleTasks,
 )
 from graph.limits import USUAL_LIMITS, QueryLimits
-from graph.loading import Loader
+from graph.loading import Loader, bulk
 from graph.operations import UNWATCHED, Watch
 
 
@@ -114,21 +114,6 @@ class Loaders:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self.jobs: Loader[str, Job | None] = Loader(self._jobs)
-        self.hierarchies: Loader[str, Hierarchy | None] = Loader(self._hierarchies)
-        self.stages: Loader[str, list[StageRecord]] = Loader(self._stages)
-        self.job_pages: Loader[JobPageRequest, Page[Job]] = Loader(self._job_pages)
-        self.job_counts: Loader[JobFilter, int] = Loader(self._job_counts)
-        self.task_pages: Loader[TaskPageRequest, Page[TaskRecord]] = Loader(self._task_pages)
-        self.log_counts: Loader[LogCount, int] = Loader(self._log_counts)
-        self.log_pages: Loader[LogPageRequest, Page[TaskLog]] = Loader(self._log_pages)
-        self.pruned_levels: Loader[None, PrunedLevels] = Loader(self._pruned_levels)
-        self.executions: Loader[str, Execution | None] = Loader(self._executions)
-        self.execution_pages: Loader[ExecutionPageRequest, Page[Execution]] = Loader(self._execution_pages)
-        self.execution_log_pages: Loader[ExecutionLogPageRequest, Page[ExecutionLine]] = Loader(
-            self._execution_log_pages
-        )
-        self.execution_log_counts: Loader[ExecutionLogCount, int] = Loader(self._execution_log_counts)
 
     def cancel_unwanted(self) -> None:
         """End what is loaded for nobody any more, its statements included."""
@@ -136,47 +121,60 @@ class Loaders:
             if isinstance(each, Loader):
                 each.cancel_unwanted()
 
-    async def _jobs(self, job_ids: list[str]) -> list[Job | None]:
+    @bulk
+    async def jobs(self, job_ids: list[str]) -> list[Job | None]:
         found = await self._services.jobs.get(job_ids)
         return [found.get(job_id) for job_id in job_ids]
 
-    async def _hierarchies(self, job_ids: list[str]) -> list[Hierarchy | None]:
+    @bulk
+    async def hierarchies(self, job_ids: list[str]) -> list[Hierarchy | None]:
         found = await self._services.tasks.hierarchies(job_ids)
         return [found.get(job_id) for job_id in job_ids]
 
-    async def _stages(self, job_ids: list[str]) -> list[list[StageRecord]]:
+    @bulk
+    async def stages(self, job_ids: list[str]) -> list[list[StageRecord]]:
         found = await self._services.tasks.stages(job_ids)
         return [list(found.get(job_id, ())) for job_id in job_ids]
 
-    async def _job_pages(self, requests: list[JobPageRequest]) -> list[Page[Job]]:
+    @bulk
+    async def job_pages(self, requests: list[JobPageRequest]) -> list[Page[Job]]:
         return list(await self._services.jobs.pages(requests))
 
-    async def _job_counts(self, job_filters: list[JobFilter]) -> list[int]:
+    @bulk
+    async def job_counts(self, job_filters: list[JobFilter]) -> list[int]:
         return list(await self._services.jobs.counts(job_filters))
 
-    async def _task_pages(self, requests: list[TaskPageRequest]) -> list[Page[TaskRecord]]:
+    @bulk
+    async def task_pages(self, requests: list[TaskPageRequest]) -> list[Page[TaskRecord]]:
         return list(await self._services.tasks.pages(requests))
 
-    async def _log_counts(self, requests: list[LogCount]) -> list[int]:
+    @bulk
+    async def log_counts(self, requests: list[LogCount]) -> list[int]:
         return list(await self._services.logs.counts(requests))
 
-    async def _log_pages(self, requests: list[LogPageRequest]) -> list[Page[TaskLog]]:
+    @bulk
+    async def log_pages(self, requests: list[LogPageRequest]) -> list[Page[TaskLog]]:
         return list(await self._services.logs.pages(requests))
 
-    async def _pruned_levels(self, asked: list[None]) -> list[PrunedLevels]:
+    @bulk
+    async def pruned_levels(self, asked: list[None]) -> list[PrunedLevels]:
         return [await self._services.pruner.pruned_levels()] * len(asked)
 
-    async def _executions(self, execution_ids: list[str]) -> list[Execution | None]:
+    @bulk
+    async def executions(self, execution_ids: list[str]) -> list[Execution | None]:
         found = await self._services.executions.get(list(set(execution_ids)))
         return [found.get(execution_id) for execution_id in execution_ids]
 
-    async def _execution_pages(self, requests: list[ExecutionPageRequest]) -> list[Page[Execution]]:
+    @bulk
+    async def execution_pages(self, requests: list[ExecutionPageRequest]) -> list[Page[Execution]]:
         return list(await self._services.executions.pages(requests))
 
-    async def _execution_log_pages(self, requests: list[ExecutionLogPageRequest]) -> list[Page[ExecutionLine]]:
+    @bulk
+    async def execution_log_pages(self, requests: list[ExecutionLogPageRequest]) -> list[Page[ExecutionLine]]:
         return list(await self._services.executions.log_pages(requests))
 
-    async def _execution_log_counts(self, requests: list[ExecutionLogCount]) -> list[int]:
+    @bulk
+    async def execution_log_counts(self, requests: list[ExecutionLogCount]) -> list[int]:
         return list(await self._services.executions.log_counts(requests))
 
 

@@ -85,6 +85,7 @@ class Prepared:
     """Whether it asks for the schema."""
     plans: dict[tuple[Any, ...], Step | None] = field(init=False, default_factory=dict)
     measures: dict[int, Measure] = field(init=False, default_factory=dict)
+    names: dict[int, OperationName] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         definitions = self.document.definitions if self.document else ()
@@ -111,7 +112,12 @@ class Prepared:
     def named(self, name: str | None) -> OperationName | None:
         """Tell what an operation is, where it can be executed."""
         operation = None if self.errors else self.operation(name)
-        return None if operation is None else OperationName.of(operation)
+        if operation is None:
+            return None
+        known = self.names.get(id(operation))
+        if known is None:
+            known = self.names[id(operation)] = OperationName.of(operation)
+        return known
 
     def require(
         self, limits: QueryLimits, schema: GraphQLSchema, name: str | None, variables: dict[str, Any] | None

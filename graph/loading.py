@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from functools import cached_property, partial
+from typing import Any, Generic, TypeVar
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -56,3 +57,8 @@ class Loader(Generic[Key, Value]):
             for (_, future), value in loaded:
                 if not future.done():
                     future.set_result(value)
+
+
+def bulk(load: Callable[[Any, list[Key]], Awaitable[Sequence[Value]]]) -> cached_property[Loader[Key, Value]]:
+    """Make of a method that loads many values their loader, which is there from when it is first asked for."""
+    return cached_property(lambda owner: Loader(partial(load, owner)))

@@ -97,7 +97,8 @@ class MeasuredRequests:
             await self._app(scope, receive, heard)
         finally:
             spent = (until or time.perf_counter()) - begun
-            self._metrics.http_duration.labels(method_of(scope), route_of(scope) or "none", status).observe(spent)
+            duration, route = self._metrics.http_duration, route_of(scope) or "none"
+            self._metrics.labelled(duration, method_of(scope), route, status).observe(spent)
             if log.isEnabledFor(logging.DEBUG):
                 log.debug("%s %s: %d after %.1f ms", scope["method"], quote(scope["path"]), status, 1000 * spent)
 

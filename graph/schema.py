@@ -91,11 +91,12 @@ class Schema(strawberry.Schema):
         operation_extensions: dict[str, Any] | None = None,
     ) -> ExecutionResult:
         """Answer a query by its plan. What has none, or failed, takes the long way, with all extensions."""
-        with self._watched(query, operation_name, context_value):
+        prepared = self.documents.prepare(query, context_value.limits) if query and context_value is not None else None
+        with self._watched(prepared, operation_name, context_value):
             try:
-                async with self._time(query, operation_name, context_value) as time:
-                    if query and (allowed_operation_types is None or OperationType.QUERY in allowed_operation_types):
-                        data = await self._planned(query, operation_name, variable_values, context_value, root_value)
+                async with self._time(prepared, operation_name, context_value) as time:
+                    if allowed_operation_types is None or OperationType.QUERY in allowed_operation_types:
+                        data = await self._planned(prepared, operation_name, variable_values, context_value, root_value)
                         if data is not None:
                             return ExecutionResult(data=data, errors=None)
                     return await super().execute(
@@ -115,13 +116,12 @@ class Schema(strawberry.Schema):
     async def _stream_non_subscription(
         self, execution_context: ExecutionContext, *more: Any, **named: Any
     ) -> AsyncGenerator[Any, None]:
-        context = execution_context
-        with self._watched(context.query, context.operation_name, context.context):
+        context, name = execution_context, execution_context.operation_name
+        prepared = self.documents.prepare(context.query, context.context.limits) if context.query else None
+        with self._watched(prepared, name, context.context):
             try:
-                async with self._time(context.query, context.operation_name, context.context) as time:
-                    data = await self._planned(
-                        context.query, context.operation_name, context.variables, context.context, context.root_value
-                    )
+                async with self._time(prepared, name, context.context) as time:
+                    data = await self._planned(prepared, name, context.variables, context.context, context.root_value)
                     results: list[Any] = [ExecutionResult(data=data, errors=None)]
                     if data is None:
                         answering = super()._stream_non_subscription(execution_context, *more, **named)
@@ -133,23 +133,27 @@ class Schema(strawberry.Schema):
         for result in results:
             yield result
 
-    def _watched(self, query: str | None, name: str | None, context: Any) -> AbstractContextManager[object]:
-        operation = self.documents.prepare(query, context.limits).named(name) if query else None
+    def _watched(self, prepared: Prepared | None, name: str | None, context: Any) -> AbstractContextManager[object]:
+        operation = None if prepared is None else prepared.named(name)
         return nullcontext() if operation is None else context.watch.operation(operation)
 
-    def _time(self, query: str | None, name: str | None, context: Any) -> asyncio.Timeout:
+    def _time(self, prepared: Prepared | None, name: str | None, context: Any) -> asyncio.Timeout:
         """Give a query the time that it has. A mutation is bounded by its statements: half of it would be worse."""
-        operation = self.documents.prepare(query, context.limits).operation(name) if query else None
+        operation = None if prepared is None else prepared.operation(name)
         is_query = operation is not None and operation.operation is GraphQLOperationType.QUERY
         return asyncio.timeout(context.limits.max_query_seconds if is_query else None)
 
     async def _planned(
-        self, query: str | None, name: str | None, variables: dict[str, Any] | None, context: Any, root_value: Any
+        self,
+        prepared: Prepared | None,
+        name: str | None,
+        variables: dict[str, Any] | None,
+        context: Any,
+        root_value: Any,
     ) -> dict[str, Any] | None:
-        if not query or self.execution_context_class is not FrameExecutor or not context.grant.allows(Scope.READ):
+        if prepared is None or prepared.errors or not context.grant.allows(Scope.READ):
             return None
-        prepared = self.documents.prepare(query, context.limits)
-        if prepared.errors:
+        if self.execution_context_class is not FrameExecutor:
             return None
         try:
             prepared.require(context.limits, self._schema, name, variables)

@@ -115,9 +115,11 @@ class GraphQLView(GraphQL[Context, None]):
 
     async def _answer(self, request: Request, asked: GraphQLRequestData) -> Response:
         """Answer a request of the plainest kind, as most are: the rest of Strawberry's way tells the other kinds apart."""
+        context = Context(request.app.state.services, request.state.grant, request, self._limits, watch=self._watch)
         response = Response(media_type=_json_type(request))
-        context = await self.get_context(request, response)
         result = await self.execute_single(request, self.request_adapter_class(request), response, context, None, asked)
+        if result.data is not None and not result.errors and not result.extensions:
+            return Response(to_bytes({"data": result.data}), media_type=response.media_type)
         return self.create_response(await self.process_result(request, result), response)
 
     async def _grant(self, request: Request) -> Grant:
