@@ -12,7 +12,7 @@ from uuid import uuid4
 from starlette.applications import Starlette
 
 from bench.live import BATCHES, PAUSE_S, batch
-from domain.tail import TailHub
+from domain.hub import TailHub
 from graph.app import create_app
 from graph.context import Services
 from graph.running import run

@@ -8,8 +8,8 @@ from typing import Self
 
 from domain.errors import JobtailError
 from domain.feed import JobFeed
+from domain.hub import TailHub
 from domain.ports import Announcement, JobStore, LogChannel
-from domain.tail import TailHub
 
 LOOK_EVERY_S = 3.0
 """How late a line is seen at most whose announcement was lost."""

@@ -15,6 +15,7 @@ from domain.executions import Execution, ExecutionLine
 from domain.filters import ExecutionFilter, JobFilter, LogFilter
 from domain.hierarchy import Hierarchy, StageRecord, TaskRecord
 from domain.histogram import LogBucket
+from domain.hub import TailBatch
 from domain.jobs import Job
 from domain.logs import TaskLog, storable_label
 from domain.pages import Page
@@ -37,7 +38,7 @@ from domain.ports import (
 )
 from domain.profiles import Profile
 from domain.recorder import Recorded, SeqRange
-from domain.tail import JobTail, TailBatch
+from domain.tail import JobTail
 from jobtail.events import Batch, Event
 
 NOWHERE = "?" * 1000

@@ -19,11 +19,11 @@ from domain.access import TokenStore
 from domain.doorbell import Doorbell
 from domain.errors import InvalidInput, JobtailError
 from domain.feed import JobFeed
+from domain.hub import TailHub
 from domain.profiles import Profiles
 from domain.recorder import Recorder
 from domain.retention import LogPruner
 from domain.searching import SlicedSearch
-from domain.tail import TailHub
 from domain.timelines import Timelines
 from graph.admission import Admission
 from graph.auth import Gate

@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from domain.feed import JobFeed
-from domain.tail import TailHub
+from domain.hub import TailHub
 from graph.admission import Admission
 
 

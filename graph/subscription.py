@@ -10,7 +10,7 @@ from typing import Annotated
 import strawberry
 from strawberry import UNSET
 
-from domain import cursors, tail
+from domain import cursors, hub
 from domain.errors import InvalidInput
 from domain.feed import PACE_S
 from domain.logs import storable_label
@@ -29,7 +29,7 @@ JobId = Annotated[str, strawberry.argument(description="The job's id. One that i
 )
 class LogBatch:
     job_id: strawberry.Private[str]
-    batch: strawberry.Private[tail.TailBatch]
+    batch: strawberry.Private[hub.TailBatch]
 
     @strawberry.field(description="New lines; none in a batch that only says how things stand.")
     def logs(self) -> list[TaskLog]:

@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from domain.doorbell import Doorbell
 from domain.feed import JobFeed
 from domain.filters import LogFilter
+from domain.hub import TailBatch, TailHub
 from domain.ports import Announcement, LogChannel, Resync
 from domain.recorder import Recorder
-from domain.tail import TailBatch, TailHub
 from graph.recorder_sink import RecorderSink
 from jobtail import Writer
 from jobtail.events import JobFinished, JobStatus, Line

@@ -21,7 +21,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from domain.feed import JobFeed
-from domain.tail import JobTail, TailHub
+from domain.hub import TailHub
+from domain.tail import JobTail
 from graph.app import create_app
 from graph.context import Services
 from graph.settings import Settings

@@ -14,8 +14,8 @@ import pytest
 
 from domain.batches import fold
 from domain.filters import LogFilter
+from domain.hub import TailHub
 from domain.recorder import Recorder
-from domain.tail import TailHub
 from graph.app import create_app
 from graph.context import Services
 from graph.settings import Settings

@@ -22,12 +22,12 @@ from domain.errors import StorageFault, Unavailable
 from domain.feed import JobFeed
 from domain.filters import EVERYTHING, JobFilter
 from domain.hierarchy import StageRecord, TaskRecord
+from domain.hub import TailHub
 from domain.jobs import LogCounts
 from domain.logs import TaskLog, storable_json
 from domain.pages import Window
 from domain.ports import Announcement, JobStore, LogPageRequest, LogScope, LogStore, TaskPageRequest, TaskStore
 from domain.recorder import Recorded, Recorder
-from domain.tail import TailHub
 from jobtail.events import (
     Batch,
     Event,

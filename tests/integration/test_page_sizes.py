@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import aclosing
 
 from domain.filters import EVERYTHING, LogFilter
+from domain.hub import TailHub
 from domain.logs import TaskLog
 from domain.pages import Page, Window
 from domain.ports import LogPageRequest, LogScope
-from domain.tail import TailHub
 from jobtail.events import JobFinished, JobStatus, Line
 from persistence.database import Database
 from persistence.job_store import PostgresJobStore

@@ -12,9 +12,9 @@ import asyncpg
 import pytest
 
 from domain.filters import ANY_JOB, EVERYTHING, LogFilter
+from domain.hub import TailHub
 from domain.ports import NewestLogRequest
 from domain.retention import Pruned, Retention, pruned_before, read_retention
-from domain.tail import TailHub
 from jobtail.events import JobFinished, JobStatus, Line, LogLevel
 from persistence import pruning
 from persistence.database import Database

@@ -13,8 +13,8 @@ from domain.doorbell import Doorbell
 from domain.errors import Unavailable
 from domain.feed import JobFeed
 from domain.filters import EVERYTHING
+from domain.hub import TailHub
 from domain.ports import JobPosition
-from domain.tail import TailHub
 from jobtail.events import Line
 from tests.announced import PATIENCE_S
 from tests.fakes import Memory, MemoryChannel, MemoryJobStore, MemoryLogStore, store

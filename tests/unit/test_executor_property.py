@@ -25,11 +25,11 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from domain.errors import Unavailable
 from domain.hierarchy import StageRecord, TaskRecord
+from domain.hub import TailBatch
 from domain.jobs import Job, LogCounts, Progress
 from domain.logs import TaskLog
 from domain.pages import Page
 from domain.stretches import Stretch, Stretches
-from domain.tail import TailBatch
 from graph.context import Context, Services
 from graph.executor import ColumnExecutor
 from graph.frames import to_json

@@ -14,8 +14,8 @@ import pytest
 from strawberry.types import ExecutionResult
 
 from domain import logs
+from domain.hub import TailHub
 from domain.recorder import Recorder
-from domain.tail import TailHub
 from graph.context import Context, Services
 from graph.frames import Encoded, to_json
 from graph.lines import TaskLog

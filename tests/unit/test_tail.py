@@ -12,14 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain import hub as hub_module
 from domain import tail as tail_module
 from domain.errors import InvalidInput, Unavailable
 from domain.filters import EVERYTHING, LogFilter
+from domain.hub import TailBatch, TailHub
 from domain.logs import TaskLog
 from domain.ports import Announcement, LogPageRequest
 from domain.recorder import Recorder
 from domain.ring import BATCH_BYTES, BATCH_ROWS, RING_ROWS, Ring
-from domain.tail import Lag, TailBatch, TailHub
+from domain.tail import Lag
 from jobtail.events import Batch, JobFinished, JobStarted, JobStatus, Line, LogLevel, NumberedEvent
 from tests.announced import PATIENCE_S, holds, line
 from tests.fakes import Memory, MemoryChannel, MemoryJobStore, MemoryLogStore
@@ -405,7 +407,7 @@ async def test_a_line_larger_than_the_ring_comes_through(monkeypatch: pytest.Mon
 
 
 async def test_a_store_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tail_module, "RETRY_S", 0.001)
+    monkeypatch.setattr(hub_module, "RETRY_S", 0.001)
     setting = Setting()
     await setting.happen()
     async with aclosing(setting.hub.follow("job", EVERYTHING, after=0)) as batches:
@@ -434,7 +436,8 @@ async def test_the_lag_is_that_of_the_reader_furthest_behind_and_ends_when_it_ha
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = [100.0]
-    monkeypatch.setattr(tail_module, "monotonic", lambda: clock[0])
+    for module in (hub_module, tail_module):
+        monkeypatch.setattr(module, "monotonic", lambda: clock[0])
     setting = Setting()
     await setting.happen(3)
     async with (
@@ -460,7 +463,8 @@ async def test_the_lag_is_that_of_the_reader_furthest_behind_and_ends_when_it_ha
 
 async def test_a_reader_that_waits_for_news_does_not_lag(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr(tail_module, "monotonic", lambda: clock[0])
+    for module in (hub_module, tail_module):
+        monkeypatch.setattr(module, "monotonic", lambda: clock[0])
     setting = Setting()
     await setting.happen()
     async with aclosing(setting.hub.follow("job", EVERYTHING, after=0)) as batches:
