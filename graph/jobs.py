@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from graph.executions import Execution
 
 
+PAGE_FIELDS = frozenset({"nodes", "edges", "pageInfo"})
+"""The fields of a connection that its page is loaded for."""
+
+
 @strawberry.type(description="How much of a job's work is done.")
 class Progress:
     current: BigInt = strawberry.field(description="Units of work done.")
@@ -74,6 +78,7 @@ class Job(Node):
     scope: strawberry.Private[LogScope]
     tasks: strawberry.Private[hierarchy.TaskColumns | None] = None
     """All of its tasks, where they were loaded with it."""
+    is_presumed: strawberry.Private[bool] = False
 
     @classmethod
     def from_domain(cls, job: jobs.Job, tasks: hierarchy.TaskColumns | None = None) -> Self:
@@ -96,6 +101,13 @@ class Job(Node):
             scope=LogScope(job_id=job.job_id),
             tasks=tasks,
         )
+
+    @classmethod
+    def presumed(cls, job_id: str) -> Self:
+        """Make a job of its id alone, which its lines are asked for: they tell whether it is there."""
+        job = cls.__new__(cls)
+        job.job_id, job.scope, job.is_presumed = job_id, LogScope(job_id=job_id), True
+        return job
 
     @strawberry.field(description="The job that started it.")
     async def parent(self, info: Info) -> Job | None:
@@ -169,9 +181,11 @@ class Job(Node):
 
 
 async def load_job(info: Info, job_id: str) -> Job | None:
-    """Load a job, together with its tasks where its stages are asked for."""
-    loaders = info.context.loaders
-    if selected_below(info).keys() & {"stages", "stage"}:
+    """Load a job, together with its tasks where its stages are asked for; not yet where a page of its lines is all that is."""
+    loaders, selected = info.context.loaders, selected_below(info)
+    if selected.keys() == {"logs"} and selected["logs"].keys() & PAGE_FIELDS:
+        return Job.presumed(job_id)
+    if selected.keys() & {"stages", "stage"}:
         found = await loaders.hierarchies.load(job_id)
         return Job.from_domain(found.job, found.tasks) if found else None
     job = await loaders.jobs.load(job_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Annotated, Any, Self, cast
 
@@ -16,6 +17,7 @@ from domain.pages import MAX_PAGE_BYTES, Page, Window, joined, window
 from domain.ports import LogCount, LogPageRequest, LogScope
 from graph.connections import Columns, Connection, Node, column
 from graph.context import Info, Loaders
+from graph.executor import require
 from graph.inputs import After, Around, Before, First, Last, LogFilterArgument, given, log_filter
 from graph.scalars import BigInt
 from jobtail.events import LogLevel
@@ -99,12 +101,14 @@ def resolve_logs(
     )
     middle = _middle(around, after, last, before)
     request = LogPageRequest(scope=scope, window=asked, filter=chosen)
+
+    def load() -> Awaitable[Page[logs.TaskLog]]:
+        if middle is None:
+            return context.loaders.log_pages.load(request)
+        return _load_around(context.loaders, scope, chosen, middle, asked.limit)
+
     return Connection(
-        load=lambda: (
-            context.loaders.log_pages.load(request)
-            if middle is None
-            else _load_around(context.loaders, scope, chosen, middle, asked.limit)
-        ),
+        load=(lambda: _load_presumed(context.loaders, scope.job_id, load())) if _is_presumed(root) else load,
         count=lambda: context.loaders.log_counts.load(LogCount(scope=scope, filter=chosen)),
         to_node=TaskLog.from_domain,
         to_cursor=lambda row: cursors.log_cursor(row.job_id, row.seq),
@@ -130,6 +134,17 @@ def _middle(around: int | None, *others: str | int | None) -> int | None:
     if seq < 1:
         raise InvalidInput(f"around must be the number of a line, 1 or more, not {seq}")
     return seq
+
+
+def _is_presumed(root: Any) -> bool:
+    return getattr(root, "is_presumed", False)
+
+
+async def _load_presumed(loaders: Loaders, job_id: str, loading: Awaitable[Page[logs.TaskLog]]) -> Page[logs.TaskLog]:
+    """Load lines of a job that was not looked for. Where there are none, graphql-core tells what there is instead of it."""
+    page = await loading
+    require(page.items or await loaders.jobs.load(job_id) is not None)
+    return page
 
 
 async def _load_around(loaders: Loaders, scope: LogScope, chosen: LogFilter, seq: int, size: int) -> Page[logs.TaskLog]:

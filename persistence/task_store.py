@@ -34,7 +34,7 @@ from persistence.sql import statement
 from persistence.statements import Named, Statement, compiled
 from persistence.tables import LEVEL_COLUMNS, job_tasks
 
-MOST_TASKS = 500
+MOST_TASKS = 200
 """How many tasks are loaded together with their job."""
 
 

@@ -12,7 +12,7 @@ import pytest
 from domain.recorder import Recorder
 from graph.context import Context, Services
 from graph.schema import schema
-from jobtail.events import Event, JobProgressed, JobStatus, Line, LogLevel, TaskChanged, TaskStatus
+from jobtail.events import Event, JobProgressed, JobStarted, JobStatus, Line, LogLevel, TaskChanged, TaskStatus
 from persistence import task_store
 from persistence.database import Database
 from persistence.job_store import PostgresJobStore
@@ -538,6 +538,29 @@ async def test_a_job_with_its_stages_and_first_tasks_costs_one_statement(
         monkeypatch.setattr(task_store, "MOST_TASKS", 11)
         many, same = await _asked(database, query)
         assert (len(many), same) == (3, data)
+
+
+async def test_a_page_of_a_job_costs_one_statement_and_tells_whether_there_is_the_job(empty_url: str) -> None:
+    async with Database(empty_url) as database, worker(empty_url) as recorder:
+        await _record_jobs(recorder, range(1), stages=1, tasks=1)
+        await recorder.record_job("silent", [JobStarted(job_id="silent", handler_name="ingest")])
+
+        async def page(job_id: str, logs: str) -> tuple[int, Any]:
+            statements, data = await _asked(database, f'{{ job(jobId: "{job_id}") {{ {logs} }} }}')
+            return len(statements), data["job"]
+
+        nodes = "logs { nodes { seq } }"
+        assert await page("job-0", nodes) == (1, {"logs": {"nodes": [{"seq": 1}, {"seq": 2}]}})
+        assert await page("silent", nodes) == (2, {"logs": {"nodes": []}})
+        assert (await page("job-0", "logs(first: 0) { nodes { seq } }"))[1] == {"logs": {"nodes": []}}
+        for logs in (
+            nodes,
+            "logs { edges { cursor } }",
+            "logs { totalCount pageInfo { hasNextPage } }",
+            "logs { __typename }",
+        ):
+            assert (await page("unheard-of", logs))[1] is None
+            assert (await page("silent", logs))[1] is not None
 
 
 async def _compare_costs(database: Database, recorder: Recorder) -> None:
