@@ -15,6 +15,7 @@ from domain.histogram import TimeCount
 from domain.jobs import Job
 from domain.logs import TaskLog
 from domain.pages import MAX_PAGE_BYTES, Page, Window
+from domain.written import Members
 from jobtail.events import JobStatus
 
 
@@ -129,6 +130,8 @@ class LogPageRequest:
     filter: LogFilter
     max_bytes: int = MAX_PAGE_BYTES
     """Where the lines are larger together, the page ends early and says that there is more."""
+    written_as: Members | None = None
+    """If it is given, the items may be `WrittenLines` with these members; where they are not, they are lines as ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import strawberry
 
 from domain.pages import Columnar, Page
+from domain.written import Members
 from graph.scalars import BigInt
 
 NodeType = TypeVar("NodeType")
@@ -59,6 +60,8 @@ class Connection(Generic[NodeType]):
     columns: strawberry.Private[Columns | None] = None
     to_stop: strawberry.Private[Callable[[Any], str] | None] = None
     """Makes a cursor of the place up to which a page was looked for, if it may end before the list does."""
+    load_written: strawberry.Private[Callable[[Members], Awaitable[Page[Any]]] | None] = None
+    """Loads a page whose items may be `WrittenLines`."""
     loading: strawberry.Private[asyncio.Future[Page[Any]] | None] = None
 
     def page(self) -> Awaitable[Page[Any]]:
@@ -66,6 +69,11 @@ class Connection(Generic[NodeType]):
         if self.loading is None:
             self.loading = asyncio.ensure_future(self.load())
         return self.loading
+
+    def write(self, members: Members) -> None:
+        """Have the page loaded as written, if it can be, for who asks for nothing but these members of its nodes."""
+        if self.load_written is not None and self.columns and all(name in self.columns for _, name in members):
+            self.loading = asyncio.ensure_future(self.load_written(members))
 
     @strawberry.field(description="The items of the page with their cursors.")
     async def edges(self) -> list[Edge[NodeType]]:

@@ -19,20 +19,12 @@ from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.types import ExecutionContext
 
 from domain.stretches import Stretch
+from graph.encoded import Encoded
 from graph.executor import ColumnExecutor, require
 from graph.plan import Planner, Run, Step
 from graph.subscription import LogBatch
 
 Key = tuple[Hashable, ...]
-
-
-class Encoded:
-    """An answer's data that is JSON already."""
-
-    __slots__ = ("json",)
-
-    def __init__(self, json: bytes) -> None:
-        self.json = json
 
 
 def to_bytes(data: Any) -> bytes:

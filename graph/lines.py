@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Self, cast
 
@@ -15,6 +16,7 @@ from domain.errors import InvalidInput
 from domain.filters import LogFilter
 from domain.pages import MAX_PAGE_BYTES, Page, Window, joined, window
 from domain.ports import LogCount, LogPageRequest, LogScope
+from domain.written import Members
 from graph.connections import Columns, Connection, Node, column
 from graph.context import Info, Loaders
 from graph.executor import require
@@ -102,17 +104,22 @@ def resolve_logs(
     middle = _middle(around, after, last, before)
     request = LogPageRequest(scope=scope, window=asked, filter=chosen)
 
-    def load() -> Awaitable[Page[logs.TaskLog]]:
+    def load(members: Members | None = None) -> Awaitable[Page[logs.TaskLog]]:
+        loading: Awaitable[Page[logs.TaskLog]]
         if middle is None:
-            return context.loaders.log_pages.load(request)
-        return _load_around(context.loaders, scope, chosen, middle, asked.limit)
+            wanted = request if members is None else replace(request, written_as=members)
+            loading = context.loaders.log_pages.load(wanted)
+        else:
+            loading = _load_around(context.loaders, scope, chosen, middle, asked.limit)
+        return _load_presumed(context.loaders, scope.job_id, loading) if _is_presumed(root) else loading
 
     return Connection(
-        load=(lambda: _load_presumed(context.loaders, scope.job_id, load())) if _is_presumed(root) else load,
+        load=load,
         count=lambda: context.loaders.log_counts.load(LogCount(scope=scope, filter=chosen)),
         to_node=TaskLog.from_domain,
-        to_cursor=lambda row: cursors.log_cursor(row.job_id, row.seq),
+        to_cursor=lambda row: cursors.log_cursor(scope.job_id, row.seq),
         columns=LINE_COLUMNS,
+        load_written=load if middle is None else None,
     )
 
 

@@ -41,6 +41,7 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
                 "lock_timeout": f"{LOCK_TIMEOUT_S}s",
                 "idle_in_transaction_session_timeout": f"{STATEMENT_TIMEOUT_S}s",
                 "timezone": "UTC",
+                "datestyle": "ISO",
             },
         },
     )

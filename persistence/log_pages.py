@@ -29,7 +29,9 @@ from sqlalchemy.types import TypeEngine
 from domain.logs import TaskLog
 from domain.pages import Columnar
 from domain.ports import LogPageRequest, LogScope
+from domain.written import Members, WrittenLines
 from jobtail.events import LogLevel
+from persistence.line_writing import lines_of, pieces, said_at, written
 from persistence.log_filters import KINDS, filter_values, levels_of, of_levels
 from persistence.paging import columns_of, requested
 from persistence.statements import Statement, compiled
@@ -49,6 +51,8 @@ class Form(NamedTuple):
     is_after: bool
     is_before: bool
     backward: bool
+    written: tuple[str, ...] | None = None
+    """The attributes that lines are written with."""
 
 
 class Group(NamedTuple):
@@ -58,6 +62,7 @@ class Group(NamedTuple):
     limit: int
     max_bytes: int
     filter: bytes
+    written_as: Members | None
 
 
 def group_of(request: LogPageRequest) -> Group:
@@ -70,8 +75,10 @@ def group_of(request: LogPageRequest) -> Group:
         window.after is not None,
         window.before is not None,
         window.backward,
+        None if request.written_as is None else tuple(attribute for _, attribute in request.written_as),
     )
-    return Group(form, window.limit, request.max_bytes, orjson.dumps(values) if values else b"")
+    given = orjson.dumps(values) if values else b""
+    return Group(form, window.limit, request.max_bytes, given, request.written_as)
 
 
 def values_of_one(request: LogPageRequest) -> dict[str, Any]:
@@ -95,7 +102,8 @@ def scope_values(scope: LogScope) -> dict[str, Any]:
 
 def _common_values(request: LogPageRequest) -> dict[str, Any]:
     rows = request.window.limit + 1
-    return {**filter_values(request.filter), "limit": rows, "row_bytes": request.max_bytes // rows}
+    texts = {} if request.written_as is None else pieces(request.written_as)
+    return {**filter_values(request.filter), "limit": rows, "row_bytes": request.max_bytes // rows, **texts}
 
 
 def own_columns(form: Form) -> dict[str, type[TypeEngine[Any]]]:
@@ -113,15 +121,20 @@ def own_columns(form: Form) -> dict[str, type[TypeEngine[Any]]]:
 @lru_cache(maxsize=500)
 def one_page(form: Form) -> Statement:
     own = {name: bindparam(name, type_=kind) for name, kind in own_columns(form).items()}
-    return compiled(_page(form, own))
+    return compiled(_selected(_page(form, own), form))
 
 
 @lru_cache(maxsize=500)
 def many_pages(form: Form) -> Statement:
     """Select a page for each of the requests, which bears its place."""
     asked = requested(own_columns(form))
-    page = _page(form, {name: asked.c[name] for name in own_columns(form)}, asked).lateral("page")
+    lines = _page(form, {name: asked.c[name] for name in own_columns(form)}, asked)
+    page = _selected(lines, form).lateral("page")
     return compiled(select(page, asked.c.place).select_from(asked).join(page, true()))
+
+
+def _selected(page: Select[Any], form: Form) -> Select[Any]:
+    return page if form.written is None else written(page, form.written)
 
 
 def _page(form: Form, own: Mapping[str, ColumnElement[Any]], *asked: FromClause) -> Select[Any]:
@@ -151,7 +164,9 @@ def _lines(form: Form, own: Mapping[str, ColumnElement[Any]], levels: tuple[int,
     size = func.octet_length(_LINE.message) + func.coalesce(func.pg_column_size(_LINE.metadata), literal_column("0"))
     is_small = size <= bindparam("row_bytes", type_=BigInteger)
     small = {name: case((is_small, _LINE[name])).label(name) for name in ("message", "metadata")}
-    return select(*(small.get(column.name, column) for column in _LINE)).where(*where(form, own), *of_levels(levels))
+    more = [said_at] if form.written else []
+    columns = (small.get(column.name, column) for column in _LINE)
+    return select(*columns, *more).where(*where(form, own), *of_levels(levels))
 
 
 def where(form: Form, own: Mapping[str, ColumnElement[Any]]) -> Iterable[ColumnElement[bool]]:
@@ -257,6 +272,8 @@ class LogRows(Columnar[TaskLog]):
         return values
 
 
-def is_cut(rows: Iterable[Record]) -> bool:
-    """Tell whether a line was larger than its share of the page."""
-    return None in map(_READERS["message"], rows)
+def read_page(form: Form, rows: Sequence[Record]) -> LogRows | WrittenLines | None:
+    """Read what a statement gave for one page, None if a line was larger than its share of it."""
+    if form.written is not None:
+        return lines_of(rows[0])
+    return None if None in map(_READERS["message"], rows) else LogRows(rows)

@@ -20,13 +20,12 @@ from persistence.log_counts import count_group_of, counts, values_of_counts
 from persistence.log_filters import matching, search_time
 from persistence.log_pages import (
     Form,
-    LogRows,
     group_of,
-    is_cut,
     lines_of_job,
     log_of,
     many_pages,
     one_page,
+    read_page,
     values_of_many,
     values_of_one,
 )
@@ -66,10 +65,13 @@ class PostgresLogStore:
         else:
             found = await fetch(many_pages(form), values_of_many(requests), within_s=within_s)
             rows = divided(found, len(requests))
-        if any(map(is_cut, rows)):
+        pages = [read_page(form, own) for own in rows]
+        if None in pages:
             queries, windows = [_page(request) for request in requests], [request.window for request in requests]
             return await fetch_pages(self._database, queries, windows, log_of, within_s=within_s)
-        return [page_of(LogRows(own), request.window) for own, request in zip(rows, requests, strict=True)]
+        return [
+            page_of(page, request.window) for page, request in zip(pages, requests, strict=True) if page is not None
+        ]
 
     async def counts(self, requests: Sequence[LogCount]) -> Sequence[int]:
         found: dict[int, int] = {}

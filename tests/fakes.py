@@ -6,6 +6,7 @@ The contract tests hold them equal to the adapters of Postgres, so they are the 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -44,6 +45,8 @@ from domain.ports import (
 )
 from domain.retention import Pruned, PrunedLevels, Retention
 from domain.templates import clipped
+from domain.written import Members, WrittenLines
+from graph.scalars import write_time
 from jobtail.events import Event, JobStatus, LogLevel, NumberedEvent
 
 Item = TypeVar("Item")
@@ -146,7 +149,8 @@ class MemoryLogStore:
 
     def _page(self, request: LogPageRequest) -> Page[TaskLog]:
         rows = self._matching(self._memory.lines, request.scope, request.filter)
-        return paged(rows, lambda row: row.seq, request.window)
+        page = paged(rows, lambda row: row.seq, request.window)
+        return page if request.written_as is None else replace(page, items=_written(page.items, request.written_as))
 
     def _matching(self, lines: Mapping[str, list[TaskLog]], scope: LogScope, log_filter: LogFilter) -> list[TaskLog]:
         return [
@@ -162,6 +166,15 @@ class MemoryLogStore:
             return len(self._matching(self._memory.counted(asked.filter), asked.scope, asked.filter))
 
         return await self._memory.asked(requests, lambda: list(map(count, requests)))
+
+
+def _written(lines: Sequence[TaskLog], members: Members) -> WrittenLines:
+    def value(line: TaskLog, attribute: str) -> Any:
+        found = getattr(line, attribute)
+        return found.name if isinstance(found, LogLevel) else found
+
+    objects = [{name: value(line, attribute) for name, attribute in members} for line in lines]
+    return WrittenLines([line.seq for line in lines], [json.dumps(each, default=write_time) for each in objects])
 
 
 class MemoryJobStore:

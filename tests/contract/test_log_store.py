@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from domain.filters import EVERYTHING, LogFilter
 from domain.logs import TaskLog
 from domain.pages import Page, Window
 from domain.ports import LogCount, LogPageRequest, LogScope
+from domain.written import WrittenLines
 from jobtail.events import JobFinished, JobStarted, JobStatus, Line, LogLevel
 from tests.contract.conftest import Stores
 from tests.fakes import batch_of, store
@@ -231,3 +233,47 @@ async def test_many_pages_come_in_the_order_of_their_requests(stores: Stores) ->
     requests = [LogPageRequest(scope=LogScope(job_id="job"), window=window, filter=EVERYTHING) for window in windows]
     found = await stores.logs.pages(requests)
     assert found == [await page(stores, window) for window in windows]
+
+
+MEMBERS = (
+    *(("seq", "seq"), ("jobId", "job_id"), ("executionId", "execution_id"), ("stage", "stage"), ("taskId", "task_id")),
+    *(("timestamp", "timestamp"), ("level", "level"), ("message", "message"), ("metadata", "metadata"), ("Ä", "seq")),
+)
+
+
+def as_object(row: TaskLog) -> dict[str, object]:
+    at = row.timestamp.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    values = (row.seq, row.job_id, row.execution_id, row.stage, row.task_id, at, row.level.name, row.message)
+    return dict(zip([name for name, _ in MEMBERS], [*values, row.metadata, row.seq], strict=True))
+
+
+async def test_pages_are_written_in_the_wanted_members(stores: Stores) -> None:
+    whole = replace(LINES[0], at=AT.replace(microsecond=0), message='"\\\n\x01\u2028', metadata={})
+    await store(stores.logs, *LINES, whole)
+    scopes = [LogScope(job_id="job"), LogScope(job_id="job", stage="score"), LogScope(job_id="none")]
+    windows: list[Window[int]] = [ALL, Window(limit=7, after=3), Window(limit=7, before=60, backward=True)]
+    windows += [Window(limit=0), Window(limit=3, after=10, before=12)]
+    plain = [
+        LogPageRequest(scope=scope, window=window, filter=log_filter)
+        for scope in scopes
+        for window in windows
+        for log_filter in (
+            EVERYTHING,
+            LogFilter(search="zoë"),
+            LogFilter(levels=frozenset({LogLevel.DEBUG, LogLevel.ERROR})),
+        )
+    ]
+    wanted = await stores.logs.pages(plain)
+    for members in (MEMBERS, MEMBERS[:1], (("x", "timestamp"), ("y", "level")), (("m", "metadata"), ("t", "task_id"))):
+        requests = [replace(each, written_as=members) for each in plain]
+        alone = [(await stores.logs.pages([each]))[0] for each in requests]
+        for found, page in zip([*alone, *await stores.logs.pages(requests)], [*wanted, *wanted], strict=True):
+            assert isinstance(found.items, WrittenLines)
+            objects = [as_object(row) for row in page.items]
+            names = {name: next(own for own, kept in MEMBERS if kept == attribute) for name, attribute in members}
+            assert json.loads(found.items.json) == [
+                {name: each[own] for name, own in names.items()} for each in objects
+            ]
+            assert [json.loads(line.json) for line in found.items] == json.loads(found.items.json)
+            assert [line.seq for line in found.items] == seqs(page.items)
+            assert (found.has_next, found.has_previous) == (page.has_next, page.has_previous)

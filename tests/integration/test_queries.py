@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from domain.recorder import Recorder
 from graph.context import Context, Services
+from graph.frames import to_bytes
 from graph.schema import schema
 from jobtail.events import Event, JobProgressed, JobStarted, JobStatus, Line, LogLevel, TaskChanged, TaskStatus
 from persistence import task_store
@@ -602,8 +604,7 @@ async def _asked(database: Database, query: str) -> tuple[Sent, dict[str, Any]]:
     with statements_of(database) as statements:
         result = await schema.execute(query, context_value=Context(services))
     assert result.errors is None
-    assert result.data is not None
-    return statements, result.data
+    return statements, orjson.loads(to_bytes(result.data))
 
 
 async def _record_jobs(recorder: Recorder, numbers: range, *, stages: int, tasks: int) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from domain.filters import EVERYTHING
@@ -18,6 +19,7 @@ from domain.logs import TaskLog
 from domain.pages import Window
 from domain.ports import LogPageRequest, LogScope
 from graph.context import Context, Services
+from graph.frames import to_bytes
 from graph.recorder_sink import RecorderSink
 from graph.schema import schema
 from jobtail import LogCapturingEmitter, LogLevel, Writer
@@ -216,8 +218,7 @@ async def test_timestamps_are_rfc_3339(capture: Capture, database_url: str) -> N
         )
         query = f'{{ job(jobId: "{JOB}") {{ createdAt startedAt logs {{ nodes {{ timestamp }} }} }} }}'
         result = await schema.execute(query, context_value=Context(services))
-    assert result.data is not None
-    job = result.data["job"]
+    job = orjson.loads(to_bytes(result.data))["job"]
     for said in (job["createdAt"], job["startedAt"], job["logs"]["nodes"][0]["timestamp"]):
         assert re.fullmatch(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z", said)
         assert abs(datetime.fromisoformat(said) - before) < timedelta(seconds=10)

@@ -17,7 +17,8 @@ from domain import logs
 from domain.hub import TailHub
 from domain.recorder import Recorder
 from graph.context import Context, Services
-from graph.frames import Encoded, to_json
+from graph.encoded import Encoded
+from graph.frames import to_json
 from graph.lines import TaskLog
 from graph.schema import schema
 from jobtail.events import JobFinished, JobStatus, Line, LogLevel
