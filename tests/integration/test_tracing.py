@@ -100,7 +100,7 @@ def test_a_query_is_a_tree_below_its_caller_and_tells_no_value(service: Service,
         api.start(job_id)
         api.capture(job_id, f"the password is {SECRET}")
     query = """query Mine($job: String!, $text: String) {
-      job(jobId: $job) { logs(filter: {search: $text, levels: [INFO, DEBUG]}) { nodes { message } } }
+      job(jobId: $job) { status logs(filter: {search: $text, levels: [INFO, DEBUG]}) { nodes { message } } }
       # %s
     }"""
     body = {"query": query % SECRET, "variables": {"job": job_id, "text": SECRET}}
