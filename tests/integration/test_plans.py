@@ -361,6 +361,19 @@ async def test_hierarchies_are_read_from_the_tasks_of_their_jobs_alone(loaded: D
     assert sum(node.rows + node.dropped for node in scans) == 100
 
 
+async def test_a_hierarchy_is_read_by_its_key_though_few_jobs_have_many_tasks_each(loaded: Database) -> None:
+    async with loaded.engine.begin() as connection:
+        await connection.exec_driver_sql(
+            "INSERT INTO job_tasks (job_id, stage, task_id, first_seq, last_seq, first_at, last_at)"
+            " SELECT 'wide-' || n % 5, 'stage', 'task-' || n, n, n, now(), now() FROM generate_series(1, 15000) AS n"
+        )
+        await connection.exec_driver_sql("DELETE FROM job_tasks WHERE job_id NOT LIKE 'wide-%' AND job_id <> 'long'")
+        await connection.exec_driver_sql("ANALYZE job_tasks")
+    found, plan = await run(loaded, PostgresTaskStore(loaded).hierarchies(["long"]))
+    assert [each.tasks and len(each.tasks) for each in found.values()] == [50]
+    assert [(node.kind, node.rows + node.dropped) for node in of_table(plan, "job_tasks")] == [("Index Scan", 50)]
+
+
 async def test_stages_are_summed_up_from_the_tasks_of_their_job_alone(loaded: Database) -> None:
     stages, plan = await run(loaded, PostgresTaskStore(loaded).stages(["long", "job-1"]))
     assert [len(found) for found in stages.values()] == [5, 5]
