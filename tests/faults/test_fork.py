@@ -16,13 +16,14 @@ from tests.file_sink import capture_to_file
 
 capture_to_file(delay_s=0.005)
 done = threading.Event()
+counts = {}
 
 def speak(name):
     number = 0
     while not done.is_set() and number < 20_000:
         emitter.emit_info(f"{name} {number}")
         number += 1
-    print(f"{name} {number}")
+    counts[name] = number
 
 with jobtail.job("JB_1") as emitter:
     threads = [threading.Thread(target=speak, args=(name,)) for name in ("a", "b")]
@@ -39,6 +40,8 @@ with jobtail.job("JB_1") as emitter:
     done.set()
     for thread in threads:
         thread.join()
+for name, number in counts.items():
+    print(name, number)
 """
 
 
