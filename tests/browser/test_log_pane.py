@@ -119,6 +119,19 @@ async def test_a_search_goes_through_the_whole_job(visit: ViewerVisit, job_id: s
     await expect(visit.hits).to_be_empty()
 
 
+async def test_the_browsers_key_for_finding_is_that_of_the_search_which_sees_the_whole_job(
+    visit: ViewerVisit, job_id: str
+) -> None:
+    await visit.open_job(job_id)
+    await visit.page.evaluate(
+        "window.left = []; addEventListener('keydown', (event) => event.key === 'f' && left.push(!event.defaultPrevented))"
+    )
+    await visit.press("Control+f")
+    await expect(visit.search).to_be_focused()
+    await visit.press("Control+f")
+    assert await visit.page.evaluate("window.left") == [False, True], "the second one is the browser's"
+
+
 async def test_a_link_leads_to_its_lines(visit: ViewerVisit, job_id: str) -> None:
     await visit.open_job(job_id, "#L120-L140")
     for _ in range(2):

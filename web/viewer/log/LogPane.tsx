@@ -38,7 +38,7 @@ export function LogPane({ job, selection, onSelection }: LogPaneProps) {
   useEffect(() => { pane.select(selection, job.lastSeq); }, [pane, JSON.stringify(selection)]);
   useEffect(() => { pane.learn(job.status, job.lastSeq); }, [pane, job.status, job.lastSeq]);
   useEffect(() => () => { pane.close(); }, [pane]);
-  useKeys("Log", logKeys(pane, search, region), [pane]);
+  useKeys("Log", logKeys(pane, search), [pane]);
 
   const onNumber = (event: MouseEvent, seq: number) => {
     if (event.metaKey || event.ctrlKey || event.altKey) return;

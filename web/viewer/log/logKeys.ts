@@ -8,7 +8,7 @@ interface Ref<T> {
   current: T | null;
 }
 
-export function logKeys(pane: Pane, search: Ref<HTMLInputElement>, region: Ref<HTMLElement>): Key[] {
+export function logKeys(pane: Pane, search: Ref<HTMLInputElement>): Key[] {
   const key = (keys: string[], does: string, run: (event: KeyboardEvent) => unknown, inFields = false): Key => ({
     keys,
     does,
@@ -32,8 +32,8 @@ export function logKeys(pane: Pane, search: Ref<HTMLInputElement>, region: Ref<H
     key(
       ["Mod+f"],
       "Search the log; again for the browser's own search",
-      (event) => {
-        if (document.activeElement === search.current || !region.current?.contains(event.target as Node)) return false;
+      () => {
+        if (document.activeElement === search.current) return false;
         focusSearch();
         return undefined;
       },
