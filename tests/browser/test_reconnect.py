@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import socket
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, expect
 
+from domain.cursors import log_cursor
 from jobtail.events import Line
 from tests.browser.viewer import Row, ViewerVisit
 from tests.browser.visits import visiting
@@ -51,6 +53,16 @@ async def test_a_restart_of_the_service_costs_no_line(browser: Browser, database
                     await expect(visit.line(250)).to_be_in_viewport(timeout=PATIENCE_MS)
                     await expect(visit.page.get_by_text("Connection lost, reconnecting")).to_be_hidden()
                     assert await read_whole(visit) == [(n, f"line {n}") for n in range(1, 251)]
+                    # Lines that came twice would be dropped unseen, so what is asked for has to be looked at.
+                    first, *again = places(visit)
+                    assert first == {"afterSeq": 100}
+                    assert again == [{"after": log_cursor(job_id, 150)}] * max(len(again), 1)
+
+
+def places(visit: ViewerVisit) -> list[dict[str, Any]]:
+    """List behind which places the page asked for lines, one a subscription."""
+    asked = [message["payload"]["variables"] for message in visit.sent if "jobLogs" in str(message)]
+    return [{name: value for name, value in each.items() if name in {"after", "afterSeq"}} for each in asked]
 
 
 async def read_whole(visit: ViewerVisit) -> list[tuple[int, str | None]]:

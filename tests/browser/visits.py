@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -40,6 +41,8 @@ class Visit:
     service_url: str
     foreign: list[str] = field(default_factory=list)
     """What was asked of somebody else."""
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    """What the page said by websocket."""
     complaints: list[str] = field(default_factory=list)
 
     async def begin(self) -> None:
@@ -61,6 +64,7 @@ class Visit:
     def _on_websocket(self, websocket: WebSocket) -> None:
         if not self._is_own(websocket.url.replace("ws", "http", 1)):
             self.foreign.append(websocket.url)
+        websocket.on("framesent", lambda message: self.sent.append(json.loads(message)))
 
     async def _only_the_service(self, route: Route) -> None:
         await (route.continue_() if self._is_own(route.request.url) else route.abort())
