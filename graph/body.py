@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 PIECE_BYTES = 256 * 1024
 """What is inflated and parsed before other requests get their turn."""
@@ -26,21 +27,26 @@ class BodyLimits:
     """How long a body may take in all."""
 
 
-async def whole(request: Request, most: int, setting: str, within_s: float = SILENCE_S) -> bytes:
-    """Read a small body.
+async def whole(receive: Receive, most: int, setting: str, *, announced: int = 0, within_s: float = SILENCE_S) -> bytes:
+    """Read a small body, of which the headers may have `announced` the size.
 
     Raises:
         HTTPException: 408 or 413, with a message that says what to do.
         ClientDisconnect: if the client cut the connection.
     """
-    _require_size(announced := _announced(request), most, "as sent", setting)
-    pieces, size = [], 0
+    _require_size(announced, most, "as sent", setting)
+    pieces, size, has_more = [], 0, True
     try:
         async with asyncio.timeout(within_s):
-            async for piece in request.stream():
+            while has_more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                piece = message.get("body", b"")
                 size += len(piece)
                 _require_size(max(size, announced), most, "as sent", setting)
                 pieces.append(piece)
+                has_more = message.get("more_body", False)
     except TimeoutError:
         raise _too_slow() from None
     return b"".join(pieces)
@@ -83,7 +89,7 @@ async def _decoded(request: Request, limits: BodyLimits) -> AsyncIterator[bytes]
 async def _received(request: Request, limits: BodyLimits) -> AsyncIterator[bytes]:
     """Yield what arrives, for as long as something does."""
     size, most, setting = 0, limits.max_request_bytes, "JOBTAIL_MAX_REQUEST_BYTES"
-    _require_size(_announced(request), most, "as sent", setting)
+    _require_size(announced_size(request.headers.get("content-length", "")), most, "as sent", setting)
     end = asyncio.get_running_loop().time() + limits.whole_s
     stream = request.stream()
     while chunk := await _next(stream, limits.silence_s, end):
@@ -92,9 +98,9 @@ async def _received(request: Request, limits: BodyLimits) -> AsyncIterator[bytes
         yield chunk
 
 
-def _announced(request: Request) -> int:
-    said = request.headers.get("content-length", "")
-    return int(said) if said.isdecimal() else 0
+def announced_size(content_length: str) -> int:
+    """Read the header; 0 where it says nothing."""
+    return int(content_length) if content_length.isdecimal() else 0
 
 
 async def _next(stream: AsyncGenerator[bytes, None], silence_s: float, end: float) -> bytes:

@@ -30,7 +30,7 @@ from graphql import (
     visit,
 )
 from graphql.execution.collect_fields import FragmentDetails
-from graphql.execution.values import VariableValues, get_variable_values
+from graphql.execution.values import VariableValues
 from strawberry.schema.schema import validate_document
 
 from domain.errors import TooComplex
@@ -38,6 +38,7 @@ from graph.limits import TOO_DEEP, QueryLimits
 from graph.measures import Measure, Measuring
 from graph.operations import OperationName
 from graph.plan import Planner, Run, Step
+from graph.variables import OperationVariables
 
 KEPT = 500
 """How many documents are kept; the one that was not used for longest goes first."""
@@ -86,6 +87,7 @@ class Prepared:
     plans: dict[tuple[Any, ...], Step | None] = field(init=False, default_factory=dict)
     measures: dict[int, Measure] = field(init=False, default_factory=dict)
     names: dict[int, OperationName] = field(init=False, default_factory=dict)
+    variables: dict[int, OperationVariables] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         definitions = self.document.definitions if self.document else ()
@@ -142,7 +144,10 @@ class Prepared:
         operation = self.operation(name)
         if operation is None or operation.operation is not OperationType.QUERY:
             return None
-        values = get_variable_values(schema, operation.variable_definitions or (), variables or {})
+        known = self.variables.get(id(operation))
+        if known is None:
+            known = self.variables[id(operation)] = OperationVariables(schema, operation)
+        values = known.read(variables or {})
         if isinstance(values, list):
             return None
         try:

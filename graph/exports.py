@@ -113,5 +113,5 @@ async def _continued(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator
 
 def accepted_form(request: Request) -> Form:
     """Choose what the client likes best by its Accept header; JSON where it says nothing that we have."""
-    media_type = accepted(request.headers.get("accept", ""), list(MEDIA_TYPES.values()))
+    media_type = accepted(request.headers.get("accept", ""), tuple(MEDIA_TYPES.values()))
     return next(form for form, name in MEDIA_TYPES.items() if name == media_type)

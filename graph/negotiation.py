@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 
-def accepted(header: str, offered: Sequence[str]) -> str:
+@lru_cache(maxsize=50)
+def accepted(header: str, offered: tuple[str, ...]) -> str:
     """Choose by an Accept header; the first of the offered where it names none of them."""
     best, chosen = 0.0, offered[0]
     for part in header.split(","):

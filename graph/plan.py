@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain, islice
 from operator import attrgetter
 from types import NoneType
@@ -39,10 +38,9 @@ from graphql.execution.collect_fields import (
     collect_fields,
     collect_subfields,
 )
-from graphql.execution.values import VariableValues, get_argument_values
+from graphql.execution.values import VariableValues
 from graphql.type.introspection import TypeNameMetaFieldDef
 from strawberry.schema.schema_converter import GraphQLCoreConverter
-from strawberry.types.arguments import convert_arguments
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
@@ -51,6 +49,7 @@ from graph.connections import Connection
 from graph.encoded import Encoded
 from graph.executor import NotPlainError, Values, classes_of, leaf_completion, require
 from graph.selection import NOTHING, PlannedInfo, Selected
+from graph.variables import FieldArguments
 
 
 class Run:
@@ -62,7 +61,7 @@ class Run:
         self.variables = variables
         self.context = context
         self.root_value = root_value
-        self.arguments: dict[int, dict[str, Any]] = {}
+        self.arguments: dict[int, Mapping[str, Any]] = {}
 
 
 Make: TypeAlias = Callable[[Run, Values], Any]
@@ -162,7 +161,7 @@ class Reader:
     function: Callable[..., Any]
     constants: Mapping[str, Any] | None
     """The arguments, where no variable is among them."""
-    find_arguments: Callable[[Run], dict[str, Any]]
+    made_arguments: FieldArguments
     parent_name: str | None
     info_name: str | None
     selected: Selected
@@ -176,7 +175,7 @@ class Reader:
             return self.constants
         known = run.arguments.get(id(self))
         if known is None:
-            known = run.arguments[id(self)] = self.find_arguments(run)
+            known = run.arguments[id(self)] = self.made_arguments.of(run.variables)
         return known
 
     def read(self, run: Run, rows: Values) -> list[Any]:
@@ -300,17 +299,18 @@ class Planner:
         resolver = field.base_resolver
         require(not field.extensions)
         require(fields[0].fragment_variable_values is None)
-        find = partial(self._arguments, field, found, fields[0].node)
+        node = fields[0].node
+        arguments = FieldArguments(self._strawberry, field, found, node)
         if resolver is None:
             require(field.default_resolver is getattr)
-            return Reader(field, attrgetter(field.python_name), {}, find, None, None, NOTHING)
+            return Reader(field, attrgetter(field.python_name), {}, arguments, None, None, NOTHING)
         parent = resolver.parent_parameter or resolver.root_parameter
         require(bool(resolver.self_parameter) != bool(parent))
         return Reader(
             field,
             cast("Callable[..., Any]", resolver.wrapped_func),
-            None if _has_variables(fields[0].node.arguments) else find(Run(self._variables, None, None)),
-            find,
+            None if _has_variables(node.arguments) else arguments.of(self._variables),
+            arguments,
             parent.name if parent else None,
             resolver.info_parameter.name if resolver.info_parameter else None,
             self._selected(get_named_type(found.type), fields) if resolver.info_parameter else NOTHING,
@@ -325,14 +325,6 @@ class Planner:
                 assert found is not None, "the operation is valid"
                 selected[name] = {**selected.get(name, NOTHING), **self._selected(get_named_type(found.type), below)}
         return selected
-
-    def _arguments(self, field: StrawberryField, found: GraphQLField, node: Any, run: Run) -> dict[str, Any]:
-        return convert_arguments(
-            get_argument_values(found, node, run.variables),
-            field.arguments,
-            scalar_registry=self._strawberry.schema_converter.scalar_registry,
-            config=self._strawberry.config,
-        )
 
     # Connections: a page that is loaded once for all fields that ask for it, of items that need not become objects
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import secrets
+from random import getrandbits
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,7 +25,7 @@ class RequestIds:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        request_id = _given(scope) or secrets.token_hex(8)
+        request_id = _given(scope) or f"{getrandbits(64):016x}"
         header = (_HEADER, request_id.encode())
 
         async def send_named(message: Message) -> None:

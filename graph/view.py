@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
-from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.http import GraphQLHTTPResponse
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.unset import UnsetType
@@ -27,7 +27,7 @@ from strawberry.types.unset import UnsetType
 from domain.access import NOTHING, Grant
 from domain.errors import JobtailError, TooMany
 from graph.auth import Gate
-from graph.body import whole
+from graph.body import announced_size, whole
 from graph.context import Context, Services
 from graph.errors import CODES_OF_STATUSES, Refusal, extensions, refusal
 from graph.frames import to_bytes, to_json
@@ -35,7 +35,7 @@ from graph.ide import GRAPHIQL
 from graph.limits import QueryLimits
 from graph.negotiation import accepted
 from graph.operations import Watch
-from graph.plain_requests import plain_request
+from graph.plain_requests import PlainHead, plain_request
 from graph.rates import LiveConnections
 from graph.schema import schema
 from graph.sessions import StreamSession, can_end
@@ -44,6 +44,7 @@ from graph.websocket import TransportWSHandler
 
 JSON_TYPES = ("application/json", "application/graphql-response+json")
 """With the second, the status of an answer tells whether the operation was executed."""
+QUERY_BYTES = "JOBTAIL_MAX_QUERY_BYTES"
 INIT_WAIT = timedelta(seconds=10)
 """How long a websocket may stay open without connection_init."""
 PROTOCOLS = (GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL)
@@ -54,7 +55,9 @@ class _RequestAdapter(StarletteRequestAdapter):
         """Read the body. Whoever asks again gets it again."""
         state = self._request.state
         if not hasattr(state, "body"):
-            state.body = await whole(self._request, state.max_bytes, "JOBTAIL_MAX_QUERY_BYTES")
+            announced = announced_size(self._request.headers.get("content-length", ""))
+            receive = self._request.receive
+            state.body = await whole(receive, state.max_bytes, QUERY_BYTES, announced=announced)
         body: bytes = state.body
         return body
 
@@ -99,11 +102,9 @@ class GraphQLView(GraphQL[Context, None]):
     async def run(self, request: Any, *arguments: Any, **more: Any) -> Any:
         try:
             if isinstance(request, Request):
-                request.state.grant = await self._grant(request)
-                request.state.max_bytes = self._max_bytes
-                asked = await plain_request(self.request_adapter_class(request))
-                if asked is not None:
-                    return await self._answer(request, asked)
+                answer = await self._plain(request)
+                if answer is not None:
+                    return answer
             return await super().run(request, *arguments, **more)
         except HTTPException as error:
             code = CODES_OF_STATUSES.get(error.status_code, "BAD_INPUT")
@@ -113,10 +114,22 @@ class GraphQLView(GraphQL[Context, None]):
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
 
-    async def _answer(self, request: Request, asked: GraphQLRequestData) -> Response:
+    async def _plain(self, request: Request) -> Response | None:
         """Answer a request of the plainest kind, as most are: the rest of Strawberry's way tells the other kinds apart."""
-        context = Context(request.app.state.services, request.state.grant, request, self._limits, watch=self._watch)
-        response = Response(media_type=_json_type(request))
+        state, head = request.state, PlainHead.of(request.scope)
+        state.max_bytes = self._max_bytes
+        if head is None:
+            state.grant = await self._grant(request)
+            return None
+        gate: Gate = request.app.state.gate
+        state.grant = grant = await gate.admit(head.authorization)
+        announced = announced_size(head.content_length)
+        state.body = body = await whole(request.receive, self._max_bytes, QUERY_BYTES, announced=announced)
+        asked = plain_request(body)
+        if asked is None:
+            return None
+        context = Context(request.app.state.services, grant, request, self._limits, watch=self._watch)
+        response = Response(media_type=accepted(head.accept, JSON_TYPES))
         result = await self.execute_single(request, self.request_adapter_class(request), response, context, None, asked)
         if result.data is not None and not result.errors and not result.extensions:
             return Response(to_bytes({"data": result.data}), media_type=response.media_type)
