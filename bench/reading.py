@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from statistics import median
 from typing import Any
 
@@ -96,16 +97,19 @@ def _get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
 
 
-async def measure(service_port: int, bare_port: int, job_id: str, depth: int, tree: tuple[str, int]) -> list[Figure]:
-    """Compare pages behind a line of a job, and the hierarchy of a job with that many tasks."""
+async def measure(
+    service_port: int, bare_port: int, job_id: str, depth: int, trees: Sequence[tuple[str, int]]
+) -> list[Figure]:
+    """Compare pages behind a line of a job, and the hierarchies of jobs with that many tasks."""
     figures = []
     after = log_cursor(job_id, depth)
     for first in (100, 1000):
         ours, raw = lines(job_id, first, first=first, after=after), bare_lines(job_id, depth, first)
-        figures += await _compare(f"page of {first:,} lines by HTTP", service_port, ours, bare_port, raw)
-    job_id, tasks = tree
-    ours, raw = hierarchy(job_id, tasks), bare_tasks(job_id, tasks)
-    return figures + await _compare(f"hierarchy of {tasks} tasks by HTTP", service_port, ours, bare_port, raw)
+        figures += await _compare(f"page of {first:,} lines by HTTP", service_port, [ours], bare_port, [raw])
+    what = f"hierarchy of {trees[0][1]} tasks by HTTP"
+    cases, raws = [hierarchy(*tree) for tree in trees], [bare_tasks(*tree) for tree in trees]
+    figures += await _compare(what, service_port, cases[:1], bare_port, raws[:1])
+    return figures + await _compare(f"{what}, of a job each", service_port, cases, bare_port, raws, clients=(8,))
 
 
 async def measure_long(port: int, job_id: str, total: int) -> list[Figure]:
@@ -122,22 +126,28 @@ async def measure_long(port: int, job_id: str, total: int) -> list[Figure]:
     figures = []
     for where, other in others.items():
         (figure,) = await _compare(
-            f"page {where} of {total:,} lines beside the first", port, other, port, first, clients=(1,)
+            f"page {where} of {total:,} lines beside the first", port, [other], port, [first], clients=(1,)
         )
         figures.append(figure)
     return figures
 
 
 async def _compare(
-    what: str, our_port: int, ours: Case, other_port: int, other: Case, *, clients: Sequence[int] = (1, 8)
+    what: str,
+    our_port: int,
+    ours: Sequence[Case],
+    other_port: int,
+    others: Sequence[Case],
+    *,
+    clients: Sequence[int] = (1, 8),
 ) -> list[Figure]:
-    """Measure by turns, so that both meet the same machine, and compare the medians."""
+    """Measure by turns, so that both meet the same machine, and compare the medians. Clients take the cases in turn."""
     figures = []
     for count in clients:
         rates: tuple[list[float], list[float]] = ([], [])
         for _ in range(ROUNDS):
-            rates[0].append(await _rate([Client(our_port, ours) for _ in range(count)]))
-            rates[1].append(await _rate([Client(other_port, other) for _ in range(count)]))
+            for own, port, cases in zip(rates, (our_port, other_port), (ours, others), strict=True):
+                own.append(await _rate([Client(port, case) for case in islice(cycle(cases), count)]))
         name = f"{what}, {count} client{'s' if count > 1 else ''}"
         figures.append(Figure(what=name, ours=median(rates[0]), raw=median(rates[1]), unit="req/s"))
     return figures

@@ -7,21 +7,20 @@ lines, from the stages that came later, and from how the job ended.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from itertools import groupby
-from operator import attrgetter
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 from domain.jobs import Job, LogCounts
 from domain.pages import Columnar
 from jobtail.events import JobStatus, TaskStatus
 
-_ENDS = {
+ENDS: Mapping[JobStatus, TaskStatus] = {
     JobStatus.COMPLETED: TaskStatus.COMPLETED,
     JobStatus.FAILED: TaskStatus.FAILED,
     JobStatus.CANCELLED: TaskStatus.CANCELLED,
 }
+_OPEN = frozenset({TaskStatus.RUNNING, TaskStatus.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +62,16 @@ class TaskRecord:
 
 
 class TaskColumns(Columnar[TaskRecord]):
-    """Tasks kept as columns, which bear the names of the attributes."""
+    """Tasks kept as columns, which bear the names of the attributes; `log_counts` is made of one for each level."""
 
-    __slots__ = ("_columns",)
+    __slots__ = ("_columns", "_part")
 
-    def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
+    def __init__(self, columns: Mapping[str, Sequence[Any]], part: slice | None = None) -> None:
         self._columns = columns
+        self._part = part
 
     def __len__(self) -> int:
-        return len(self._columns["task_id"])
+        return len(self.column("task_id"))
 
     @overload
     def __getitem__(self, index: int) -> TaskRecord: ...
@@ -80,20 +80,29 @@ class TaskColumns(Columnar[TaskRecord]):
     def __getitem__(self, index: slice) -> TaskColumns: ...
 
     def __getitem__(self, index: int | slice) -> TaskRecord | TaskColumns:
-        found: dict[str, Any] = {name: values[index] for name, values in self._columns.items()}
-        return TaskColumns(found) if isinstance(index, slice) else TaskRecord(**found)
+        if isinstance(index, slice):
+            places = range(len(self))[index] if self._part is None else range(self._part.start, self._part.stop)[index]
+            return TaskColumns(self._columns, slice(places.start, places.stop))
+        return TaskRecord(**{each.name: self.column(each.name)[index] for each in fields(TaskRecord)})
 
     def column(self, name: str) -> Sequence[Any]:
-        return self._columns[name]
+        if name == "log_counts":
+            return list(map(LogCounts, *self.levels()))
+        column = self._columns[name]
+        return column if self._part is None else column[self._part]
+
+    def levels(self) -> list[Sequence[int]]:
+        """List the counts of lines by level, in the order of `LogCounts`."""
+        return [self.column(name) for name in LogCounts.NAMES.values()]
 
 
-@dataclass(frozen=True, slots=True)
-class Hierarchy:
-    """A job with its tasks."""
+class Standing(NamedTuple):
+    """What a stage's tasks depend on."""
 
-    job: Job
-    tasks: TaskColumns | None
-    """By stage, in order of first occurrence within one. None where there are too many to be loaded with their job."""
+    name: str
+    status: TaskStatus
+    job_end: TaskStatus | None
+    """How the job ended, None while it goes on. What is stated to run runs no longer than its job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,10 @@ class Stage:
     status: TaskStatus
     finished_at: datetime | None
     job_end: TaskStatus | None = None
-    """How the job ended, None while it goes on. What is stated to run runs no longer than its job."""
+
+    @property
+    def standing(self) -> Standing:
+        return Standing(self.record.name, self.status, self.job_end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,35 +122,6 @@ class Task:
     record: TaskRecord
     status: TaskStatus
     finished_at: datetime | None
-
-
-def summed_up(tasks: TaskColumns) -> list[tuple[StageRecord, TaskColumns]]:
-    """Sum up all tasks of a job, which come as in a `Hierarchy`, to its stages in order of first occurrence."""
-    parts, begin = [], 0
-    for name, run in groupby(tasks.column("stage")):
-        own = tasks[begin : begin + len(list(run))]
-        parts.append((_sum(name, own), own))
-        begin += len(own)
-    return sorted(parts, key=lambda part: (part[0].first_seq, part[0].started_at))
-
-
-def _sum(name: str, tasks: TaskColumns) -> StageRecord:
-    ids, counts = tasks.column("task_id"), tasks.column("log_counts")
-    place = ids.index(name) if name in ids else None
-    return StageRecord(
-        job_id=tasks.column("job_id")[0],
-        name=name,
-        first_seq=min(tasks.column("first_seq")),
-        started_at=min(tasks.column("started_at")),
-        last_at=max(tasks.column("last_at")),
-        task_count=len(ids),
-        log_counts=LogCounts(*(sum(map(read, counts)) for read in _COUNTS)),
-        own_failures=0 if place is None else counts[place].failures,
-        stated=None if place is None else tasks.column("stated")[place],
-    )
-
-
-_COUNTS = [attrgetter(name) for name in LogCounts.NAMES.values()]
 
 
 def stages_of(job: Job, records: Sequence[StageRecord]) -> list[Stage]:
@@ -154,15 +137,18 @@ def stages_of(job: Job, records: Sequence[StageRecord]) -> list[Stage]:
 
 
 def _stage(job: Job, record: StageRecord, next_at: datetime | None, *, is_latest: bool) -> Stage:
-    job_end = _ENDS.get(job.status)
-    stated = None if record.stated is TaskStatus.RUNNING and job_end else record.stated
-    status = stated or _stage_status(record, job_end, is_latest=is_latest)
+    job_end = ENDS.get(job.status)
+    status = stage_status(record.stated, record.own_failures, job_end, is_latest=is_latest)
     finished_at = None if status is TaskStatus.RUNNING else max(record.last_at, next_at or record.last_at)
     return Stage(record, status, finished_at, job_end)
 
 
-def _stage_status(record: StageRecord, job_end: TaskStatus | None, *, is_latest: bool) -> TaskStatus:
-    if record.own_failures:
+def stage_status(
+    stated: TaskStatus | None, own_failures: int, job_end: TaskStatus | None, *, is_latest: bool
+) -> TaskStatus:
+    if stated is not None and not (stated is TaskStatus.RUNNING and job_end):
+        return stated
+    if own_failures:
         return TaskStatus.FAILED
     if not is_latest:
         return TaskStatus.COMPLETED
@@ -171,7 +157,7 @@ def _stage_status(record: StageRecord, job_end: TaskStatus | None, *, is_latest:
 
 def task_of(stage: Stage, record: TaskRecord) -> Task:
     """Give a task its status and end."""
-    status = task_status(stage, record.task_id, record.stated, record.log_counts.failures)
+    status = task_status(stage.standing, record.task_id, record.stated, record.log_counts.failures)
     if record.is_stage_itself:
         return Task(record, status, stage.finished_at)
     if record.stated is not None and status is record.stated:
@@ -179,15 +165,12 @@ def task_of(stage: Stage, record: TaskRecord) -> Task:
     return Task(record, status, None if status is TaskStatus.RUNNING else record.last_at)
 
 
-def task_status(stage: Stage, task_id: str, stated: TaskStatus | None, failures: int) -> TaskStatus:
+def task_status(stage: Standing, task_id: str, stated: TaskStatus | None, failures: int) -> TaskStatus:
     """Tell how a task stands: as the job stated, else as its lines at ERROR or above and its stage tell."""
-    if task_id == stage.record.name:
+    if task_id == stage.name:
         return stage.status
-    if stated is TaskStatus.RUNNING and stage.job_end:
-        return stage.job_end
     if stated is not None:
-        return stated
+        return stage.job_end or stated if stated is TaskStatus.RUNNING else stated
     if failures:
         return TaskStatus.FAILED
-    is_open = stage.status in {TaskStatus.RUNNING, TaskStatus.CANCELLED}
-    return stage.status if is_open else TaskStatus.COMPLETED
+    return stage.status if stage.status in _OPEN else TaskStatus.COMPLETED

@@ -10,8 +10,9 @@ from typing import NamedTuple, Protocol, TypeAlias
 from domain.batches import AlreadyAt, Appended, JobBatch
 from domain.executions import Execution, ExecutionLine
 from domain.filters import ExecutionFilter, JobFilter, LogFilter
-from domain.hierarchy import Hierarchy, StageRecord, TaskRecord
+from domain.hierarchy import StageRecord, TaskRecord
 from domain.histogram import TimeCount
+from domain.job_stages import Hierarchy
 from domain.jobs import Job
 from domain.logs import TaskLog
 from domain.pages import MAX_PAGE_BYTES, Page, Window

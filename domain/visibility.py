@@ -13,9 +13,10 @@ from domain.batches import AlreadyAt, Appended, JobBatch
 from domain.errors import Forbidden
 from domain.executions import Execution, ExecutionLine
 from domain.filters import ExecutionFilter, JobFilter, LogFilter
-from domain.hierarchy import Hierarchy, StageRecord, TaskRecord
+from domain.hierarchy import StageRecord, TaskRecord
 from domain.histogram import LogBucket
 from domain.hub import TailBatch
+from domain.job_stages import Hierarchy
 from domain.jobs import Job
 from domain.logs import TaskLog, storable_label
 from domain.pages import Page

@@ -12,8 +12,9 @@ from domain.access import EVERYTHING, Grant, Scope
 from domain.errors import Forbidden
 from domain.executions import Execution, ExecutionLine
 from domain.filters import JobFilter
-from domain.hierarchy import Hierarchy, StageRecord, TaskRecord
+from domain.hierarchy import StageRecord, TaskRecord
 from domain.jobs import Job
+from domain.loading import Loader, bulk
 from domain.logs import TaskLog
 from domain.pages import Page
 from domain.ports import (
@@ -51,7 +52,6 @@ from domain.visibility import (
     VisibleTasks,
 )
 from graph.limits import USUAL_LIMITS, QueryLimits
-from graph.loading import Loader, bulk
 from graph.operations import UNWATCHED, Watch
 
 
@@ -124,11 +124,6 @@ class Loaders:
     @bulk
     async def jobs(self, job_ids: list[str]) -> list[Job | None]:
         found = await self._services.jobs.get(job_ids)
-        return [found.get(job_id) for job_id in job_ids]
-
-    @bulk
-    async def hierarchies(self, job_ids: list[str]) -> list[Hierarchy | None]:
-        found = await self._services.tasks.hierarchies(job_ids)
         return [found.get(job_id) for job_id in job_ids]
 
     @bulk

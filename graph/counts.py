@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import ClassVar, Self, cast
 
 import strawberry
 
 from domain import jobs
+from graph.rows import Rows
 from graph.scalars import BigInt
 
 
@@ -27,6 +30,33 @@ class LogCounts:
     @classmethod
     def from_domain(cls, counts: jobs.LogCounts) -> Self:
         return cast("Self", counts)
+
+
+def _level(place: int, rows: CountRows) -> Sequence[int]:
+    return rows.levels[place]
+
+
+class CountRows(Rows):
+    """Counts of several, kept by level."""
+
+    kind = LogCounts
+
+    def __init__(self, levels: Sequence[Sequence[int]]) -> None:
+        self.levels = levels
+
+    def __len__(self) -> int:
+        return len(self.levels[0])
+
+    def make(self) -> Sequence[jobs.LogCounts]:
+        return list(map(jobs.LogCounts, *self.levels))
+
+    def _total(self) -> Sequence[int]:
+        return list(map(sum, zip(*self.levels, strict=True)))
+
+    columns: ClassVar = {
+        "total": _total,
+        **{name: partial(_level, place) for place, name in enumerate(jobs.LogCounts.NAMES.values())},
+    }
 
 
 def duration(started_at: datetime | None, finished_at: datetime | None) -> BigInt | None:

@@ -37,7 +37,8 @@ from domain.errors import TooComplex
 from graph.limits import TOO_DEEP, QueryLimits
 from graph.measures import Measure, Measuring
 from graph.operations import OperationName
-from graph.plan import Planner, Run, Step
+from graph.plan import Planner
+from graph.steps import Run, Step
 from graph.variables import OperationVariables
 
 KEPT = 500

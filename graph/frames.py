@@ -21,7 +21,8 @@ from strawberry.types import ExecutionContext
 from domain.stretches import Stretch
 from graph.encoded import Encoded
 from graph.executor import ColumnExecutor, require
-from graph.plan import Planner, Run, Step
+from graph.plan import Planner
+from graph.steps import Run, Step
 from graph.subscription import LogBatch
 
 Key = tuple[Hashable, ...]

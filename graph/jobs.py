@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Self, cast
 
@@ -11,6 +12,7 @@ from strawberry.scalars import JSON
 
 from domain import cursors, filters, hierarchy, jobs
 from domain.access import Scope
+from domain.job_stages import JobStages
 from domain.logs import storable_label
 from domain.pages import Window, window
 from domain.ports import JobPageRequest, LogScope
@@ -27,6 +29,7 @@ from graph.lines import TaskLog, resolve_logs
 from graph.scalars import BigInt
 from graph.selection import selected_below
 from graph.stages import Stage
+from graph.trees import StageRows
 from jobtail.events import JobStatus
 
 if TYPE_CHECKING:
@@ -76,12 +79,12 @@ class Job(Node):
     last_seq: BigInt = strawberry.field(description="The seq of the newest line, 0 before the first.")
     job: strawberry.Private[jobs.Job]
     scope: strawberry.Private[LogScope]
-    tasks: strawberry.Private[hierarchy.TaskColumns | None] = None
-    """All of its tasks, where they were loaded with it."""
+    known_stages: strawberry.Private[JobStages | None] = None
+    """Its stages, where they were loaded with it."""
     is_presumed: strawberry.Private[bool] = False
 
     @classmethod
-    def from_domain(cls, job: jobs.Job, tasks: hierarchy.TaskColumns | None = None) -> Self:
+    def from_domain(cls, job: jobs.Job, stages: JobStages | None = None) -> Self:
         return cls(
             job_id=job.job_id,
             handler_name=job.handler_name,
@@ -99,7 +102,7 @@ class Job(Node):
             last_seq=BigInt(job.last_seq),
             job=job,
             scope=LogScope(job_id=job.job_id),
-            tasks=tasks,
+            known_stages=stages,
         )
 
     @classmethod
@@ -133,7 +136,7 @@ class Job(Node):
 
     @strawberry.field(description="In order of first occurrence.")
     async def stages(self, info: Info) -> list[Stage]:
-        return await self._stages(info)
+        return cast("list[Stage]", await self._stages(info))
 
     @strawberry.field(description="One of its stages.")
     async def stage(
@@ -144,13 +147,11 @@ class Job(Node):
         stages, name = await self._stages(info), storable_label(name)
         return next((stage for stage in stages if stage.name == name), None)
 
-    async def _stages(self, info: Info) -> list[Stage]:
-        if self.tasks is None:
-            records = await info.context.loaders.stages.load(self.job_id)
-            return [Stage.from_domain(stage) for stage in hierarchy.stages_of(self.job, records)]
-        parts = hierarchy.summed_up(self.tasks)
-        stages = hierarchy.stages_of(self.job, [record for record, _ in parts])
-        return [Stage.from_domain(stage, tasks) for stage, (_, tasks) in zip(stages, parts, strict=True)]
+    async def _stages(self, info: Info) -> Iterable[Stage]:
+        if self.known_stages is not None:
+            return StageRows(self.known_stages)
+        records = await info.context.loaders.stages.load(self.job_id)
+        return [Stage.from_domain(stage) for stage in hierarchy.stages_of(self.job, records)]
 
     @strawberry.field(
         description="Lines that were stored before this time may have been deleted, of some levels or of all: their numbers "
@@ -186,8 +187,8 @@ async def load_job(info: Info, job_id: str) -> Job | None:
     if selected.keys() == {"logs"} and selected["logs"].keys() & PAGE_FIELDS:
         return Job.presumed(job_id)
     if selected.keys() & {"stages", "stage"}:
-        found = await loaders.hierarchies.load(job_id)
-        return Job.from_domain(found.job, found.tasks) if found else None
+        found = (await info.context.services.tasks.hierarchies([job_id])).get(job_id)
+        return Job.from_domain(found.job, found.stages) if found else None
     job = await loaders.jobs.load(job_id)
     return Job.from_domain(job) if job else None
 

@@ -113,9 +113,9 @@ class Stage(Node):
         )
 
     def _task_statuses(self, tasks: Sequence[hierarchy.TaskRecord]) -> list[TaskStatus]:
-        read = (column(tasks) for column in _STATUS_COLUMNS)
+        read, standing = (column(tasks) for column in _STATUS_COLUMNS), self.stage.standing
         return [
-            hierarchy.task_status(self.stage, task_id, stated, counts.failures)
+            hierarchy.task_status(standing, task_id, stated, counts.failures)
             for task_id, stated, counts in zip(*read, strict=True)
         ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -22,8 +23,10 @@ from sqlalchemy import (
     tuple_,
 )
 
-from domain.hierarchy import Hierarchy, StageRecord, TaskColumns, TaskRecord
+from domain.hierarchy import StageRecord, TaskColumns, TaskRecord
+from domain.job_stages import Hierarchy, JobStages
 from domain.jobs import LogCounts
+from domain.loading import Loader
 from domain.pages import Columnar, Page, page_of
 from domain.ports import TaskPageRequest
 from jobtail.events import TaskStatus
@@ -43,11 +46,24 @@ class PostgresTaskStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._hierarchies = Loader(self._load_hierarchies)
 
     async def hierarchies(self, job_ids: Sequence[str]) -> Mapping[str, Hierarchy]:
-        asked = {"job_id": job_ids[0]} if len(job_ids) == 1 else {"job_ids": list(job_ids)}
+        """Load them with those that others ask for at the same time, and share what more than one of them asks for."""
+        loading = [self._hierarchies.load(job_id) for job_id in job_ids]
+        try:
+            found = [await loading[0]] if len(loading) == 1 else await asyncio.gather(*loading)
+        except asyncio.CancelledError:
+            self._hierarchies.cancel_unwanted()
+            raise
+        return {each.job.job_id: each for each in found if each is not None}
+
+    async def _load_hierarchies(self, job_ids: list[str]) -> list[Hierarchy | None]:
+        distinct = list(dict.fromkeys(job_ids))
+        asked = {"job_id": distinct[0]} if len(distinct) == 1 else {"job_ids": distinct}
         rows = await self._database.fetch(_hierarchies(*asked), {**asked, "most": MOST_TASKS})
-        return {row["job_id"]: Hierarchy(job_of(row), _tasks(row)) for row in rows}
+        found = {row["job_id"]: _hierarchy(row) for row in rows}
+        return [found.get(job_id) for job_id in job_ids]
 
     async def stages(self, job_ids: Sequence[str]) -> Mapping[str, Sequence[StageRecord]]:
         stages: dict[str, list[StageRecord]] = defaultdict(list)
@@ -187,28 +203,38 @@ _COUNTS = itemgetter(*LEVEL_COLUMNS.values())
 _STATUSES = {None: None} | {status.value: status for status in TaskStatus}
 
 
+def _hierarchy(row: Record) -> Hierarchy:
+    """Read a job with its stages from its row, without them where its tasks are too many."""
+    job = job_of(row)
+    return Hierarchy(job, None if row["task_count"] is None else JobStages(job, TaskColumns(_Lists(row))))
+
+
+class _Lists(dict[str, Sequence[Any]]):
+    """The columns of a job's tasks, made when they are asked for. Postgres has no lists for no tasks."""
+
+    def __init__(self, row: Record) -> None:
+        super().__init__()
+        self._row = row
+
+    def __missing__(self, name: str) -> Sequence[Any]:
+        row = self._row
+        values: Sequence[Any] = [row["job_id"]] * row["task_count"] if name == "job_id" else row[_LISTS[name]] or []
+        self[name] = values = [_STATUSES[status] for status in values] if name == "stated" else values
+        return values
+
+
 _LISTS = {
     "stage": "task_stages",
     "task_id": "task_ids",
     "name": "task_names",
+    "stated": "task_statuses",
     "result": "task_results",
     "first_seq": "task_first_seqs",
     "started_at": "task_first_ats",
     "last_at": "task_last_ats",
     "finished_at": "task_finished_ats",
+    **{LogCounts.NAMES[level]: f"task_{name}" for level, name in LEVEL_COLUMNS.items()},
 }
-_COUNT_LISTS = [f"task_{name}" for name in LEVEL_COLUMNS.values()]
-
-
-def _tasks(row: Record) -> TaskColumns | None:
-    """Read a job's tasks from its row, None where they are too many."""
-    if row["task_count"] is None:
-        return None
-    columns = {name: row[column] or [] for name, column in _LISTS.items()}
-    columns["job_id"] = [row["job_id"]] * row["task_count"]
-    columns["stated"] = [_STATUSES[status] for status in row["task_statuses"] or ()]
-    columns["log_counts"] = list(map(LogCounts, *(row[name] or () for name in _COUNT_LISTS)))
-    return TaskColumns(columns)
 
 
 def _stage(row: Named) -> StageRecord:

@@ -19,8 +19,9 @@ from domain.batches import AlreadyAt, Appended, JobBatch, JobDelta, TaskDelta, f
 from domain.errors import JobtailError
 from domain.executions import UNKNOWN_SCHEDULE, Execution, ExecutionLine, root_key
 from domain.filters import ExecutionFilter, JobFilter, LogFilter, fold_case
-from domain.hierarchy import Hierarchy, StageRecord, TaskColumns, TaskRecord
+from domain.hierarchy import StageRecord, TaskColumns, TaskRecord
 from domain.histogram import ORIGIN, TimeCount
+from domain.job_stages import Hierarchy, JobStages
 from domain.jobs import UNKNOWN_HANDLER, Job, LogCounts, Progress
 from domain.logs import TaskLog
 from domain.pages import Page, Window, page_of
@@ -232,14 +233,17 @@ class MemoryTaskStore:
     async def hierarchies(self, job_ids: Sequence[str]) -> Mapping[str, Hierarchy]:
         def found() -> dict[str, Hierarchy]:
             jobs = [job for job_id, job in self._memory.jobs.items() if job_id in job_ids]
-            return {job.job_id: Hierarchy(job, self._tasks(job.job_id)) for job in jobs}
+            return {job.job_id: Hierarchy(job, JobStages(job, self._tasks(job.job_id))) for job in jobs}
 
         return await self._memory.asked(job_ids, found)
 
     def _tasks(self, job_id: str) -> TaskColumns:
         tasks = [task for task in self._memory.tasks.values() if task.job_id == job_id]
         tasks.sort(key=lambda task: (task.stage, task.first_seq, task.started_at, task.task_id))
-        return TaskColumns({each.name: [getattr(task, each.name) for task in tasks] for each in fields(TaskRecord)})
+        columns = {each.name: [getattr(task, each.name) for task in tasks] for each in fields(TaskRecord)}
+        counts = columns.pop("log_counts")
+        levels = {name: [getattr(each, name) for each in counts] for name in LogCounts.NAMES.values()}
+        return TaskColumns(columns | levels)
 
     async def stages(self, job_ids: Sequence[str]) -> Mapping[str, Sequence[StageRecord]]:
         def found() -> dict[str, list[StageRecord]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from domain.hierarchy import TaskRecord, summed_up
+from domain import hierarchy
+from domain.hierarchy import TaskRecord
 from domain.jobs import LogCounts
 from domain.pages import Page, Window
 from domain.ports import TaskPageRequest
@@ -106,14 +108,36 @@ async def test_hierarchies_hold_what_stages_and_pages_of_tasks_say(stores: Store
     asked = ["one", "two", "silent", "unheard-of"]
     found, stages = await stores.tasks.hierarchies(asked), await stores.tasks.stages(asked)
     assert {job_id: each.job for job_id, each in found.items()} == await stores.jobs.get(asked)
-    assert found["silent"].tasks == []
+    silent = found["silent"].stages
+    assert silent is not None
+    assert (silent.stages, silent.names, silent.statuses, silent.task_statuses()) == ([], [], [], [])
     for job_id in ("one", "two"):
-        tasks = found[job_id].tasks
-        assert tasks is not None
-        parts = summed_up(tasks)
-        assert [record for record, _ in parts] == stages[job_id]
-        requests = [TaskPageRequest(job_id=job_id, stage=record.name, window=Window(limit=9)) for record, _ in parts]
-        assert [own for _, own in parts] == [each.items for each in await stores.tasks.pages(requests)]
+        tree = found[job_id].stages
+        assert tree is not None
+        assert [stage.record for stage in tree.stages] == stages[job_id]
+        assert tree.names == [stage.name for stage in stages[job_id]]
+        assert tree.statuses == [stage.status for stage in tree.stages]
+        requests = [TaskPageRequest(job_id=job_id, stage=name, window=Window(limit=9)) for name in tree.names]
+        pages = [page.items for page in await stores.tasks.pages(requests)]
+        assert [tree.tasks[part] for part in tree.parts] == pages
+        of_pages = [
+            hierarchy.task_of(stage, record).status
+            for stage, own in zip(tree.stages, pages, strict=True)
+            for record in own
+        ]
+        assert [status for part in tree.parts for status in tree.task_statuses()[part]] == of_pages
+
+
+async def test_hierarchies_that_are_asked_for_together_are_shared(stores: Stores) -> None:
+    for job_id in ("one", "two"):
+        await store(stores.logs, Line(job_id=job_id, message="x", stage="read_jd"))
+    asked = [["one"], ["two", "one"], ["unheard-of"], ["one"]]
+    found = await asyncio.gather(*map(stores.tasks.hierarchies, asked))
+    assert [set(each) for each in found] == [{"one"}, {"one", "two"}, set(), {"one"}]
+    await store(stores.logs, Line(job_id="one", message="y", stage="score"))
+    one = (await stores.tasks.hierarchies(["one"]))["one"]
+    assert one.stages is not None
+    assert one.stages.names == ["read_jd", "score"]
 
 
 async def test_stages_are_loaded_for_many_jobs_at_once(stores: Stores) -> None:

@@ -355,7 +355,7 @@ async def test_the_tasks_of_a_stage_are_read_in_their_order(loaded: Database) ->
 
 async def test_hierarchies_are_read_from_the_tasks_of_their_jobs_alone(loaded: Database) -> None:
     found, plan = await run(loaded, PostgresTaskStore(loaded).hierarchies(["long", "job-1"]))
-    assert [each.tasks and len(each.tasks) for each in found.values()] == [50, 50]
+    assert [each.stages and len(each.stages.tasks) for each in found.values()] == [50, 50]
     scans = of_table(plan, "job_tasks")
     assert {node.kind for node in scans} <= {"Index Scan", "Bitmap Heap Scan"}
     assert sum(node.rows + node.dropped for node in scans) == 100
@@ -370,7 +370,7 @@ async def test_a_hierarchy_is_read_by_its_key_though_few_jobs_have_many_tasks_ea
         await connection.exec_driver_sql("DELETE FROM job_tasks WHERE job_id NOT LIKE 'wide-%' AND job_id <> 'long'")
         await connection.exec_driver_sql("ANALYZE job_tasks")
     found, plan = await run(loaded, PostgresTaskStore(loaded).hierarchies(["long"]))
-    assert [each.tasks and len(each.tasks) for each in found.values()] == [50]
+    assert [each.stages and len(each.stages.tasks) for each in found.values()] == [50]
     assert [(node.kind, node.rows + node.dropped) for node in of_table(plan, "job_tasks")] == [("Index Scan", 50)]
 
 

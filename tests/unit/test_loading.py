@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from graph.loading import Loader
+from domain.loading import Loader
 
 
 class Squares:
