@@ -130,7 +130,9 @@ class LogPageRequest:
     window: Window[int]
     filter: LogFilter
     max_bytes: int = MAX_PAGE_BYTES
-    """Where the lines are larger together, the page ends early and says that there is more."""
+    """Where the lines are larger together, the page ends early and says that there is more. One line it holds at least."""
+    may_be_empty: bool = False
+    """Whether it may hold none where the first one is larger by itself."""
     written_as: Members | None = None
     """If it is given, the items may be `WrittenLines` with these members; where they are not, they are lines as ever."""
 
@@ -171,6 +173,7 @@ class ExecutionLogPageRequest:
     filter: LogFilter
     max_bytes: int = MAX_PAGE_BYTES
     """As of a `LogPageRequest`."""
+    may_be_empty: bool = False
     job_prefix: str | None = None
 
 
@@ -270,6 +273,7 @@ class NewestLogRequest:
     job_filter: JobFilter
     max_bytes: int = MAX_PAGE_BYTES
     """As of a `LogPageRequest`."""
+    may_be_empty: bool = False
 
 
 LATEST_CLOCK = timedelta(days=1)

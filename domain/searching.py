@@ -98,7 +98,13 @@ class SlicedSearch:
             backward=request.window.backward,
         )
         room = max(request.max_bytes - sum(len(row.message) for row in found), 1)
-        asked = LogPageRequest(scope=request.scope, window=window, filter=request.filter, max_bytes=room)
+        asked = LogPageRequest(
+            scope=request.scope,
+            window=window,
+            filter=request.filter,
+            max_bytes=room,
+            may_be_empty=request.may_be_empty or bool(found),
+        )
         (page,) = await self._logs.pages([asked])
         return page
 

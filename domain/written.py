@@ -44,3 +44,6 @@ class WrittenLines(Sequence[Any]):
     def json(self) -> bytes:
         """The JSON array of them."""
         return f"[{','.join(self._texts)}]".encode()
+
+
+NO_LINES = WrittenLines([], [])

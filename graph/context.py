@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any, Never, TypeAlias, cast
 
@@ -27,6 +28,7 @@ from domain.ports import (
     LogCount,
     LogPageRequest,
     LogStore,
+    NewestLogRequest,
     NewestLogStore,
     TaskPageRequest,
     TaskStore,
@@ -53,6 +55,7 @@ from domain.visibility import (
 )
 from graph.limits import USUAL_LIMITS, QueryLimits
 from graph.operations import UNWATCHED, Watch
+from graph.room import current_room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +152,7 @@ class Loaders:
 
     @bulk
     async def log_pages(self, requests: list[LogPageRequest]) -> list[Page[TaskLog]]:
-        return list(await self._services.logs.pages(requests))
+        return await current_room().pages(requests, self._services.logs.pages)
 
     @bulk
     async def pruned_levels(self, asked: list[None]) -> list[PrunedLevels]:
@@ -166,7 +169,14 @@ class Loaders:
 
     @bulk
     async def execution_log_pages(self, requests: list[ExecutionLogPageRequest]) -> list[Page[ExecutionLine]]:
-        return list(await self._services.executions.log_pages(requests))
+        return await current_room().pages(requests, self._services.executions.log_pages)
+
+    @bulk
+    async def newest_pages(self, requests: list[NewestLogRequest]) -> list[Page[TaskLog]]:
+        async def load(requests: list[NewestLogRequest]) -> list[Page[TaskLog]]:
+            return await asyncio.gather(*map(self._services.newest.page, requests))
+
+        return await current_room().pages(requests, load)
 
     @bulk
     async def execution_log_counts(self, requests: list[ExecutionLogCount]) -> list[int]:

@@ -28,7 +28,7 @@ def newest_connection(
     asked = window(first=given(first), after=newest_key(given(after)))
     request = NewestLogRequest(limit=asked.limit, after=asked.after, filter=chosen, job_filter=of_jobs)
     return Connection(
-        load=lambda: context.services.newest.page(request),
+        load=lambda: context.loaders.newest_pages.load(request),
         count=lambda: context.services.newest.count(chosen, of_jobs),
         to_node=TaskLog.from_domain,
         columns=LINE_COLUMNS,

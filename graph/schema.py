@@ -25,6 +25,7 @@ from graph.frames import EventRunner, FrameExecutor
 from graph.lines import TaskLog
 from graph.mutation import Mutation
 from graph.query import Query
+from graph.room import one_room
 from graph.scalars import SCALARS
 from graph.stages import Stage, Task
 from graph.subscription import Subscription
@@ -96,18 +97,22 @@ class Schema(strawberry.Schema):
             try:
                 async with self._time(prepared, operation_name, context_value) as time:
                     if allowed_operation_types is None or OperationType.QUERY in allowed_operation_types:
-                        data = await self._planned(prepared, operation_name, variable_values, context_value, root_value)
+                        with one_room():
+                            data = await self._planned(
+                                prepared, operation_name, variable_values, context_value, root_value
+                            )
                         if data is not None:
                             return ExecutionResult(data=data, errors=None)
-                    return await super().execute(
-                        query,
-                        variable_values,
-                        context_value,
-                        root_value,
-                        operation_name,
-                        allowed_operation_types,
-                        operation_extensions,
-                    )
+                    with one_room():
+                        return await super().execute(
+                            query,
+                            variable_values,
+                            context_value,
+                            root_value,
+                            operation_name,
+                            allowed_operation_types,
+                            operation_extensions,
+                        )
             except TimeoutError:
                 if not time.expired() or context_value is None:
                     raise
@@ -121,11 +126,15 @@ class Schema(strawberry.Schema):
         with self._watched(prepared, name, context.context):
             try:
                 async with self._time(prepared, name, context.context) as time:
-                    data = await self._planned(prepared, name, context.variables, context.context, context.root_value)
+                    with one_room():
+                        data = await self._planned(
+                            prepared, name, context.variables, context.context, context.root_value
+                        )
                     results: list[Any] = [ExecutionResult(data=data, errors=None)]
                     if data is None:
-                        answering = super()._stream_non_subscription(execution_context, *more, **named)
-                        results = [result async for result in answering]
+                        with one_room():
+                            answering = super()._stream_non_subscription(execution_context, *more, **named)
+                            results = [result async for result in answering]
             except TimeoutError:
                 if not time.expired():
                     raise

@@ -32,7 +32,8 @@ from persistence.database import Database
 from persistence.job_store import job_of, seen
 from persistence.log_filters import matching, search_time
 from persistence.log_pages import log_of
-from persistence.log_store import kept_lines, tasks_matching, within_bytes
+from persistence.log_store import kept_lines, tasks_matching
+from persistence.page_sizes import bounds_of, within_bytes
 from persistence.paging import fetch_counts, fetch_pages, windowed
 from persistence.tables import job_tasks, jobs, task_logs
 
@@ -125,7 +126,7 @@ def _page(request: ExecutionLogPageRequest) -> Select[Any]:
     query = select(line, job.c.created_at.label("job_created_at")).select_from(job).join(line, true())
     rows = windowed(query, [job.c.created_at, job.c.job_id, line.c.seq], replace(window, after=None, before=None))
     order = ["job_created_at", "job_id", "seq"]
-    return within_bytes(rows, order, request.max_bytes, descending=window.backward)
+    return within_bytes(rows, order, **bounds_of(request), descending=window.backward)
 
 
 def _jobs_with_lines(request: ExecutionLogPageRequest) -> FromClause:

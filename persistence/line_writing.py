@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Select, Text, bindparam, case, cast, func,
 
 from domain.written import Members, WrittenLines
 from jobtail.events import LogLevel
+from persistence.page_sizes import FOUND
 from persistence.tables import task_logs
 
 SAID_AT = "said_at"
@@ -57,7 +58,10 @@ def _piece(place: int) -> str:
 
 
 def written(page: Select[Any], attributes: Sequence[str]) -> Select[Any]:
-    """Select the numbers and the JSON objects of a page's lines. That of a line without a message is null."""
+    """Select the numbers and the JSON objects of a page's lines. That of a line without a message is null.
+
+    Of a page that was cut, also how many lines it would have had.
+    """
     lines = page.subquery("written")
     parts: list[ColumnElement[Any]] = [bindparam(_piece(0), type_=Text)]
     for place, attribute in enumerate(attributes, 1):
@@ -67,7 +71,7 @@ def written(page: Select[Any], attributes: Sequence[str]) -> Select[Any]:
         func.array_agg(lines.c.seq).label("seqs"),
         func.array_agg(line).label("texts"),
     ]
-    return select(*arrays)
+    return select(*arrays, *(func.max(column).label(FOUND) for column in lines.c if column.name == FOUND))
 
 
 def _text(attribute: str, line: Any) -> ColumnElement[Any]:

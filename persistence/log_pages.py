@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from operator import itemgetter
+from operator import getitem, itemgetter
 from typing import Any, NamedTuple, overload
 
 import orjson
 from asyncpg import Record
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
     FromClause,
     Select,
@@ -27,12 +28,13 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from domain.logs import TaskLog
-from domain.pages import Columnar
+from domain.pages import Columnar, Page, Window, page_of
 from domain.ports import LogPageRequest, LogScope
-from domain.written import Members, WrittenLines
+from domain.written import NO_LINES, Members, WrittenLines
 from jobtail.events import LogLevel
 from persistence.line_writing import lines_of, pieces, said_at, written
 from persistence.log_filters import KINDS, filter_values, levels_of, of_levels
+from persistence.page_sizes import FOUND, fitting, within_bytes
 from persistence.paging import columns_of, requested
 from persistence.statements import Statement, compiled
 from persistence.tables import COMMONEST, job_tasks, jobs, task_logs
@@ -53,6 +55,8 @@ class Form(NamedTuple):
     backward: bool
     written: tuple[str, ...] | None = None
     """The attributes that lines are written with."""
+    is_cut: bool = False
+    """Whether the page is cut where its lines are too large together, and does without those that are by themselves."""
 
 
 class Group(NamedTuple):
@@ -61,6 +65,7 @@ class Group(NamedTuple):
     form: Form
     limit: int
     max_bytes: int
+    may_be_empty: bool
     filter: bytes
     written_as: Members | None
 
@@ -78,7 +83,7 @@ def group_of(request: LogPageRequest) -> Group:
         None if request.written_as is None else tuple(attribute for _, attribute in request.written_as),
     )
     given = orjson.dumps(values) if values else b""
-    return Group(form, window.limit, request.max_bytes, given, request.written_as)
+    return Group(form, window.limit, request.max_bytes, request.may_be_empty, given, request.written_as)
 
 
 def values_of_one(request: LogPageRequest) -> dict[str, Any]:
@@ -103,7 +108,9 @@ def scope_values(scope: LogScope) -> dict[str, Any]:
 def _common_values(request: LogPageRequest) -> dict[str, Any]:
     rows = request.window.limit + 1
     texts = {} if request.written_as is None else pieces(request.written_as)
-    return {**filter_values(request.filter), "limit": rows, "row_bytes": request.max_bytes // rows, **texts}
+    bounds = {"limit": rows, "row_bytes": request.max_bytes // rows}
+    bounds |= {"max_bytes": request.max_bytes, "may_be_empty": request.may_be_empty}
+    return {**filter_values(request.filter), **bounds, **texts}
 
 
 def own_columns(form: Form) -> dict[str, type[TypeEngine[Any]]]:
@@ -134,6 +141,14 @@ def many_pages(form: Form) -> Statement:
 
 
 def _selected(page: Select[Any], form: Form) -> Select[Any]:
+    if form.is_cut:
+        page = within_bytes(
+            page,
+            ["seq"],
+            max_bytes=bindparam("max_bytes", type_=BigInteger),
+            may_be_empty=bindparam("may_be_empty", type_=Boolean),
+            descending=form.backward,
+        )
     return page if form.written is None else written(page, form.written)
 
 
@@ -157,16 +172,21 @@ def _ordered(lines: Select[Any], seq: ColumnElement[int], form: Form) -> Select[
 
 
 def _lines(form: Form, own: Mapping[str, ColumnElement[Any]], levels: tuple[int, ...] | None) -> Select[Any]:
-    """Select the columns of a line. The message is null where a line is larger than its share of the page.
+    more = [said_at] if form.written else []
+    return select(*_columns(form), *more).where(*where(form, own), *of_levels(levels))
+
+
+def _columns(form: Form) -> Iterable[ColumnElement[Any]]:
+    """Give the columns of a line. The message is null where a line is larger than its share of a page that is not cut.
 
     The size is known without reading a large value, so what is left out costs nothing.
     """
+    if form.is_cut:
+        return _LINE
     size = func.octet_length(_LINE.message) + func.coalesce(func.pg_column_size(_LINE.metadata), literal_column("0"))
     is_small = size <= bindparam("row_bytes", type_=BigInteger)
     small = {name: case((is_small, _LINE[name])).label(name) for name in ("message", "metadata")}
-    more = [said_at] if form.written else []
-    columns = (small.get(column.name, column) for column in _LINE)
-    return select(*columns, *more).where(*where(form, own), *of_levels(levels))
+    return (small.get(column.name, column) for column in _LINE)
 
 
 def where(form: Form, own: Mapping[str, ColumnElement[Any]]) -> Iterable[ColumnElement[bool]]:
@@ -277,3 +297,11 @@ def read_page(form: Form, rows: Sequence[Record]) -> LogRows | WrittenLines | No
     if form.written is not None:
         return lines_of(rows[0])
     return None if None in map(_READERS["message"], rows) else LogRows(rows)
+
+
+def cut_page(form: Form, rows: Sequence[Record], window: Window[int]) -> Page[TaskLog]:
+    """Read what a statement gave for a page that it cut."""
+    if form.written is not None:
+        return page_of(lines_of(rows[0]) or NO_LINES, window, found=rows[0][FOUND] or 0)
+    within, found = fitting(rows, getitem)
+    return page_of(LogRows(within), window, found=found)

@@ -7,31 +7,30 @@ from typing import Any, cast
 
 import orjson
 from asyncpg import Record
-from sqlalchemy import ColumnElement, Select, Subquery, Table, func, literal, select
+from sqlalchemy import ColumnElement, Table, literal
 
 from domain.batches import AlreadyAt, Appended, JobBatch
 from domain.filters import LogFilter
 from domain.logs import TaskLog
 from domain.pages import Page, page_of
-from domain.ports import LogCount, LogPageRequest, LogScope
+from domain.ports import LogCount, LogPageRequest
 from jobtail.events import JobStatus, LogLevel
 from persistence.database import Database
 from persistence.log_counts import count_group_of, counts, values_of_counts
-from persistence.log_filters import matching, search_time
+from persistence.log_filters import search_time
 from persistence.log_pages import (
     Form,
+    cut_page,
     group_of,
-    lines_of_job,
-    log_of,
     many_pages,
     one_page,
     read_page,
     values_of_many,
     values_of_one,
 )
-from persistence.paging import alike, divided, fetch_pages, windowed
+from persistence.paging import alike, divided
 from persistence.sql import statement
-from persistence.tables import LEVEL_COLUMNS, job_tasks, level_bits, task_logs
+from persistence.tables import LEVEL_COLUMNS, job_tasks, level_bits
 
 
 class PostgresLogStore:
@@ -66,12 +65,24 @@ class PostgresLogStore:
             found = await fetch(many_pages(form), values_of_many(requests), within_s=within_s)
             rows = divided(found, len(requests))
         pages = [read_page(form, own) for own in rows]
-        if None in pages:
-            queries, windows = [_page(request) for request in requests], [request.window for request in requests]
-            return await fetch_pages(self._database, queries, windows, log_of, within_s=within_s)
+        large = [request for page, request in zip(pages, requests, strict=True) if page is None]
+        cut = iter(await self._cut_pages(form, large, within_s) if large else ())
         return [
-            page_of(page, request.window) for page, request in zip(pages, requests, strict=True) if page is not None
+            next(cut) if page is None else page_of(page, request.window)
+            for page, request in zip(pages, requests, strict=True)
         ]
+
+    async def _cut_pages(
+        self, form: Form, requests: Sequence[LogPageRequest], within_s: float | None
+    ) -> list[Page[TaskLog]]:
+        """Load pages, of which only now is looked where they are too large.
+
+        A line of any size is not written by Postgres, for which it might become too large.
+        """
+        cut = form._replace(is_cut=True, written=form.written if requests[0].may_be_empty else None)
+        rows = await self._database.fetch(many_pages(cut), values_of_many(requests), within_s=within_s)
+        own = divided(rows, len(requests))
+        return [cut_page(cut, rows, request.window) for rows, request in zip(own, requests, strict=True)]
 
     async def counts(self, requests: Sequence[LogCount]) -> Sequence[int]:
         found: dict[int, int] = {}
@@ -155,46 +166,6 @@ def _size(messages: Sequence[str], metadata: Sequence[str | None]) -> int:
 
 def _json(value: Mapping[str, Any] | None) -> str | None:
     return None if value is None else orjson.dumps(value).decode()
-
-
-def _page(request: LogPageRequest) -> Select[Any]:
-    lines = select(task_logs).where(*_where(request.scope, request.filter))
-    rows = windowed(lines, [task_logs.c.seq], request.window)
-    return within_bytes(rows, ["seq"], request.max_bytes, descending=request.window.backward)
-
-
-def within_bytes(lines: Select[Any], keys: Sequence[str], max_bytes: int, *, descending: bool) -> Select[Any]:
-    """Cut a page of lines, ordered by `keys`, where they are larger together, though not before the first.
-
-    The sizes are known without reading large values, so a message behind the cut costs nothing. What is `found` counts
-    the lines before the cut.
-    """
-    rows = lines.subquery()
-    size = func.octet_length(rows.c.message) + func.coalesce(func.pg_column_size(rows.c.metadata), 0)
-    sized = select(
-        rows,
-        (func.sum(size).over(order_by=_order(rows, keys, descending=descending), rows=(None, 0)) - size).label(
-            "bytes_before"
-        ),
-        func.count().over().label("found"),
-    ).subquery()
-    columns = [column for column in sized.c if column.name != "bytes_before"]
-    order = _order(sized, keys, descending=descending)
-    return select(*columns).where(sized.c.bytes_before < max_bytes).order_by(*order)
-
-
-def _order(rows: Subquery, keys: Sequence[str], *, descending: bool) -> list[ColumnElement[Any]]:
-    return [rows.c[key].desc() if descending else rows.c[key].asc() for key in keys]
-
-
-def _where(scope: LogScope, log_filter: LogFilter) -> list[ColumnElement[bool]]:
-    """Say in SQL what `LogFilter.matches` says in Python."""
-    column, conditions = task_logs.c, lines_of_job(scope.job_id)
-    if scope.stage is not None:
-        conditions.append(column.stage == scope.stage)
-    if scope.task_id is not None:
-        conditions.append(column.task_id == scope.task_id)
-    return conditions + matching(log_filter)
 
 
 def tasks_matching(log_filter: LogFilter) -> list[ColumnElement[bool]]:

@@ -38,7 +38,8 @@ from persistence.database import Database
 from persistence.job_store import jobs_matching, seen
 from persistence.log_filters import matching, search_time
 from persistence.log_pages import log_of
-from persistence.log_store import kept_lines, tasks_matching, within_bytes
+from persistence.log_store import kept_lines, tasks_matching
+from persistence.page_sizes import bounds_of, fitting, within_bytes
 from persistence.paging import fetch_counts
 from persistence.tables import job_tasks, jobs, level_bits, stored_batches, task_logs
 
@@ -73,8 +74,8 @@ class PostgresNewestLogStore:
         rows = await self._database.read(
             _page(request, self._bounds), within_s=search_time([request.filter]), in_order=True
         )
-        lines, stops = [row for row in rows if not row.is_stop], [row for row in rows if row.is_stop]
-        found = lines[0].found if lines else 0
+        lines, found = fitting([row for row in rows if not row.is_stop])
+        stops = [row for row in rows if row.is_stop]
         page = page_of([log_of(row) for row in lines], Window(limit=request.limit, after=request.after), found=found)
         if not stops or len(lines) < found:
             return page
@@ -195,7 +196,7 @@ def _page(request: NewestLogRequest, bounds: Bounds) -> CompoundSelect[Any]:
     passed = _passed(log_filter, job_filter, request.after, bounds.batches)
     read = _read(passed, log_filter, job_filter, most, bounds)
     page = _lines(request, read.subquery("batch")).cte("page").prefix_with("MATERIALIZED")
-    lines = within_bytes(select(page), ["recorded_at", "job_id", "seq"], request.max_bytes, descending=True)
+    lines = within_bytes(select(page), ["recorded_at", "job_id", "seq"], **bounds_of(request), descending=True)
     line = lines.subquery("cut")
     return union_all(
         select(*(line.c[name] for name in _COLUMNS), line.c.found, literal(False).label("is_stop")),  # noqa: FBT003 - SQL's

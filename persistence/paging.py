@@ -25,6 +25,7 @@ from sqlalchemy.types import TypeEngine
 
 from domain.pages import Page, Window, page_of
 from persistence.database import Database
+from persistence.page_sizes import FOUND, fitting
 
 Item = TypeVar("Item")
 Form = TypeVar("Form", bound=Hashable)
@@ -98,8 +99,10 @@ async def _fetch(
 
 
 def _page(rows: Sequence[Row[Any]], window: Window[Any], convert: Callable[[Row[Any]], Item]) -> Page[Item]:
-    """Make a page. A query that cuts its rows by size gives the number of those before the cut as `found`."""
-    found = getattr(rows[0], "found", None) if rows else None
+    """Make a page of rows, which the query may have cut by size."""
+    found = None
+    if rows and hasattr(rows[0], FOUND):
+        rows, found = fitting(rows)
     return page_of([convert(row) for row in rows], window, found=found)
 
 

@@ -337,10 +337,10 @@ async def test_a_page_of_large_lines_ends_early_and_says_that_there_is_more(empt
         return found
 
     first = await page(Window(limit=100))
-    assert [(line.log.job_id, line.log.seq) for line in first.items] == [("one", 1), ("one", 2), ("two", 1)]
+    assert [(line.log.job_id, line.log.seq) for line in first.items] == [("one", 1), ("one", 2)]
     assert (first.has_next, first.has_previous) == (True, False)
     last = await page(Window(limit=100, backward=True))
-    assert [(line.log.job_id, line.log.seq) for line in last.items] == [("two", 2), ("three", 1), ("three", 2)]
+    assert [(line.log.job_id, line.log.seq) for line in last.items] == [("three", 1), ("three", 2)]
     assert (last.has_next, last.has_previous) == (False, True)
 
 

@@ -33,9 +33,9 @@ async def test_a_page_of_large_lines_ends_early_and_says_that_there_is_more(data
     logs = PostgresLogStore(database)
     await fill(logs, 5)
     first = await page(logs, Window(limit=10), max_bytes=2 * MB + 1)
-    assert ([row.seq for row in first.items], first.has_next, first.has_previous) == ([1, 2, 3], True, False)
+    assert ([row.seq for row in first.items], first.has_next, first.has_previous) == ([1, 2], True, False)
     last = await page(logs, Window(limit=10, backward=True), max_bytes=2 * MB + 1)
-    assert ([row.seq for row in last.items], last.has_next, last.has_previous) == ([3, 4, 5], False, True)
+    assert ([row.seq for row in last.items], last.has_next, last.has_previous) == ([4, 5], False, True)
 
 
 async def test_a_page_holds_one_line_however_large(database: Database) -> None:

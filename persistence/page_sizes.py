@@ -1,0 +1,68 @@
+"""Pages of lines that end where they are larger together than a page may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Select, Subquery, case, func, literal, or_, select
+
+from domain.ports import ExecutionLogPageRequest, LogPageRequest, NewestLogRequest
+
+Row = TypeVar("Row")
+
+FOUND = "found"
+_LARGE = {"message", "metadata"}
+"""The columns whose values may be large."""
+
+
+def bounds_of(request: LogPageRequest | ExecutionLogPageRequest | NewestLogRequest) -> dict[str, Any]:
+    """Give what `within_bytes` bounds a page by."""
+    return {
+        "max_bytes": literal(request.max_bytes, BigInteger),
+        "may_be_empty": literal(request.may_be_empty, Boolean),
+    }
+
+
+def within_bytes(
+    lines: Select[Any],
+    keys: Sequence[str],
+    *,
+    max_bytes: ColumnElement[int],
+    may_be_empty: ColumnElement[bool],
+    descending: bool,
+) -> Select[Any]:
+    """Cut a page of lines, ordered by `keys`, where they are larger together, though not before the first.
+
+    The message of that is left out where it is too large by itself and the page may be empty. The sizes are known without
+    reading large values, so what is left out costs nothing. What is `found` counts the lines before the cut.
+    """
+    rows = lines.subquery()
+    size = func.octet_length(rows.c.message) + func.coalesce(func.pg_column_size(rows.c.metadata), 0)
+    order = _order(rows, keys, descending=descending)
+    sized = select(
+        rows,
+        func.count().over().label(FOUND),
+        func.sum(size).over(order_by=order, rows=(None, 0)).label("bytes"),
+        func.row_number().over(order_by=order).label("place_in_page"),
+    ).subquery()
+    fits = sized.c.bytes <= max_bytes
+    columns = [sized.c[column.name] for column in (*rows.c, sized.c.found)]
+    shown = [
+        case((or_(fits, ~may_be_empty), column)).label(column.name) if column.name in _LARGE else column
+        for column in columns
+    ]
+    is_within = or_(fits, sized.c.place_in_page == 1)
+    return select(*shown).where(is_within).order_by(*_order(sized, keys, descending=descending))
+
+
+def _order(rows: Subquery, keys: Sequence[str], *, descending: bool) -> list[ColumnElement[Any]]:
+    return [rows.c[key].desc() if descending else rows.c[key].asc() for key in keys]
+
+
+def fitting(rows: Sequence[Row], value: Callable[[Row, str], Any] = getattr) -> tuple[Sequence[Row], int]:
+    """Give the rows of a page that was cut, and how many were found before. `value` reads a column of a row."""
+    if not rows:
+        return rows, 0
+    is_empty = value(rows[0], "message") is None
+    return ([] if is_empty else rows), int(value(rows[0], FOUND))
