@@ -32,6 +32,7 @@ from graph.capture import WRITER_HEADER, CaptureEndpoint
 from graph.context import Services
 from graph.errors import http_answer
 from graph.health import healthz, readyz
+from graph.limits import QueryLimits
 from graph.measuring import MeasuredLogStore, MeasuredRequests
 from graph.metrics import Metrics
 from graph.openapi import PATH as OPENAPI_PATH
@@ -212,7 +213,7 @@ async def _open(
     await stack.enter_async_context(_beside(watch_storage(storage)))
     tokens = None if settings.access is Access.OFF else PostgresTokenStore(database)
     gate = Gate(tokens, _web_tokens(settings), rate=Rate(settings.max_requests_per_second))
-    app.state.gate, app.state.sessions = gate, Sessions(gate)
+    app.state.gate, app.state.sessions, app.state.limits = gate, Sessions(gate), QueryLimits.of(settings)
     await stack.enter_async_context(_beside(app.state.sessions.watch()))
     app.state.database_url, app.state.database, app.state.channel = url, database, channel
     app.state.hub, app.state.feed = hub, feed

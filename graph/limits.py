@@ -50,10 +50,10 @@ class QueryLimits:
             f"{read_to:,} of {len(text):,}; pass values as variables, divide it, or raise JOBTAIL_MAX_QUERY_TOKENS"
         )
 
-    def too_late(self) -> TooComplex:
+    def too_late(self, less: str = "by levels, stages, tasks or times, or without a totalCount") -> TooComplex:
         return TooComplex(
             f"the query took longer than {self.max_query_seconds:g} s, the most that it may, and was given up; ask for "
-            "less: by levels, stages, tasks or times, or without a totalCount; or raise JOBTAIL_MAX_QUERY_SECONDS"
+            f"less: {less}; or raise JOBTAIL_MAX_QUERY_SECONDS"
         )
 
 

@@ -230,7 +230,9 @@ def _paths() -> Json:
     return {
         "/api/capture": _capture(),
         "/v1/logs": _otlp(),
-        "/api/pulse/jobs/{job_id}/stages": _read("Count the lines of a job's tasks.", "Stages", "job_id"),
+        "/api/pulse/jobs/{job_id}/stages": _read(
+            "Count the lines of a job's tasks.", "Stages", "job_id", refused=(422,)
+        ),
         "/api/pulse/jobs/{job_id}/tasks/{task_id}/logs": _read(
             "Read the lines of a task.", "TaskLines", "job_id", "task_id"
         ),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeAlias
 
@@ -32,6 +34,7 @@ from graph.exports import (
     placed_line,
     stream,
 )
+from graph.limits import QueryLimits
 from graph.line_lists import ExecutionLines, JobLines, LineList, pages_of
 from graph.parameters import FILTERS, Parameters
 from graph.raw_paths import RawPathRoute
@@ -78,13 +81,14 @@ async def job_logs(request: Request) -> Response:
     services, given = await entered(request, Scope.READ), Parameters(request, KNOWN)
     job_id = _label(request, "job_id")
     asked, after = Asked.of(request, given), given.whole("after")
-    job = (await services.jobs.get([job_id])).get(job_id)
-    if job is None:
-        raise NotFound("job", job_id)
-    lines = JobLines(services, job_id, asked.filter)
-    if asked.form is Form.JSON:
-        return await _page(lines, asked, after, {"job_id": job_id}, placed_line)
-    return await _all(lines, asked, Window(WHOLE, after=after, before=job.last_seq + 1), job_id, placed_line)
+    async with _in_time(request, asked.form):
+        job = (await services.jobs.get([job_id])).get(job_id)
+        if job is None:
+            raise NotFound("job", job_id)
+        lines = JobLines(services, job_id, asked.filter)
+        if asked.form is Form.JSON:
+            return await _page(lines, asked, after, {"job_id": job_id}, placed_line)
+        return await _all(lines, asked, Window(WHOLE, after=after, before=job.last_seq + 1), job_id, placed_line)
 
 
 async def execution_logs(request: Request) -> Response:
@@ -94,11 +98,29 @@ async def execution_logs(request: Request) -> Response:
     asked, cursor = Asked.of(request, given), given.one("after")
     lines = ExecutionLines(services, execution_id, asked.filter)
     after = None if cursor is None else lines.key(cursor)
-    if not await services.executions.get([execution_id]):
-        raise NotFound("execution", execution_id)
-    if asked.form is Form.JSON:
-        return await _page(lines, asked, after, {"execution_id": execution_id}, line_of_job)
-    return await _all(lines, asked, Window(WHOLE, after=after), execution_id, line_of_job)
+    async with _in_time(request, asked.form):
+        if not await services.executions.get([execution_id]):
+            raise NotFound("execution", execution_id)
+        if asked.form is Form.JSON:
+            return await _page(lines, asked, after, {"execution_id": execution_id}, line_of_job)
+        return await _all(lines, asked, Window(WHOLE, after=after), execution_id, line_of_job)
+
+
+@asynccontextmanager
+async def _in_time(request: Request, form: Form = Form.JSON) -> AsyncIterator[None]:
+    """Bound the time of a page as that of a GraphQL query. Whole logs take as long as they take, each statement its own.
+
+    Raises:
+        TooComplex: if it takes longer.
+    """
+    limits: QueryLimits = request.app.state.limits
+    try:
+        async with asyncio.timeout(limits.max_query_seconds if form is Form.JSON else None) as time:
+            yield
+    except TimeoutError:
+        if not time.expired():
+            raise
+        raise limits.too_late("by levels, stages, tasks or times") from None
 
 
 async def _page(lines: LineList, asked: Asked, after: Any, about: dict[str, str], view: View) -> Response:
@@ -118,11 +140,12 @@ async def stages(request: Request) -> Response:
     """Answer with the stages of a job, and how many lines each of their tasks has."""
     services, _ = await entered(request, Scope.READ), Parameters(request, ())
     job_id = _label(request, "job_id")
-    found = (await services.tasks.stages([job_id])).get(job_id)
-    if found is None and job_id not in await services.jobs.get([job_id]):
-        raise NotFound("job", job_id)
-    names = [stage.name for stage in found or ()]
-    tasks = await _tasks(services, job_id, names)
+    async with _in_time(request):
+        found = (await services.tasks.stages([job_id])).get(job_id)
+        if found is None and job_id not in await services.jobs.get([job_id]):
+            raise NotFound("job", job_id)
+        names = [stage.name for stage in found or ()]
+        tasks = await _tasks(services, job_id, names)
     return _json(
         {"job_id": job_id, "stages": [{"stage": name, "tasks": list(map(_counted, tasks[name]))} for name in names]}
     )

@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     max_query_seconds: float = Field(
         default=30,
         gt=0,
-        description="How long a GraphQL query may take, in seconds; its statements are cancelled then.",
+        description="How long a GraphQL query, or a page by plain HTTP, may take, in seconds; its statements are cancelled then.",
     )
     max_subscriptions_per_connection: int = Field(
         default=100, ge=1, description="How many operations may run on one websocket at a time."

@@ -20,9 +20,10 @@ from domain.access import Scope
 from domain.errors import TooMany
 from graph.auth import make_token
 from graph.rates import Rate
+from jobtail.events import Line
 from persistence.database import Database
 from persistence.token_store import PostgresTokenStore
-from tests.client import PATIENCE_S, TRANSPORT_WS, Api, Refusal, by_sse, by_websocket
+from tests.client import PATIENCE_S, TRANSPORT_WS, Api, Refusal, by_sse, by_websocket, worker
 from tests.conftest import CloneDatabase, serving
 from tests.processes import until
 
@@ -189,6 +190,31 @@ async def test_a_query_that_takes_too_long_is_given_up_with_its_statements(narro
         await until(nobody_waits, patience_s=WITHIN_S)
         await holder.rollback()
     assert await asyncio.to_thread(narrow.ask, "{ jobs { totalCount } }") == {"jobs": {"totalCount": 0}}
+
+
+async def test_a_page_by_plain_http_is_given_up_in_the_same_time_and_a_whole_log_is_not(narrow: Api, url: str) -> None:
+    async with worker(url) as recorder:
+        lines = [Line(job_id="JB_WHOLE", message=f"{n} " + "x" * 500_000) for n in range(64)]
+        await recorder.record_job("JB_WHOLE", lines)
+    pages = ["/jobs/JB_WHOLE/logs", "/executions/EX/logs", "/api/pulse/jobs/JB_WHOLE/stages"]
+    whole = "/jobs/JB_WHOLE/logs?format=ndjson"
+    async with (
+        httpx.AsyncClient(base_url=narrow.service.url, timeout=PATIENCE_S) as client,
+        client.stream("GET", whole) as begun,
+        Database(url) as other,
+        other.engine.connect() as holder,
+    ):
+        read = begun.aiter_lines()
+        assert json.loads(await anext(read))["id"] == 1
+        await holder.execute(text("LOCK TABLE jobs, job_tasks IN ACCESS EXCLUSIVE MODE"))
+        beginning = asyncio.create_task(client.get(whole))
+        for refused in await asyncio.gather(*map(client.get, pages)):
+            error = refused.json()["error"]
+            assert (refused.status_code, error["code"]) == (422, "TOO_COMPLEX")
+            assert error["message"].startswith("the query took longer than 1.5 s, the most that it may")
+        await holder.rollback()
+        assert [json.loads(line)["id"] async for line in read] == list(range(2, 65))
+        assert len((await beginning).text.splitlines()) == 64
 
 
 def test_introspection_and_the_page_are_there_by_default(database_url: str) -> None:
