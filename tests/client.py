@@ -19,7 +19,7 @@ from domain.recorder import Recorder
 from persistence.channel import BroadcastChannel
 from persistence.database import Database
 from persistence.log_store import PostgresLogStore
-from tests.conftest import Service
+from tests.conftest import Served
 
 PATIENCE_S = 20
 REQUEST_ID = "4f6c1d2e9a7b0358"
@@ -57,7 +57,7 @@ class Refusal(Exception):
 class Api:
     """GraphQL over HTTP. A context manager."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Served) -> None:
         self.service = service
         self.http = httpx.Client(timeout=PATIENCE_S)
 
@@ -132,12 +132,12 @@ class Events:
 
 
 class Subscribe(Protocol):
-    def __call__(self, service: Service, query: str, **variables: Any) -> AbstractAsyncContextManager[Events]:
+    def __call__(self, service: Served, query: str, **variables: Any) -> AbstractAsyncContextManager[Events]:
         """Subscribe for as long as the context lasts."""
 
 
 @asynccontextmanager
-async def by_websocket(service: Service, query: str, **variables: Any) -> AsyncIterator[Events]:
+async def by_websocket(service: Served, query: str, **variables: Any) -> AsyncIterator[Events]:
     transport = WebsocketsTransport(url=service.websocket_url, subprotocols=[TRANSPORT_WS])
     async with Client(transport=transport) as session:
 
@@ -160,7 +160,7 @@ async def by_websocket(service: Service, query: str, **variables: Any) -> AsyncI
 
 
 @asynccontextmanager
-async def by_sse(service: Service, query: str, **variables: Any) -> AsyncIterator[Events]:
+async def by_sse(service: Served, query: str, **variables: Any) -> AsyncIterator[Events]:
     """Subscribe in the distinct connections mode of graphql-sse."""
     body = {"query": query, "variables": variables}
     headers = {"Accept": "text/event-stream"}

@@ -120,11 +120,10 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """A running service process."""
+class Served:
+    """Where a running service is reached."""
 
     url: str
-    process: subprocess.Popen[str]
 
     @property
     def graphql_url(self) -> str:
@@ -133,6 +132,13 @@ class Service:
     @property
     def websocket_url(self) -> str:
         return f"ws{self.url.removeprefix('http')}/graphql"
+
+
+@dataclass(frozen=True, slots=True)
+class Service(Served):
+    """A running service process."""
+
+    process: subprocess.Popen[str]
 
 
 SERVE = ("-c", "from graph.cli import main; main()", "serve")

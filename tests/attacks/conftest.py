@@ -22,7 +22,7 @@ from graph.app import create_app
 from graph.serving import listening, server_config
 from graph.settings import Settings
 from tests.client import PATIENCE_S, Api
-from tests.conftest import CloneDatabase, Service
+from tests.conftest import CloneDatabase, Served
 
 SOON_S = 1.0
 """How long the service waits here for what a client owes it."""
@@ -47,8 +47,7 @@ class Held(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    url: str
+class Target(Served):
     app: Starlette
     loop: asyncio.AbstractEventLoop
     server: uvicorn.Server
@@ -57,14 +56,6 @@ class Target:
     def address(self) -> tuple[str, int]:
         host, _, port = self.url.removeprefix("http://").partition(":")
         return host, int(port)
-
-    @property
-    def graphql_url(self) -> str:
-        return f"{self.url}/graphql"
-
-    @property
-    def websocket_url(self) -> str:
-        return f"ws{self.url.removeprefix('http')}/graphql"
 
     def held(self) -> Held:
         async def look() -> Held:
@@ -88,7 +79,7 @@ def target(new_database: CloneDatabase, migrated_template: str) -> Iterator[Targ
         thread = threading.Thread(target=asyncio.run, args=[_serve(settings, ready)])
         thread.start()
         _wait_for(lambda: bool(ready) and ready[0].server.started)
-        with Api(Service(ready[0].url, None)) as api:  # type: ignore[arg-type]  # it is no process
+        with Api(ready[0]) as api:
             api.capture(
                 "JB_1", {"stage": "a", "taskId": "t", "message": "one 100% 'quoted' line", "metadata": {"a": 1}}
             )
