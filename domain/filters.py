@@ -71,7 +71,8 @@ class LogFilter:
 
     def matches(self, row: TaskLog) -> bool:
         return (
-            row.level in self.wanted_levels
+            (self.levels is None or row.level in self.levels)
+            and (self.min_level is None or row.level >= self.min_level)
             and (self.stages is None or row.stage in self.stages)
             and (self.task_ids is None or (row.task_id or row.stage) in self.task_ids)
             and (self.execution_id is None or row.execution_id == self.execution_id)

@@ -24,6 +24,10 @@ ENVELOPE = len(OPENING + COMMA + END)
 """What a message is longer than the one announcement in it, in bytes."""
 
 
+_STATUSES = {str(status): status for status in JobStatus}
+_LEVELS = {int(level): level for level in LogLevel}
+
+
 class Unreadable(ValueError):
     """The message is none of ours, or of another version."""
 
@@ -39,7 +43,7 @@ def decode(text: str | bytes) -> list[Announcement]:
         if version != VERSION:
             raise Unreadable(f"a message of version {version!r:.20}, and this process reads {VERSION}")
         return [_announcement(*part) for part in parts]
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise error if isinstance(error, Unreadable) else Unreadable(str(error)) from error
 
 
@@ -109,7 +113,7 @@ def _announcement(job_id: str, first_seq: int, last_seq: int, status: str, rows:
         job_id=job_id,
         first_seq=first_seq,
         last_seq=last_seq,
-        status=JobStatus(status),
+        status=_STATUSES[status],
         rows=tuple(_row(job_id, fields) for fields in rows),
     )
 
@@ -124,7 +128,7 @@ def _row(job_id: str, fields: Sequence[Any]) -> TaskLog:
         task_id=task_id,
         timestamp=datetime.fromisoformat(timestamp),
         recorded_at=datetime.fromisoformat(recorded_at),
-        level=LogLevel(level),
+        level=_LEVELS[level],
         message=message,
         metadata=metadata,
     )

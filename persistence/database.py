@@ -38,13 +38,23 @@ class Connections(NamedTuple):
     """How many there may be."""
 
 
+class _Ready:
+    """A connection of the pool, with the driver's own, which the pool looks for anew whenever it is asked."""
+
+    __slots__ = ("driver", "pooled")
+
+    def __init__(self, pooled: PoolProxiedConnection) -> None:
+        self.pooled = pooled
+        self.driver: Any = pooled.driver_connection
+
+
 class Database:
     """Owns the pool. An async context manager."""
 
     def __init__(self, url: str, *, pool_size: int = 10, watch: Watch | None = None) -> None:
         self.engine: AsyncEngine = create_engine(url, pool_size=pool_size)
         self._watch = watch
-        self._ready: list[PoolProxiedConnection] = []
+        self._ready: list[_Ready] = []
         self._most_ready = pool_size // 2
 
     async def __aenter__(self) -> Self:
@@ -53,7 +63,7 @@ class Database:
     async def __aexit__(self, *exc: object) -> None:
         self._most_ready = 0
         while self._ready:
-            await greenlet_spawn(self._ready.pop().close)
+            await greenlet_spawn(self._ready.pop().pooled.close)
         await self.engine.dispose()
 
     @property
@@ -62,6 +72,11 @@ class Database:
         pool = cast("QueuePool", self.engine.pool)
         ready = len(self._ready)
         return Connections(busy=pool.checkedout() - ready, idle=pool.checkedin() + ready, most=pool.size())
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether the next statement on the driver itself need not wait for a connection."""
+        return bool(self._ready)
 
     async def read(
         self, query: Select[Any] | CompoundSelect[Any], *, within_s: float | None = None, in_order: bool = False
@@ -149,26 +164,25 @@ class Database:
         ready here. One whose statement failed goes back to the pool, which looks after it.
         """
         with translated():
-            pooled = self._take_ready() or await self.engine.raw_connection()
+            ready = self._take_ready() or _Ready(await self.engine.raw_connection())
             is_sound = False
             try:
-                result = await run(pooled.driver_connection)
+                result = await run(ready.driver)
                 is_sound = True
             finally:
                 if is_sound and len(self._ready) < self._most_ready:
-                    self._ready.append(pooled)
+                    self._ready.append(ready)
                 else:
-                    await greenlet_spawn(pooled.close)
+                    await greenlet_spawn(ready.pooled.close)
         return result
 
-    def _take_ready(self) -> PoolProxiedConnection | None:
+    def _take_ready(self) -> _Ready | None:
         """Take the connection that was used last; one that the server has closed meanwhile is the pool's to replace."""
         while self._ready:
-            pooled = self._ready.pop()
-            driver: Any = pooled.driver_connection
-            if not driver.is_closed():
-                return pooled
-            pooled.invalidate()
+            ready = self._ready.pop()
+            if not ready.driver.is_closed():
+                return ready
+            ready.pooled.invalidate()
         return None
 
     async def _connected(self, run: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
