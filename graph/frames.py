@@ -7,20 +7,22 @@ reports, and in one way.
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from contextlib import nullcontext, suppress
 from functools import cached_property, partial
 from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
 import orjson
-from graphql import ExecutionResult, FieldNode, Visitor, visit
+from graphql import ExecutionResult, FieldNode, Visitor, get_named_type, visit
+from graphql.execution.collect_fields import collect_fields
 from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.types import ExecutionContext
 
 from domain.stretches import Stretch
 from graph.encoded import Encoded
-from graph.executor import ColumnExecutor, require
+from graph.executor import ColumnExecutor, NotPlainError, require
+from graph.line_writer import LineWriter
 from graph.plan import Planner
 from graph.steps import Run, Step
 from graph.subscription import LogBatch
@@ -70,6 +72,7 @@ class LogFrame:
         self._key = key
         self._name, self._columns = planner.event()
         self._run = Run(executor.variable_values, None, None)
+        self._writers = _writers(executor)
         require(not any(step.is_async for _, step in self._columns.values()))
 
     def encoded(self, batch: LogBatch, stretch: Stretch) -> Encoded:
@@ -82,17 +85,36 @@ class LogFrame:
         parts: dict[str, Any] = {}
         for name, (field, step) in self._columns.items():
             if field == "logs":
-                parts[name] = orjson.Fragment(stretch.once((self._key, name), partial(self._write, step, batch)))
+                parts[name] = orjson.Fragment(stretch.once((self._key, name), partial(self._write, name, step, batch)))
             else:
                 parts[name] = self._make(step, batch)
         return orjson.dumps({self._name: parts})
 
-    def _write(self, step: Step, batch: LogBatch) -> bytes:
-        return orjson.dumps(self._make(step, batch))
+    def _write(self, name: str, step: Step, batch: LogBatch) -> bytes:
+        writer = self._writers.get(name)
+        return orjson.dumps(self._make(step, batch)) if writer is None else writer.write(batch.batch.rows)
 
     def _make(self, step: Step, batch: LogBatch) -> Any:
         (made,) = step.make(self._run, [batch])
         return made
+
+
+def _writers(executor: ColumnExecutor) -> Mapping[str, LineWriter]:
+    """Make what writes the lists of lines of an event, by their keys, for those of which the selection is of attributes."""
+    root = executor.schema.subscription_type
+    assert root is not None, "the schema has subscriptions"
+    collected = collect_fields(
+        executor.schema, executor.fragments, executor.variable_values, root, executor.operation
+    ).grouped_field_set
+    ((_, fields),) = collected.items()
+    kind = get_named_type(root.fields[fields[0].node.name.value].type)
+    writers = {}
+    for key, own in executor.collect_subfields(kind, fields).grouped_field_set.items():
+        if own[0].node.name.value == "logs":
+            with suppress(NotPlainError):
+                lines = get_named_type(kind.fields["logs"].type)
+                writers[key] = LineWriter(executor.collect_subfields(lines, own).grouped_field_set)
+    return writers
 
 
 class _Made:

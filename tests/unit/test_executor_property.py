@@ -19,7 +19,7 @@ import pytest
 import strawberry
 from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type, is_composite_type
 from graphql.execution import Executor
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from strawberry.permission import BasePermission
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
@@ -365,6 +365,10 @@ async def sent(tested: strawberry.Schema, operation: Operation, context: Any) ->
         'subscription { jobLogs(jobId: "job") { first: logs { ... } lastSeq again: logs { ... } caughtUp __typename } }',
     ),
     LINES,
+)
+@example(
+    operation=Operation('subscription { jobLogs(jobId: "job") { logs { seq stage level } } }', {}),
+    lines=[LINE, replace(LINE, stage=cast("str", 5))],
 )
 def test_frames_that_viewers_share_say_what_they_would_be_told_alone(
     operation: Operation, lines: list[TaskLog]
