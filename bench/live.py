@@ -69,7 +69,8 @@ def _viewers(count: int) -> str:
 
 @asynccontextmanager
 async def _recorder(database_url: str) -> AsyncIterator[Recorder]:
-    async with Database(database_url) as database, BroadcastChannel(database_url) as channel:
+    """Put together what a service records by."""
+    async with Database(database_url) as database, BroadcastChannel(database_url, database=database) as channel:
         yield Recorder(PostgresLogStore(database), channel)
 
 

@@ -197,7 +197,8 @@ async def _open(
     watch = None if tracing is None else tracing.statement
     url, database = await stack.enter_async_context(open_database(settings, watch=watch))
     await _prepare(database, is_embedded=settings.database_url is None)
-    channel = await stack.enter_async_context(BroadcastChannel(settings.channel_url or url))
+    lent = None if settings.channel_url else database
+    channel = await stack.enter_async_context(BroadcastChannel(settings.channel_url or url, database=lent))
     logs, jobs, times = PostgresLogStore(database), PostgresJobStore(database), PostgresLogTimes(database)
     hub, feed = TailHub(logs, jobs), JobFeed(jobs)
     await stack.enter_async_context(Doorbell(channel, jobs, hub, feed))

@@ -21,6 +21,7 @@ from broadcaster._base import Subscriber
 from domain.errors import InvalidInput, Unavailable
 from domain.ports import Announcement, Resync
 from persistence.announcements import Unreadable, decode
+from persistence.database import Database
 from persistence.inbox import Inbox
 from persistence.memory_backend import MemoryBackend
 from persistence.outbox import Outbox
@@ -46,16 +47,24 @@ class BroadcastChannel:
     """Satisfies `domain.ports.LogChannel`. An async context manager with one owner, used in one event loop."""
 
     def __init__(
-        self, url: str, *, name: str = "jobtail", timeout_s: float = TIMEOUT_S, check_every_s: float = CHECK_EVERY_S
+        self,
+        url: str,
+        *,
+        database: Database | None = None,
+        name: str = "jobtail",
+        timeout_s: float = TIMEOUT_S,
+        check_every_s: float = CHECK_EVERY_S,
     ) -> None:
         """Make a channel by URL: memory:// (this one process), postgresql://, redis:// or rediss://.
+
+        Where the URL is that of `database`, its connections may be spoken on when they lie ready.
 
         Raises:
             InvalidInput: if there is no channel for the URL.
         """
         self._name = name
         self._check_every_s = check_every_s
-        self._backend = _backend(url, name=name, timeout_s=timeout_s, check_every_s=check_every_s)
+        self._backend = _backend(url, database, name=name, timeout_s=timeout_s, check_every_s=check_every_s)
         self._broadcast = Broadcast(backend=self._backend)
         self._outbox = Outbox(self._backend.message_limit)
         self._inbox = Inbox()
@@ -239,12 +248,12 @@ class _Delays:
         return random.uniform(longest_s / 2, longest_s)  # noqa: S311 - no secret depends on it
 
 
-def _backend(url: str, *, name: str, timeout_s: float, check_every_s: float) -> Backend:
+def _backend(url: str, database: Database | None, *, name: str, timeout_s: float, check_every_s: float) -> Backend:
     match urlsplit(url).scheme.partition("+")[0]:
         case "memory":
             return MemoryBackend(url)
         case "postgresql" | "postgres":
-            return PostgresBackend(url, name=name, timeout_s=timeout_s, check_every_s=check_every_s)
+            return PostgresBackend(url, name=name, timeout_s=timeout_s, check_every_s=check_every_s, database=database)
         case "redis" | "rediss":
             try:
                 from persistence.redis_backend import RedisBackend  # noqa: PLC0415 - redis is optional

@@ -10,7 +10,8 @@ import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 from broadcaster import BroadcastBackend, Event
 
-from domain.errors import InvalidInput, Unavailable
+from domain.errors import InvalidInput, JobtailError, Unavailable
+from persistence.database import Database
 from persistence.engine import postgres_url
 
 MESSAGE_LIMIT = 7_999
@@ -18,6 +19,7 @@ MESSAGE_LIMIT = 7_999
 NAME_LIMIT = 63
 """Bytes. Postgres cuts longer identifiers, and then hears nothing."""
 HANG_UP_S = 0.3
+NOTIFY = "SELECT pg_notify($1, $2)"
 SESSION_SETTINGS = {
     "application_name": "jobtail-channel",
     "tcp_keepalives_idle": "10",
@@ -35,13 +37,16 @@ class PostgresBackend(BroadcastBackend):
 
     message_limit = MESSAGE_LIMIT
 
-    def __init__(self, url: str, *, name: str, timeout_s: float, check_every_s: float) -> None:
+    def __init__(
+        self, url: str, *, name: str, timeout_s: float, check_every_s: float, database: Database | None = None
+    ) -> None:
         if len(name.encode()) > NAME_LIMIT:
             raise InvalidInput(f"the name of a channel in Postgres has at most {NAME_LIMIT} bytes")
         self._arguments = _connect_arguments(url)
         self._name = name
         self._timeout_s = timeout_s
         self._check_every_s = check_every_s
+        self._database = database
         self._listening: asyncpg.Connection | None = None
         self._speaking: asyncpg.Connection | None = None
         self._statement: PreparedStatement
@@ -85,8 +90,11 @@ class PostgresBackend(BroadcastBackend):
     async def publish(self, channel: str, message: str) -> None:
         """Notify. What fails is tried once more, on a new connection."""
         try:
-            await self._notify(channel, message)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            if self._database is not None and self._database.has_ready:
+                await self._notify_by(self._database, channel, message)
+            else:
+                await self._notify(channel, message)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, JobtailError):
             await self._notify(channel, message)
 
     async def check_publishing(self) -> None:
@@ -97,12 +105,19 @@ class PostgresBackend(BroadcastBackend):
         connection, self._speaking = self._speaking, None
         await _hang_up(connection)
 
+    async def _notify_by(self, database: Database, channel: str, message: str) -> None:
+        """Notify on the connection that was used last, mostly to store what is announced.
+
+        Its server process is awake, and has at hand what one that slept must fetch first.
+        """
+        await database.driven(lambda driver: driver.fetchval(NOTIFY, channel, message, timeout=self._timeout_s))
+
     async def _notify(self, channel: str, message: str) -> None:
         try:
             if self._speaking is None:
                 self._speaking = await self._open()
                 # One statement by hand instead of the cache: without either, each message takes a round trip more.
-                self._statement = await self._speaking.prepare("SELECT pg_notify($1, $2)", timeout=self._timeout_s)
+                self._statement = await self._speaking.prepare(NOTIFY, timeout=self._timeout_s)
             await self._statement.fetchval(channel, message, timeout=self._timeout_s)
         except BaseException:
             connection, self._speaking = self._speaking, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +16,29 @@ from domain.errors import InvalidInput
 from domain.ports import LogChannel, Resync
 from jobtail.events import JobStatus, LogLevel
 from persistence.channel import BroadcastChannel
+from persistence.database import Database
+from persistence.engine import POOL_TIMEOUT_S
 from persistence.postgres_backend import MESSAGE_LIMIT, _connect_arguments
 from tests.announced import Hearing, announcement, holds, line
 from tests.redis_server import RedisServer
+
+
+@asynccontextmanager
+async def held(database: Database) -> AsyncIterator[None]:
+    """Keep a connection at work for as long as the context lasts."""
+    is_over, is_held = asyncio.Event(), asyncio.Event()
+
+    async def wait(_driver: asyncpg.Connection) -> None:
+        is_held.set()
+        await is_over.wait()
+
+    work = asyncio.create_task(database.driven(wait))
+    await is_held.wait()
+    try:
+        yield
+    finally:
+        is_over.set()
+        await work
 
 
 @pytest.fixture
@@ -182,6 +203,43 @@ async def test_payloads_reach_postgres_up_to_its_limit_in_bytes(postgres_url: st
     assert any(with_rows)
     assert not all(with_rows)
     assert MESSAGE_LIMIT - 4 < max(len(payload.encode()) for payload in payloads) <= MESSAGE_LIMIT
+
+
+async def pid_of(driver: asyncpg.Connection) -> int:
+    return int(await driver.fetchval("SELECT pg_backend_pid()"))
+
+
+async def test_what_was_just_stored_is_announced_on_the_same_connection(postgres_url: str) -> None:
+    pids: list[int] = []
+    observer = await asyncpg.connect(**_connect_arguments(postgres_url))
+    await observer.add_listener("jobtail", lambda _c, pid, _name, _text: pids.append(pid))
+    try:
+        async with (
+            Database(postgres_url, pool_size=2) as database,
+            BroadcastChannel(postgres_url, database=database) as channel,
+        ):
+            stored_by = await database.driven(pid_of)
+            channel.publish(announcement())
+            await holds(lambda: pids == [stored_by])
+            async with held(database), held(database), asyncio.timeout(POOL_TIMEOUT_S / 2):
+                channel.publish(announcement())
+                await holds(lambda: len(pids) == 2)
+            assert pids[1] != stored_by, "the pool is not waited for"
+    finally:
+        await observer.close()
+
+
+async def test_a_connection_that_died_while_it_lay_ready_costs_no_announcement(postgres_url: str) -> None:
+    observer = await asyncpg.connect(**_connect_arguments(postgres_url))
+    try:
+        async with Database(postgres_url) as database, BroadcastChannel(postgres_url, database=database) as channel:
+            stored_by = await database.driven(pid_of)
+            await observer.execute("SELECT pg_terminate_backend($1)", stored_by)
+            channel.publish(announcement())
+            assert await Hearing(channel.signals()).next() == announcement()
+            assert channel.is_healthy
+    finally:
+        await observer.close()
 
 
 async def test_a_plain_url_of_postgres_will_do(postgres_url: str) -> None:
