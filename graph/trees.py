@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from strawberry import UNSET
 
-from domain.hierarchy import task_of
+from domain import hierarchy
 from domain.job_stages import JobStages
 from domain.pages import window
 from graph.connections import Connection
 from graph.context import Info
-from graph.counts import CountRows
+from graph.counts import CountRows, duration
 from graph.inputs import given
 from graph.rows import Lists, Rows
+from graph.scalars import BigInt
 from graph.stages import Stage, StageStatus, Task
 from jobtail.events import TaskStatus
 
 _STATUSES = {status: StageStatus(status.value) for status in TaskStatus}
+
+
+def _of_each(read: Callable[[hierarchy.Stage], Any], rows: StageRows) -> Sequence[Any]:
+    return list(map(read, rows.stages.stages))
 
 
 class StageRows(Rows):
@@ -53,7 +59,19 @@ class StageRows(Rows):
             return [stage.tasks(info, first, after) for stage in self]
         return FirstTasks(self, limit, lambda stage: stage.tasks(info, first))
 
-    columns: ClassVar = {"name": _names, "status": _statuses, "log_counts": _log_counts, "tasks": _tasks}
+    def _durations(self) -> Sequence[BigInt | None]:
+        return [duration(stage.record.started_at, stage.finished_at) for stage in self.stages.stages]
+
+    columns: ClassVar = {
+        "name": _names,
+        "status": _statuses,
+        "started_at": partial(_of_each, attrgetter("record.started_at")),
+        "finished_at": partial(_of_each, attrgetter("finished_at")),
+        "duration_ms": _durations,
+        "log_counts": _log_counts,
+        "task_count": partial(_of_each, attrgetter("record.task_count")),
+        "tasks": _tasks,
+    }
 
 
 class FirstTasks(Rows):
@@ -100,7 +118,10 @@ class TaskRows(Rows):
         tasks = self.stages.tasks
         made: dict[int, Task] = {}
         for stage, part in zip(self.stages.stages, self.stages.parts, strict=True):
-            made |= {place: Task.from_domain(task_of(stage, tasks[place])) for place in range(part.start, part.stop)}
+            made |= {
+                place: Task.from_domain(hierarchy.task_of(stage, tasks[place]))
+                for place in range(part.start, part.stop)
+            }
         return [made[place] for place in range(len(tasks))]
 
     def _statuses(self) -> Sequence[TaskStatus]:

@@ -76,7 +76,7 @@ TREE = """
 query Tree($first: Int = 3) {
   job(jobId: "job") {
     stages {
-      __typename name status total: logCounts { total error }
+      __typename name status startedAt finishedAt durationMs taskCount total: logCounts { total error }
       tasks(first: $first) {
         nodes { __typename taskId name status result startedAt logCounts { trace debug info warning error critical } }
       }
