@@ -7,6 +7,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from graph.http_writes import JoinedWrites
+
 LARGEST_HEAD = 64 * 1024
 """Of the request line and the headers, in bytes; what arrives with them in one piece is looked through all the same."""
 HEAD_S = 15
@@ -23,7 +25,7 @@ class BoundedHeads(HttpToolsProtocol):
         self._giving_up: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the server has it
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport, self.loop))
         self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -42,6 +44,11 @@ class BoundedHeads(HttpToolsProtocol):
         self._is_in_head, self._head_bytes = True, 0
         self._stop_waiting()
         self._wait_for_head()
+
+    def handle_websocket_upgrade(self) -> None:
+        assert isinstance(self.transport, JoinedWrites)
+        self.transport = self.transport.transport
+        super().handle_websocket_upgrade()
 
     def on_headers_complete(self) -> None:
         self._is_in_head = False

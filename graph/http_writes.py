@@ -1,0 +1,55 @@
+"""One write for an answer: the server writes its head and its body apart, and each write may wake the reader."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+STATUS_LINE = b"HTTP/1.1 "
+
+
+class JoinedWrites(asyncio.Transport):
+    """A transport that holds the head of an answer until the body begins, or until the loop's next turn."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self.transport = transport
+        self._loop = loop
+        self._head = b""
+
+    def write(self, data: Any) -> None:
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(STATUS_LINE):
+            self._head = data
+            self._loop.call_soon(self.flush)
+            return
+        self.transport.write(data)
+
+    def flush(self) -> None:
+        """Send the head that is held, if there is one."""
+        if self._head:
+            self.transport.write(self._head)
+            self._head = b""
+
+    def close(self) -> None:
+        self.flush()
+        self.transport.close()
+
+    def is_closing(self) -> bool:
+        return self.transport.is_closing()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self.transport.get_extra_info(name, default)
+
+    def pause_reading(self) -> None:
+        self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self.transport.resume_reading()
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.transport.set_protocol(protocol)
+
+    def abort(self) -> None:
+        self.transport.abort()
