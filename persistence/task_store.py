@@ -61,7 +61,7 @@ class PostgresTaskStore:
     async def _load_hierarchies(self, job_ids: list[str]) -> list[Hierarchy | None]:
         distinct = list(dict.fromkeys(job_ids))
         asked = {"job_id": distinct[0]} if len(distinct) == 1 else {"job_ids": distinct}
-        rows = await self._database.fetch(_hierarchies(*asked), {**asked, "most": MOST_TASKS})
+        rows = await self._database.fetch(_hierarchies(*asked, MOST_TASKS), asked)
         found = {row["job_id"]: _hierarchy(row) for row in rows}
         return [found.get(job_id) for job_id in job_ids]
 
@@ -96,12 +96,14 @@ class PostgresTaskStore:
 
 
 _OF_JOBS = {"job_id": "WHERE jobs.job_id = $1", "job_ids": "WHERE jobs.job_id = ANY($1::text[])"}
-"""Postgres plans for every list anew, which takes as long as following the plan: one job has a condition of its own."""
+"""Postgres plans for every list anew, which takes longer than following the plan: one job has a condition of its own. It
+would for a limit that it does not know, too."""
 
 
 @cache
-def _hierarchies(asked: str) -> Statement:
-    return Statement(f"{statement('hierarchies')}{_OF_JOBS[asked]}", (asked, "most"), {}, {})
+def _hierarchies(asked: str, most: int) -> Statement:
+    text = statement("hierarchies").format(most=most)
+    return Statement(f"{text}{_OF_JOBS[asked]}", (asked,), {}, {})
 
 
 @cache

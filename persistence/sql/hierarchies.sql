@@ -1,5 +1,5 @@
 -- Jobs by id, each with its tasks as lists, one a column: what a hierarchy shows comes in one answer, and a job's own columns
--- in it once. `task_count` is null where a job has more than $2 tasks: they are read by page then. Which jobs is said behind.
+-- in it once. `task_count` is null where a job has more than {most} tasks: they are read by page then. Which jobs is said behind.
 SELECT jobs.*, lists.*
 FROM jobs
 LEFT JOIN LATERAL (
@@ -26,7 +26,7 @@ LEFT JOIN LATERAL (
         WHERE job_tasks.job_id = jobs.job_id
         -- In the order of an index: where few jobs have many tasks each, Postgres would read the whole table for these.
         ORDER BY job_id, stage, first_seq, first_at, task_id
-        LIMIT $2 + 1
+        LIMIT {most} + 1
     ) AS own
-    HAVING count(*) <= $2
+    HAVING count(*) <= {most}
 ) AS lists ON true

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
+import sys
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.client import REQUEST_ID, Api
+from tests.client import PATIENCE_S, REQUEST_ID, Api
 from tests.conftest import CloneDatabase, serving
 
 PLAIN, OTHER = "application/json", "application/json; plain=no"
@@ -73,3 +77,23 @@ def test_both_ways_answer_alike(api: Api, name: str, accept: str) -> None:
             is_endless = name == "a subscription" and response.status_code == 200
             answers.append((response.status_code, response.headers["content-type"], is_endless or response.read()))
     assert answers[0] == answers[1]
+
+
+DATA_SEGMENTS_IN = 152
+"""Where Linux says in a socket's TCP_INFO how many segments with data came."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's TCP_INFO")
+def test_an_answer_comes_in_one_segment(api: Api) -> None:
+    """Its head and its body are one write: each may wake the reader, and travels by itself."""
+    body = json.dumps({"query": "{ __typename }"}).encode()
+    head = f"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {PLAIN}\r\nContent-Length: {len(body)}\r\n\r\n"
+    url = urlsplit(api.service.graphql_url)
+    with socket.create_connection((url.hostname or "", url.port or 0), timeout=PATIENCE_S) as client:
+        for answers in range(1, 20):
+            client.sendall(head.encode() + body)
+            received = b""
+            while not received.endswith(b'{"data":{"__typename":"Query"}}'):
+                received += client.recv(65536)
+            told = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
+            assert struct.unpack_from("I", told, DATA_SEGMENTS_IN) == (answers,)
