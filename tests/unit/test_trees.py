@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -14,6 +15,9 @@ from hypothesis import strategies as st
 
 from domain.hierarchy import TaskRecord
 from domain.jobs import Job, LogCounts
+from domain.logs import TaskLog
+from domain.pages import Page
+from domain.ports import LogPageRequest
 from graph.context import Context, Services
 from graph.limits import USUAL_LIMITS
 from graph.rows import Rows
@@ -56,9 +60,16 @@ TASKS = st.lists(
 JOBS = st.builds(replace, st.just(JOB), status=st.sampled_from(JobStatus), finished_at=st.none() | TIMES)
 
 
+class UnwrittenLogs(MemoryLogStore):
+    """Gives lines as they are, never as JSON: answers are compared as values."""
+
+    async def pages(self, requests: Sequence[LogPageRequest]) -> Sequence[Page[TaskLog]]:
+        return await super().pages([replace(request, written_as=None) for request in requests])
+
+
 def context(job: Job, tasks: list[TaskRecord]) -> Context:
     memory = Memory(jobs={job.job_id: job}, tasks={(task.job_id, task.stage, task.task_id): task for task in tasks})
-    stores = {"jobs": MemoryJobStore(memory), "tasks": MemoryTaskStore(memory), "logs": MemoryLogStore(memory)}
+    stores = {"jobs": MemoryJobStore(memory), "tasks": MemoryTaskStore(memory), "logs": UnwrittenLogs(memory)}
     return Context(cast("Services", SimpleNamespace(**stores)))
 
 
