@@ -21,23 +21,20 @@ from graph.comparison import JobComparison, resolve_compare
 from graph.connections import Connection, Node
 from graph.context import Context, Info
 from graph.counts import LogCounts, duration
+from graph.executor import require
 from graph.failure import JobFailure, load_failure
 from graph.histogram import LogBucket, resolve_log_histogram
 from graph.inputs import After, First, given
 from graph.keys import job_key
 from graph.lines import TaskLog, resolve_logs
 from graph.scalars import BigInt
-from graph.selection import selected_below
+from graph.selection import asks_for_page, selected_below
 from graph.stages import Stage
 from graph.trees import StageRows
 from jobtail.events import JobStatus
 
 if TYPE_CHECKING:
     from graph.executions import Execution
-
-
-PAGE_FIELDS = frozenset({"nodes", "edges", "pageInfo"})
-"""The fields of a connection that its page is loaded for."""
 
 
 @strawberry.type(description="How much of a job's work is done.")
@@ -144,7 +141,11 @@ class Job(Node):
         info: Info,
         name: Annotated[str, strawberry.argument(description="The stage's name.")],
     ) -> Stage | None:
-        stages, name = await self._stages(info), storable_label(name)
+        name = storable_label(name)
+        if self.is_presumed:
+            require(asks_for_page(selected_below(info)))
+            return Stage.presumed(self.job_id, name)
+        stages = await self._stages(info)
         return next((stage for stage in stages if stage.name == name), None)
 
     async def _stages(self, info: Info) -> Iterable[Stage]:
@@ -184,7 +185,7 @@ class Job(Node):
 async def load_job(info: Info, job_id: str) -> Job | None:
     """Load a job, together with its tasks where its stages are asked for; not yet where a page of its lines is all that is."""
     loaders, selected = info.context.loaders, selected_below(info)
-    if selected.keys() == {"logs"} and selected["logs"].keys() & PAGE_FIELDS:
+    if asks_for_page(selected) or (selected.keys() == {"stage"} and asks_for_page(selected["stage"])):
         return Job.presumed(job_id)
     if selected.keys() & {"stages", "stage"}:
         found = (await info.context.services.tasks.hierarchies([job_id])).get(job_id)

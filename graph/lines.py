@@ -111,7 +111,7 @@ def resolve_logs(
             loading = context.loaders.log_pages.load(wanted)
         else:
             loading = _load_around(context.loaders, scope, chosen, middle, asked.limit)
-        return _load_presumed(context.loaders, scope.job_id, loading) if _is_presumed(root) else loading
+        return _load_presumed(context.loaders, scope, loading) if _is_presumed(root) else loading
 
     return Connection(
         load=load,
@@ -147,11 +147,19 @@ def _is_presumed(root: Any) -> bool:
     return getattr(root, "is_presumed", False)
 
 
-async def _load_presumed(loaders: Loaders, job_id: str, loading: Awaitable[Page[logs.TaskLog]]) -> Page[logs.TaskLog]:
-    """Load lines of a job that was not looked for. Where there are none, graphql-core tells what there is instead of it."""
+async def _load_presumed(
+    loaders: Loaders, scope: LogScope, loading: Awaitable[Page[logs.TaskLog]]
+) -> Page[logs.TaskLog]:
+    """Load lines of what was not looked for. Where it is not there, graphql-core tells what there is instead of it."""
     page = await loading
-    require(page.items or await loaders.jobs.load(job_id) is not None)
+    require(page.items or await _is_there(loaders, scope))
     return page
+
+
+async def _is_there(loaders: Loaders, scope: LogScope) -> bool:
+    if scope.stage is None:
+        return await loaders.jobs.load(scope.job_id) is not None
+    return any(stage.name == scope.stage for stage in await loaders.stages.load(scope.job_id))
 
 
 async def _load_around(loaders: Loaders, scope: LogScope, chosen: LogFilter, seq: int, size: int) -> Page[logs.TaskLog]:

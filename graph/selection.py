@@ -35,3 +35,12 @@ class PlannedInfo(strawberry.Info[Any, Any]):
 def selected_below(info: Any) -> Selected:
     """Tell what is selected below a field, as far as it is known beforehand: what is loaded together may go by it."""
     return info.selected if isinstance(info, PlannedInfo) else NOTHING
+
+
+PAGE_FIELDS = frozenset({"nodes", "edges", "pageInfo"})
+"""The fields of a connection that its page is loaded for."""
+
+
+def asks_for_page(selected: Selected) -> bool:
+    """Tell whether a page of its lines is all that is asked of something: they tell whether it is there."""
+    return selected.keys() == {"logs"} and bool(selected["logs"].keys() & PAGE_FIELDS)

@@ -95,6 +95,7 @@ class Stage(Node):
     scope: strawberry.Private[LogScope]
     known_tasks: strawberry.Private[hierarchy.TaskColumns | None] = None
     """All of its tasks, where they were loaded with its job."""
+    is_presumed: strawberry.Private[bool] = False
 
     @classmethod
     def from_domain(cls, stage: hierarchy.Stage, tasks: hierarchy.TaskColumns | None = None) -> Self:
@@ -118,6 +119,13 @@ class Stage(Node):
             hierarchy.task_status(standing, task_id, stated, counts.failures)
             for task_id, stated, counts in zip(*read, strict=True)
         ]
+
+    @classmethod
+    def presumed(cls, job_id: str, name: str) -> Self:
+        """Make a stage of its names alone, which its lines are asked for: they tell whether it is there."""
+        stage = cls.__new__(cls)
+        stage.scope, stage.is_presumed = LogScope(job_id=job_id, stage=name), True
+        return stage
 
     @strawberry.field(description="Its tasks, in order of first occurrence.")
     def tasks(self, info: Info, first: First = 100, after: After = UNSET) -> Connection[Task]:

@@ -565,6 +565,35 @@ async def test_a_page_of_a_job_costs_one_statement_and_tells_whether_there_is_th
             assert (await page("silent", logs))[1] is not None
 
 
+async def test_a_page_of_a_stage_costs_one_statement_and_tells_whether_there_is_the_stage(empty_url: str) -> None:
+    async with Database(empty_url) as database, worker(empty_url) as recorder:
+        await _record_jobs(recorder, range(1), stages=2, tasks=1)
+
+        async def stage(name: str, logs: str, job_id: str = "job-0") -> tuple[int, Any]:
+            query = f'{{ job(jobId: "{job_id}") {{ stage(name: "{name}") {{ {logs} }} }} }}'
+            statements, data = await _asked(database, query)
+            return len(statements), data["job"] and data["job"]["stage"]
+
+        of_task = 'logs(filter: {taskIds: ["task-0"]}) { totalCount nodes { seq } }'
+        nodes = "logs { nodes { seq } }"
+        cost, found = await stage("stage-1", nodes)
+        assert (cost, len(found["logs"]["nodes"])) == (1, 2)
+        assert (await stage("stage-1", "logs(first: 0) { nodes { seq } }"))[1] == {"logs": {"nodes": []}}
+        for logs in (
+            nodes,
+            of_task,
+            "logs { pageInfo { endCursor } }",
+            "name logs { nodes { seq } }",
+            "logs { totalCount }",
+        ):
+            assert (await stage("stage-1", logs))[1] is not None
+            assert (await stage("stage-2", logs))[1] is None
+            assert (await stage("stage-1", logs, "unheard-of"))[1] is None
+        both = f'a: stage(name: "stage-1") {{ {nodes} }} b: stage(name: "stage-2") {{ logs {{ totalCount }} }}'
+        data = (await _asked(database, f'{{ job(jobId: "job-0") {{ {both} }} }}'))[1]
+        assert data == {"job": {"a": found, "b": None}}
+
+
 async def _compare_costs(database: Database, recorder: Recorder) -> None:
     async def cost() -> tuple[int, int]:
         statements, data = await _asked(database, HIERARCHY)
