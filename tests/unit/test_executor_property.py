@@ -129,8 +129,9 @@ JOBS = odd_now_and_then(
         status=st.sampled_from(JobStatus),
         finished_at=st.none() | st.just(AT),
     ),
-    ["source", "status", "error", "metadata", "last_seq", "created_at"],
+    ["source", "status", "error", "metadata", "last_seq", "started_at"],
 )
+"""What cursors are made of is as it is stored: a plan makes none for edges whose cursor nobody asks for."""
 
 
 # Selections
