@@ -73,8 +73,7 @@ class JobStages:
 
     @cached_property
     def _failures(self) -> list[int]:
-        """Count the lines at ERROR or above of each task."""
-        return list(map(add, self.tasks.column("error"), self.tasks.column("critical")))
+        return _failures(self.tasks)
 
     def task_statuses(self) -> list[TaskStatus]:
         """Tell how the tasks stand, in their own order."""
@@ -97,8 +96,13 @@ def _parts(tasks: TaskColumns) -> list[slice]:
     return sorted(parts, key=lambda part: (first_seqs[part.start], min(started_ats[part])))
 
 
+def _failures(tasks: TaskColumns) -> list[int]:
+    """Count the lines at ERROR or above of each task."""
+    return list(map(add, tasks.column("error"), tasks.column("critical")))
+
+
 def _sum(tasks: TaskColumns) -> StageRecord:
-    name, ids, counts = tasks.column("stage")[0], tasks.column("task_id"), tasks.column("log_counts")
+    name, ids = tasks.column("stage")[0], tasks.column("task_id")
     place = ids.index(name) if name in ids else None
     return StageRecord(
         job_id=tasks.column("job_id")[0],
@@ -108,6 +112,6 @@ def _sum(tasks: TaskColumns) -> StageRecord:
         last_at=max(tasks.column("last_at")),
         task_count=len(ids),
         log_counts=LogCounts(*map(sum, tasks.levels())),
-        own_failures=0 if place is None else counts[place].failures,
+        own_failures=0 if place is None else _failures(tasks)[place],
         stated=None if place is None else tasks.column("stated")[place],
     )
