@@ -128,7 +128,7 @@ async def test_hierarchies_hold_what_stages_and_pages_of_tasks_say(stores: Store
         assert [status for part in tree.parts for status in tree.task_statuses()[part]] == of_pages
 
 
-async def test_hierarchies_that_are_asked_for_together_are_shared(stores: Stores) -> None:
+async def test_hierarchies_that_are_asked_for_together_are_each_answered(stores: Stores) -> None:
     for job_id in ("one", "two"):
         await store(stores.logs, Line(job_id=job_id, message="x", stage="read_jd"))
     asked = [["one"], ["two", "one"], ["unheard-of"], ["one"]]

@@ -542,6 +542,20 @@ async def test_a_job_with_its_stages_and_first_tasks_costs_one_statement(
         assert (len(many), same) == (3, data)
 
 
+async def test_hierarchies_that_are_asked_for_at_the_same_time_cost_one_statement_and_are_shared(
+    empty_url: str,
+) -> None:
+    async with Database(empty_url) as database, worker(empty_url) as recorder:
+        await _record_jobs(recorder, range(2), stages=2, tasks=1)
+        store = task_store.PostgresTaskStore(database)
+        with statements_of(database) as statements:
+            one, both, again = await asyncio.gather(*map(store.hierarchies, (["job-0"], ["job-1", "job-0"], ["job-0"])))
+            assert len(statements) == 1
+            assert one["job-0"] is both["job-0"] is again["job-0"]
+            assert (await store.hierarchies(["job-0"]))["job-0"] is not one["job-0"]
+            assert len(statements) == 2
+
+
 async def test_a_page_of_a_job_costs_one_statement_and_tells_whether_there_is_the_job(empty_url: str) -> None:
     async with Database(empty_url) as database, worker(empty_url) as recorder:
         await _record_jobs(recorder, range(1), stages=1, tasks=1)
