@@ -3,9 +3,8 @@ import { test } from "node:test";
 
 import "./browserGlobals";
 
-import { withStage, withTask, withTimes } from "../viewer/job/select";
+import { readSelection, type Selection, selectionParams, withStage, withTask, withTimes } from "../viewer/selection";
 import { merged } from "../viewer/routes";
-import { type Selection, readSelection, selectionParams } from "../viewer/selection";
 
 const WHOLE: Selection = {
   stage: "a/b",

@@ -6,7 +6,7 @@ import { ExecutionsPage } from "./executions/ExecutionsPage";
 import { connection } from "./graph/client";
 import { JobPage } from "./job/JobPage";
 import { JobsPage } from "./jobs/JobsPage";
-import { useKeys } from "./keys";
+import { useShortcuts } from "./shortcuts";
 import { useObserved } from "./observed";
 import { type Route, go, path, place } from "./routes";
 import { theme } from "./theme";
@@ -17,7 +17,7 @@ import { TokenDialog } from "./ui/TokenDialog";
 export function App() {
   const { route } = useObserved(place);
   const [showsKeys, setShowsKeys] = useState(false);
-  useKeys(
+  useShortcuts(
     "Everywhere",
     [
       { keys: ["?"], does: "Show the keys", run: () => setShowsKeys(true) },

@@ -6,13 +6,13 @@ import "./page.css";
 import "./jobs/jobs.css";
 import "./job/job.css";
 import { App } from "./App";
-import { listenToKeys } from "./keys";
+import { listenToShortcuts } from "./shortcuts";
 import { followLinks } from "./routes";
 import { applyTheme } from "./theme";
 
 applyTheme();
 followLinks();
-listenToKeys();
+listenToShortcuts();
 
 const root = document.getElementById("viewer");
 if (!root) throw new Error("the page has no element #viewer");

@@ -1,4 +1,5 @@
-// Which lines of a job are shown. It lives in the query string, so that an address shows the same to everybody.
+// Which lines of a job are shown. It lives in the query string, so that an address shows the same to everybody. A click
+// on a stage, a task or a time selects it, and once more clears it.
 import type { LogLevel } from "./graph/generated";
 import type { Params } from "./routes";
 
@@ -49,6 +50,26 @@ export function selectionParams(selection: Selection): Params {
     regex: selection.regex ? "1" : undefined,
     only: selection.onlyMatches ? "1" : undefined,
   };
+}
+
+export function withStage(selection: Selection, stage: string): Selection {
+  const isChosen = selection.stage === stage && !selection.taskId;
+  return replaced(selection, ["stage", "taskId"], isChosen ? {} : { stage });
+}
+
+export function withTask(selection: Selection, stage: string, taskId: string): Selection {
+  const isChosen = selection.stage === stage && selection.taskId === taskId;
+  return replaced(selection, ["stage", "taskId"], isChosen ? {} : { stage, taskId });
+}
+
+export function withTimes(selection: Selection, since: string, until: string): Selection {
+  const isChosen = selection.since === since && selection.until === until;
+  return replaced(selection, ["since", "until"], isChosen ? {} : { since, until });
+}
+
+function replaced(selection: Selection, names: readonly (keyof Selection)[], changes: Selection): Selection {
+  const kept = Object.fromEntries(Object.entries(selection).filter(([name]) => !names.includes(name as keyof Selection)));
+  return { ...kept, ...changes };
 }
 
 function isLevel(text: string): text is LogLevel {

@@ -2,11 +2,10 @@
 import { useRef, useState } from "preact/hooks";
 
 import { useObserved } from "../observed";
-import type { Selection } from "../selection";
+import { type Selection, withTimes } from "../selection";
 import { sayClock, timeStyle } from "../time";
 import { sayCount } from "../ui/numbers";
 import { type Scale, placeOf } from "./scale";
-import { withTimes } from "./select";
 import type { Bucket } from "./useHistogram";
 
 const HEIGHT = 40;

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 
 import type { JobHeadFragment } from "../graph/generated";
-import { useKeys } from "../keys";
+import { useShortcuts } from "../shortcuts";
 import { LogPane } from "../log/LogPane";
 import { Preference, useObserved } from "../observed";
 import { href, merged, path, place, setParams } from "../routes";
@@ -57,7 +57,7 @@ function KnownJob({ job, live }: { job: JobHeadFragment; live: "live" | "finishe
   const isNarrow = useMedia("(max-width: 56.25rem)");
   const [isTreeOpen, setIsTreeOpen] = useState(false);
   const isTimelineOpen = useObserved(timeline) === "open";
-  useKeys(
+  useShortcuts(
     "Job",
     [
       { keys: ["l"], does: "Log", run: () => setParams({ view: null }) },

@@ -2,12 +2,11 @@
 import { useMemo } from "preact/hooks";
 
 import type { TaskRowFragment } from "../graph/generated";
-import type { Selection } from "../selection";
+import { type Selection, withStage, withTask } from "../selection";
 import { sayStatus } from "../ui/Status";
 import { sayCount } from "../ui/numbers";
 import { sayDuration } from "../time";
 import { type Scale, placeOf } from "./scale";
-import { withStage, withTask } from "./select";
 import type { Stage, StageTaskPage } from "./stageTasks";
 
 const LEAST = 0.35;

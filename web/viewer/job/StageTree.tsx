@@ -3,13 +3,12 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { JobHeadFragment, TaskRowFragment } from "../graph/generated";
 import { useObserved } from "../observed";
-import type { Selection } from "../selection";
+import { type Selection, withStage, withTask } from "../selection";
 import { Counts } from "../ui/Counts";
 import { Duration } from "../ui/Duration";
 import { Status } from "../ui/Status";
 import { sayCount, sayNumber } from "../ui/numbers";
 import { useRows } from "../ui/windowed";
-import { withStage, withTask } from "./select";
 import type { Stage, StageTasks } from "./stageTasks";
 
 const ROW_PX = 28;

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { setParams } from "../routes";
 import { Status, sayStatus } from "../ui/Status";
-import { type JobChoice, PERIODS, STATUSES } from "./filters";
+import { type JobChoice, PERIODS, STATUSES } from "./jobChoice";
 
 const PAUSE_MS = 250;
 

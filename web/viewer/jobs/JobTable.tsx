@@ -2,7 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 
 import type { JobRowFragment } from "../graph/generated";
-import { useKeys } from "../keys";
+import { useShortcuts } from "../shortcuts";
 import { jobHref } from "../routes";
 import { Counts } from "../ui/Counts";
 import { Duration } from "../ui/Duration";
@@ -11,7 +11,7 @@ import { Status } from "../ui/Status";
 import { Time } from "../ui/Time";
 import { useMedia } from "../ui/media";
 import { useRows } from "../ui/windowed";
-import { wayOfRows } from "./rowKeys";
+import { rowFocus } from "./rowFocus";
 
 const ROW_PX = 34;
 /** Two lines a row, where the screen is narrow. */
@@ -33,7 +33,7 @@ export function JobTable({ label, jobs, totalCount, isStale, onMore }: JobTableP
   useEffect(() => {
     if (end > jobs.length - MORE_AT_ROWS) onMore?.();
   }, [end, jobs.length, onMore]);
-  useKeys("List", wayOfRows(body, jobs.length, rowHeight), [jobs.length, rowHeight]);
+  useShortcuts("List", rowFocus(body, jobs.length, rowHeight), [jobs.length, rowHeight]);
   return (
     <div class="jobs" role="table" aria-label={label} aria-rowcount={(totalCount ?? jobs.length) + 1} data-stale={isStale}>
       <div role="rowgroup">

@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { connection } from "../graph/client";
-import { useKeys } from "../keys";
+import { useShortcuts } from "../shortcuts";
 import { useObserved } from "../observed";
 import { place, setParams } from "../routes";
 import { Liveness } from "../ui/Liveness";
@@ -10,7 +10,7 @@ import { Problem } from "../ui/Problem";
 import { sayCount, sayNumber } from "../ui/numbers";
 import { Filters } from "./Filters";
 import { JobTable } from "./JobTable";
-import { filterOf, readChoice } from "./filters";
+import { filterOf, readChoice } from "./jobChoice";
 import { useJobs } from "./useJobs";
 
 const NO_CHOICE = { status: null, handler: null, search: null, within: null, since: null, until: null, errors: null };
@@ -25,7 +25,7 @@ export function JobsPage() {
   const isStale = useObserved(connection) === "lost";
   const search = useRef<HTMLInputElement>(null);
   useEffect(() => void (document.title = "Jobs - Jobtail"), []);
-  useKeys("Jobs", [{ keys: ["/"], does: "Search", run: () => search.current?.focus() }], []);
+  useShortcuts("Jobs", [{ keys: ["/"], does: "Search", run: () => search.current?.focus() }], []);
   const handlers = useHandlers(state.jobs.map((job) => job.handlerName));
   const isChosen = text !== "";
   return (

@@ -1,7 +1,7 @@
 // What the log is narrowed to, each part with a button that takes it out.
 import type { Selection } from "../selection";
 import { sayClock, sayDate } from "../time";
-import { without } from "./filters";
+import { without } from "./model/lineFilter";
 import { sayLevels } from "./LevelMenu";
 
 interface ChipsProps {

@@ -1,7 +1,7 @@
 // Which levels are shown: those from one on, or exactly some.
 import type { JobHeadFragment, LogLevel } from "../graph/generated";
 import { LEVELS, type Selection } from "../selection";
-import { without } from "./filters";
+import { without } from "./model/lineFilter";
 import { Menu } from "./Menu";
 
 interface LevelMenuProps {

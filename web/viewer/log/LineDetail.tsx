@@ -4,10 +4,10 @@ import { useEffect, useState } from "preact/hooks";
 import { GraphError, query } from "../graph/client";
 import { WholeLinesDocument } from "../graph/generated";
 import { sayWhole } from "../time";
-import { stripped } from "./ansi";
-import { copyText } from "./copying";
-import type { Finder } from "./finding";
-import type { Line } from "./lineList";
+import { stripped } from "./text/ansi";
+import { copyText } from "./text/copying";
+import type { Finder } from "./text/finding";
+import type { Line } from "./model/lineList";
 import { LineText } from "./LineText";
 import type { Pane } from "./pane";
 

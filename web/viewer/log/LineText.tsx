@@ -1,6 +1,6 @@
 // The text of a message: in the colours that it was written in, with what was found in it.
-import { pieces } from "./ansi";
-import { type Finder, marked } from "./finding";
+import { pieces } from "./text/ansi";
+import { type Finder, marked } from "./text/finding";
 
 /** Beyond it a text is shown as it is: to look for places in it would take long. */
 const MAX_MARKED = 100_000;

@@ -2,12 +2,12 @@
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 import { sayDate, useNow } from "../time";
-import type { LineList } from "./lineList";
+import type { LineList } from "./model/lineList";
 import { LogRow } from "./LogRow";
 import type { Look } from "./look";
-import { WholeLog } from "./wholeLog";
+import { WholeLog } from "./model/wholeLog";
 import type { Pane } from "./pane";
-import { contains } from "./permalink";
+import { contains } from "./text/permalink";
 
 interface LogLinesProps {
   pane: Pane;

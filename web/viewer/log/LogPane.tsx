@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useReducer, useRef } from "preact/hooks";
 
 import type { JobHeadFragment } from "../graph/generated";
-import { useKeys } from "../keys";
+import { useShortcuts } from "../shortcuts";
 import { useObserved } from "../observed";
 import { place } from "../routes";
 import type { Selection } from "../selection";
@@ -10,13 +10,13 @@ import { useNow } from "../time";
 import { Chips } from "./Chips";
 import { copySelected } from "./copySelected";
 import { LevelMenu } from "./LevelMenu";
-import { liveness } from "./liveness";
+import { liveness } from "./model/liveness";
 import { LogLines } from "./LogLines";
-import { logKeys } from "./logKeys";
+import { logShortcuts } from "./logShortcuts";
 import { useLook } from "./look";
-import { CopyMenu, DownloadMenu, LookMenu } from "./menus";
+import { CopyMenu, DownloadMenu, LookMenu } from "./LogMenus";
 import { Pane, sayLines } from "./pane";
-import { between } from "./permalink";
+import { between } from "./text/permalink";
 import { SearchBox, Toggle } from "./SearchBox";
 import "./log.css";
 
@@ -38,7 +38,7 @@ export function LogPane({ job, selection, onSelection }: LogPaneProps) {
   useEffect(() => { pane.select(selection, job.lastSeq); }, [pane, JSON.stringify(selection)]);
   useEffect(() => { pane.learn(job.status, job.lastSeq); }, [pane, job.status, job.lastSeq]);
   useEffect(() => () => { pane.close(); }, [pane]);
-  useKeys("Log", logKeys(pane, search), [pane]);
+  useShortcuts("Log", logShortcuts(pane, search), [pane]);
 
   const onNumber = (event: MouseEvent, seq: number) => {
     if (event.metaKey || event.ctrlKey || event.altKey) return;

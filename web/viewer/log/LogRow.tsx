@@ -2,14 +2,14 @@
 import { Component, createRef } from "preact";
 
 import { type TimeStyle, sayAgo, sayClock, sayDate, sayWhole } from "../time";
-import type { Finder } from "./finding";
-import { folded, linesOf } from "./folding";
+import type { Finder } from "./text/finding";
+import { folded, linesOf } from "./text/folding";
 import { isShortened, LineDetail } from "./LineDetail";
-import type { Content, Line } from "./lineList";
+import type { Content, Line } from "./model/lineList";
 import { LineText } from "./LineText";
 import type { Look } from "./look";
 import { type Pane, sayLines } from "./pane";
-import { writeHash } from "./permalink";
+import { writeHash } from "./text/permalink";
 
 export interface LogRowProps {
   slot: number;

@@ -3,7 +3,7 @@ import type { Ref } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { Selection } from "../selection";
-import { without } from "./filters";
+import { without } from "./model/lineFilter";
 import type { Pane } from "./pane";
 
 const TYPING_MS = 300;

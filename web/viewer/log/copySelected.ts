@@ -1,5 +1,5 @@
 // What Ctrl+C takes from the log: clean lines, whatever stands before and between them on the page.
-import { stripped } from "./ansi";
+import { stripped } from "./text/ansi";
 import { isShortened } from "./LineDetail";
 import type { Pane } from "./pane";
 

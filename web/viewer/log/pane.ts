@@ -3,17 +3,17 @@ import { query } from "../graph/client";
 import { type JobStatus, type LogFilter, LogSeqsDocument } from "../graph/generated";
 import { setHash } from "../routes";
 import type { Selection } from "../selection";
-import { copyText, MAX_COPIED, textOf, wholeLines } from "./copying";
-import { filterOf, joined, searchOf } from "./filters";
-import { type Finder, finder } from "./finding";
-import { Hits } from "./hits";
-import type { Line } from "./lineList";
-import { LogModel } from "./logModel";
-import { type Align, LogScroll } from "./logScroll";
-import type { Place } from "./matchingLog";
-import { between, type LineRange, readHash, writeHash } from "./permalink";
-import type { Phase } from "./tail";
-import { WholeLog } from "./wholeLog";
+import { copyText, MAX_COPIED, textOf, wholeLines } from "./text/copying";
+import { filterOf, joined, searchOf } from "./model/lineFilter";
+import { type Finder, finder } from "./text/finding";
+import { Hits } from "./model/hits";
+import type { Line } from "./model/lineList";
+import { LogModel } from "./model/logModel";
+import { type Align, LogScroll } from "./scroll/logScroll";
+import type { Place } from "./model/matchingLog";
+import { between, type LineRange, readHash, writeHash } from "./text/permalink";
+import type { Phase } from "./model/tail";
+import { WholeLog } from "./model/wholeLog";
 
 const CHOOSE = "Choose lines first: click a line number, and another one with Shift";
 const FINAL: ReadonlySet<JobStatus> = new Set(["COMPLETED", "FAILED", "CANCELLED"]);
@@ -101,8 +101,6 @@ export class Pane {
     return this.cursor === null ? null : this.lineAt(this.model.list?.slotOf(this.cursor) ?? 0);
   }
 
-  // Where to.
-
   /** Goes to a line or an end of the log, which is loaded if it is not. */
   async goTo(place: Place, align: Align = "center"): Promise<void> {
     if (!this.model.reaches(place) && !(await this.model.open(place))) return;
@@ -160,8 +158,6 @@ export class Pane {
     return line ? line.seq - step : step > 0 ? 0 : Number.MAX_SAFE_INTEGER;
   }
 
-  // What is searched for.
-
   async nextHit(step: 1 | -1): Promise<void> {
     const hits = this.hits;
     if (!hits) return;
@@ -184,8 +180,6 @@ export class Pane {
     this.cursor = found;
     await this.goTo(found);
   }
-
-  // What is done with lines.
 
   /** Marks lines, and names them in the address. */
   mark(range: LineRange, cursor: number): void {
@@ -233,8 +227,6 @@ export class Pane {
     this.note = note;
     this.redraw();
   }
-
-  // How it goes on.
 
   #place(): Place {
     if (this.model.list === null) return this.range?.from ?? "end";

@@ -1,7 +1,7 @@
 // The list of keys: of all that is on the screen now.
 import { useEffect, useRef } from "preact/hooks";
 
-import { keyGroups } from "../keys";
+import { shortcutGroups } from "../shortcuts";
 import { useObserved } from "../observed";
 
 const NAMES: Record<string, string> = {
@@ -14,7 +14,7 @@ const NAMES: Record<string, string> = {
 };
 
 export function KeysDialog({ onClose }: { onClose: () => void }) {
-  const groups = useObserved(keyGroups);
+  const groups = useObserved(shortcutGroups);
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   return (

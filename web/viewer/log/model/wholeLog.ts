@@ -1,7 +1,7 @@
 // All lines of a job: a line's slot is its seq, so any part of the log is loaded by itself. Keeps the pages that were looked
 // at last.
 import { type Content, type Line, type LineList, type ListEvents, type LoadPage, RETRY_MS } from "./lineList";
-import type { LineRange } from "./permalink";
+import type { LineRange } from "../text/permalink";
 import { Ranges } from "./ranges";
 
 export const PAGE = 200;

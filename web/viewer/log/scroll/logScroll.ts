@@ -1,7 +1,7 @@
 // Where the log is scrolled to, and which lines are to be drawn. What is being read stays where it is, whatever is loaded,
 // captured, folded or measured above it and below.
 import { Heights } from "./heights";
-import type { LineList } from "./lineList";
+import type { LineList } from "../model/lineList";
 import { ScrollRange } from "./scrollRange";
 
 export type Align = "start" | "center" | "nearest";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { pieces, stripped } from "../viewer/log/ansi";
+import { pieces, stripped } from "../../../viewer/log/text/ansi";
 
 const ESC = "\u001b";
 

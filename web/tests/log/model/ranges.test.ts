@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Ranges } from "../viewer/log/ranges";
+import { Ranges } from "../../../viewer/log/model/ranges";
 
 void test("ranges that touch are one, whatever the order in which they come", () => {
   const ranges = new Ranges();

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { Line, LinePage, ListEvents, PageRequest } from "../viewer/log/lineList";
-import { MAX_LINES, MatchingLog, type Place } from "../viewer/log/matchingLog";
-import { MAX_PAGES, PAGE, WholeLog } from "../viewer/log/wholeLog";
+import type { Line, LinePage, ListEvents, PageRequest } from "../../../viewer/log/model/lineList";
+import { MAX_LINES, MatchingLog, type Place } from "../../../viewer/log/model/matchingLog";
+import { MAX_PAGES, PAGE, WholeLog } from "../../../viewer/log/model/wholeLog";
 
 function line(seq: number): Line {
   const message = `line ${seq}`;

@@ -1,6 +1,6 @@
 // Lines as text, for the clipboard: the messages alone, or each with its time, level and place as downloads have them.
-import { query } from "../graph/client";
-import { type LogFilter, WholeLinesDocument, type WholeLinesQuery } from "../graph/generated";
+import { query } from "../../graph/client";
+import { type LogFilter, WholeLinesDocument, type WholeLinesQuery } from "../../graph/generated";
 import { stripped } from "./ansi";
 import type { LineRange } from "./permalink";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { between, contains, readHash, writeHash } from "../viewer/log/permalink";
+import { between, contains, readHash, writeHash } from "../../../viewer/log/text/permalink";
 
 void test("a hash names a line or a range, either way round", () => {
   assert.deepEqual(readHash("#L120"), { from: 120, to: 120 });

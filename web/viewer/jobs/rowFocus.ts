@@ -1,10 +1,10 @@
 // The way through a list by keys, though only the rows on the screen are drawn.
 import type { RefObject } from "preact";
 
-import type { Key } from "../keys";
+import type { Shortcut } from "../shortcuts";
 
 /** Keys that move the focus from the link of one row to that of another. Rows have data-index. */
-export function wayOfRows(body: RefObject<HTMLElement | null>, count: number, rowHeight: number): Key[] {
+export function rowFocus(body: RefObject<HTMLElement | null>, count: number, rowHeight: number): Shortcut[] {
   const rowOf = (index: number) => body.current?.querySelector<HTMLElement>(`[data-index="${index}"]`);
   const present = () => {
     const row = document.activeElement?.closest<HTMLElement>("[data-index]");

@@ -1,6 +1,6 @@
 // The lines of a job that are to be shown: what is loaded of them, and what comes.
-import { GraphError, query } from "../graph/client";
-import { LogCountDocument, LogEndsDocument, type LogFilter, LogPageDocument } from "../graph/generated";
+import { GraphError, query } from "../../graph/client";
+import { LogCountDocument, LogEndsDocument, type LogFilter, LogPageDocument } from "../../graph/generated";
 import { type Line, type LinePage, type LineList, type ListEvents, type LoadPage, type PageRequest, RETRY_MS } from "./lineList";
 import { MatchingLog, type Place } from "./matchingLog";
 import { Tail } from "./tail";

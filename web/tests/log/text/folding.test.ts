@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { folded, linesOf } from "../viewer/log/folding";
+import { folded, linesOf } from "../../../viewer/log/text/folding";
 
 void test("one line is not folded, nor is one with a line end behind it", () => {
   assert.deepEqual(folded("one"), { first: "one", hidden: 0, last: null });

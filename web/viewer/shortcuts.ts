@@ -1,9 +1,9 @@
-// The keys of the page: whoever is on the screen adds its own, `?` lists them all.
+// The keys of the page: each component adds its own while it is on the screen, and `?` lists them all.
 import { useEffect } from "preact/hooks";
 
 import { type Observed, State } from "./observed";
 
-export interface Key {
+export interface Shortcut {
   /** As KeyboardEvent.key has them, "Mod+" before one that is pressed with Ctrl or ⌘: "j", "ArrowDown", "Mod+f". */
   keys: readonly string[];
   /** What it does, for the list of keys. */
@@ -14,26 +14,26 @@ export interface Key {
   inFields?: boolean;
 }
 
-export interface KeyGroup {
+export interface ShortcutGroup {
   name: string;
-  keys: readonly Key[];
+  keys: readonly Shortcut[];
 }
 
-const state = new State<readonly KeyGroup[]>([]);
-export const keyGroups: Observed<readonly KeyGroup[]> = state;
+const state = new State<readonly ShortcutGroup[]>([]);
+export const shortcutGroups: Observed<readonly ShortcutGroup[]> = state;
 
 /** Adds keys until the returned function is called. Those that were added last come first. */
-export function addKeys(group: KeyGroup): () => void {
+export function addShortcuts(group: ShortcutGroup): () => void {
   state.set([...state.value, group]);
   return () => state.set(state.value.filter((other) => other !== group));
 }
 
 /** Adds keys for as long as the component is on the screen. */
-export function useKeys(name: string, keys: readonly Key[], inputs: readonly unknown[]): void {
-  useEffect(() => addKeys({ name, keys }), inputs);
+export function useShortcuts(name: string, keys: readonly Shortcut[], inputs: readonly unknown[]): void {
+  useEffect(() => addShortcuts({ name, keys }), inputs);
 }
 
-export function listenToKeys(): void {
+export function listenToShortcuts(): void {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing || event.altKey) return;
     if (document.querySelector("dialog[open]")) return; // it has keys of its own

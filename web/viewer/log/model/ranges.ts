@@ -1,5 +1,5 @@
 // A set of line numbers as ranges, for holes that may be long.
-import type { LineRange } from "./permalink";
+import type { LineRange } from "../text/permalink";
 
 export class Ranges {
   /** Ascending and apart. */

@@ -1,6 +1,6 @@
 // What the log is drawn from: lines at slots, whole numbers from `start` to before `end`, of which only some are loaded.
-import type { LogLineFragment } from "../graph/generated";
-import type { LineRange } from "./permalink";
+import type { LogLineFragment } from "../../graph/generated";
+import type { LineRange } from "../text/permalink";
 
 export type Line = LogLineFragment;
 

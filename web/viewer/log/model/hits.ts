@@ -1,6 +1,6 @@
 // A search through the whole job, loaded or not: how many lines it hits, which one is looked at, and where the next one is.
-import { GraphError, query } from "../graph/client";
-import { LogCountDocument, type LogFilter, LogSeqsDocument } from "../graph/generated";
+import { GraphError, query } from "../../graph/client";
+import { LogCountDocument, type LogFilter, LogSeqsDocument } from "../../graph/generated";
 
 const COUNT_EVERY_MS = 2_000;
 

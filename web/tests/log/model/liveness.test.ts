@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { liveness, type Standing } from "../viewer/log/liveness";
+import { liveness, type Standing } from "../../../viewer/log/model/liveness";
 
 const LIVE: Standing = { phase: "live", reason: "", behind: 0, jobStatus: null, heardAt: 0 };
 

@@ -1,5 +1,5 @@
 // Whether what is shown is the present, said so that an old page never looks alive.
-import type { JobStatus } from "../graph/generated";
+import type { JobStatus } from "../../graph/generated";
 import type { Phase } from "./tail";
 
 export interface Standing {

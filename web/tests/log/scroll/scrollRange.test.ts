@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { MAX_HEIGHT, ScrollRange } from "../viewer/log/scrollRange";
+import { MAX_HEIGHT, ScrollRange } from "../../../viewer/log/scroll/scrollRange";
 
 const SEEN = 800;
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { pieces } from "../viewer/log/ansi";
-import { finder, marked } from "../viewer/log/finding";
+import { pieces } from "../../../viewer/log/text/ansi";
+import { finder, marked } from "../../../viewer/log/text/finding";
 
 const found = (search: string, isRegex: boolean, text: string): string[] | undefined =>
   finder(search, isRegex)(text)?.map(({ from, to }) => text.slice(from, to));

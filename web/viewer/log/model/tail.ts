@@ -1,6 +1,6 @@
 // Follows a job's log from a line on, and says how it stands. Lines are handed over once a frame, however fast they come.
-import { follow } from "../graph/follow";
-import { type JobStatus, type LogFilter, type LogTailSubscription, LogTailDocument } from "../graph/generated";
+import { follow } from "../../graph/follow";
+import { type JobStatus, type LogFilter, type LogTailSubscription, LogTailDocument } from "../../graph/generated";
 import type { Line } from "./lineList";
 
 /** `lost`: what is shown may be old, the stream will be asked for again. `ended`: the job has, nothing more comes. */

@@ -1,15 +1,15 @@
 // The keys of the log, which `?` lists.
-import type { Key } from "../keys";
+import type { Shortcut } from "../shortcuts";
 import { timing, wrapping } from "./look";
 import type { Pane } from "./pane";
-import { between } from "./permalink";
+import { between } from "./text/permalink";
 
 interface Ref<T> {
   current: T | null;
 }
 
-export function logKeys(pane: Pane, search: Ref<HTMLInputElement>): Key[] {
-  const key = (keys: string[], does: string, run: (event: KeyboardEvent) => unknown, inFields = false): Key => ({
+export function logShortcuts(pane: Pane, search: Ref<HTMLInputElement>): Shortcut[] {
+  const key = (keys: string[], does: string, run: (event: KeyboardEvent) => unknown, inFields = false): Shortcut => ({
     keys,
     does,
     inFields,

@@ -1,6 +1,6 @@
 // What a selection asks of the API, and how it is said.
-import type { LogFilter } from "../graph/generated";
-import type { Selection } from "../selection";
+import type { LogFilter } from "../../graph/generated";
+import type { Selection } from "../../selection";
 
 /** All of a selection but its search; null where it leaves nothing out. */
 export function filterOf({ stage, taskId, since, until, levels, minLevel }: Selection): LogFilter | null {

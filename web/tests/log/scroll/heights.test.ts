@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Heights } from "../viewer/log/heights";
+import { Heights } from "../../../viewer/log/scroll/heights";
 
 void test("rows of one height need no measuring", () => {
   const heights = new Heights(20);
