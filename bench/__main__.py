@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 from bench import capturing, live, loading, reading, servers, storing
 from bench.figures import Figure, picture, table
 from persistence.database import Database
-from persistence.embedded import EmbeddedPostgres
-from persistence.maintenance import ensure_partitions
+from persistence.embedded.embedded_server import EmbeddedPostgres
 from persistence.migration import upgrade
+from persistence.upkeep.maintenance import ensure_partitions
 
 RESULTS = Path(__file__).parent / "results"
 DEPTH, ROWS = 50_000, 100_000

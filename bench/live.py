@@ -23,9 +23,9 @@ from bench.servers import storing_service
 from bench.viewers import PATIENCE_S, Counted, Viewer, viewers
 from domain.recorder import Recorder
 from jobtail.events import Batch, Line, NumberedEvent
-from persistence.channel import BroadcastChannel
+from persistence.channel.channel import BroadcastChannel
 from persistence.database import Database
-from persistence.log_store import PostgresLogStore
+from persistence.stores.log_store import PostgresLogStore
 
 ROUNDS = 5
 """A commit takes 0.5 to 1 ms of each, and as it happens to be: single rounds lie between 1.4 and 2.2 times the raw way."""

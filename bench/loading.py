@@ -10,7 +10,7 @@ from bench.storing import Silent, lines
 from domain.recorder import Recorder
 from jobtail.events import Batch, Line, LogLevel, NumberedEvent
 from persistence.database import Database
-from persistence.log_store import PostgresLogStore
+from persistence.stores.log_store import PostgresLogStore
 
 LONG = 1_000_000
 RARE = 100_000

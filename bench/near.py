@@ -12,11 +12,11 @@ from uuid import uuid4
 from starlette.applications import Starlette
 
 from bench.live import BATCHES, PAUSE_S, batch
-from domain.hub import TailHub
+from domain.live.tail_hub import TailHub
 from graph.app import create_app
+from graph.commands.running import run
 from graph.context import Services
-from graph.running import run
-from graph.serving import serve
+from graph.server.serving import serve
 from graph.settings import Settings
 
 

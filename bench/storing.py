@@ -20,7 +20,7 @@ from domain.ports import Announcement, Resync
 from domain.recorder import Recorder
 from jobtail.events import Batch, Line, LogLevel, NumberedEvent
 from persistence.database import Database
-from persistence.log_store import PostgresLogStore
+from persistence.stores.log_store import PostgresLogStore
 
 BATCHES = 400
 LINES_A_TASK = 20

@@ -9,7 +9,7 @@ from typing import Any
 
 from domain.executions import ExecutionStatus
 from domain.logs import TaskLog
-from domain.patterns import compiled
+from domain.regex.pattern import compiled
 from jobtail.events import JobStatus, LogLevel
 
 

@@ -10,13 +10,13 @@ from typing import NamedTuple, Protocol, TypeAlias
 from domain.batches import AlreadyAt, Appended, JobBatch
 from domain.executions import Execution, ExecutionLine
 from domain.filters import ExecutionFilter, JobFilter, LogFilter
-from domain.hierarchy import StageRecord, TaskRecord
 from domain.histogram import TimeCount
-from domain.job_stages import Hierarchy
 from domain.jobs import Job
 from domain.logs import TaskLog
 from domain.pages import MAX_PAGE_BYTES, Page, Window
-from domain.written import Members
+from domain.stages.job_stages import Hierarchy
+from domain.stages.stage_status import StageRecord, TaskRecord
+from domain.written_lines import Members
 from jobtail.events import JobStatus
 
 
@@ -251,7 +251,7 @@ class SaidMessage(NamedTuple):
     level: int
     stage: str
     message: str
-    """Clipped as `domain.templates` has it."""
+    """Clipped as `domain.analysis.message_templates` has it."""
 
 
 class LogMessages(Protocol):

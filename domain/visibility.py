@@ -9,15 +9,15 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.access import Grant, Scope
+from domain.analysis.message_profiles import Profile
 from domain.batches import AlreadyAt, Appended, JobBatch
 from domain.errors import Forbidden
 from domain.executions import Execution, ExecutionLine
 from domain.filters import ExecutionFilter, JobFilter, LogFilter
-from domain.hierarchy import StageRecord, TaskRecord
 from domain.histogram import LogBucket
-from domain.hub import TailBatch
-from domain.job_stages import Hierarchy
 from domain.jobs import Job
+from domain.live.job_tail import JobTail
+from domain.live.tail_hub import TailBatch
 from domain.logs import TaskLog, storable_label
 from domain.pages import Page
 from domain.ports import (
@@ -37,9 +37,9 @@ from domain.ports import (
     TaskPageRequest,
     TaskStore,
 )
-from domain.profiles import Profile
 from domain.recorder import Recorded, SeqRange
-from domain.tail import JobTail
+from domain.stages.job_stages import Hierarchy
+from domain.stages.stage_status import StageRecord, TaskRecord
 from jobtail.events import Batch, Event
 
 NOWHERE = "?" * 1000

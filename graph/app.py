@@ -16,57 +16,57 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from domain.access import TokenStore
-from domain.doorbell import Doorbell
+from domain.analysis.message_profiles import Profiles
+from domain.analysis.timelines import Timelines
 from domain.errors import InvalidInput, JobtailError
-from domain.feed import JobFeed
-from domain.hub import TailHub
-from domain.profiles import Profiles
+from domain.live.channel_listener import Doorbell
+from domain.live.job_feed import JobFeed
+from domain.live.tail_hub import TailHub
 from domain.recorder import Recorder
 from domain.retention import LogPruner
-from domain.searching import SlicedSearch
-from domain.timelines import Timelines
-from graph.admission import Admission
-from graph.auth import Gate
-from graph.body import BodyLimits
-from graph.capture import WRITER_HEADER, CaptureEndpoint
+from domain.sliced_search import SlicedSearch
+from graph.access.gate import Gate
+from graph.access.rate_limits import Rate
+from graph.access.web_tokens import WebTokens
+from graph.capture.admission import Admission
+from graph.capture.endpoint import WRITER_HEADER, CaptureEndpoint
+from graph.capture.otlp_endpoint import OtlpEndpoint
 from graph.context import Services
 from graph.errors import http_answer
-from graph.health import healthz, readyz
-from graph.limits import QueryLimits
-from graph.measuring import MeasuredLogStore, MeasuredRequests
-from graph.metrics import Metrics
-from graph.openapi import PATH as OPENAPI_PATH
-from graph.openapi import openapi
-from graph.operations import Watches
-from graph.otlp import OtlpEndpoint
-from graph.parts import Parts
-from graph.rates import Rate
+from graph.http.body import BodyLimits
+from graph.http.graphql_endpoint import GraphQLView
+from graph.http.health import healthz, readyz
+from graph.live.sessions import Sessions
+from graph.observability.gauges import Parts
+from graph.observability.measured import MeasuredLogStore, MeasuredRequests
+from graph.observability.metrics import Metrics
+from graph.operations.limits import QueryLimits
+from graph.operations.watch import Watches
+from graph.pages.viewer import viewer_routes
 from graph.request_ids import REQUEST_ID_HEADER, RequestIds
-from graph.rest import rest_routes
-from graph.sessions import Sessions
+from graph.rest.openapi import PATH as OPENAPI_PATH
+from graph.rest.openapi import openapi
+from graph.rest.routes import rest_routes
 from graph.settings import Access, Settings
-from graph.view import GraphQLView
-from graph.viewer import viewer_routes
-from graph.web_tokens import WebTokens
-from persistence.channel import BroadcastChannel
+from persistence.channel.channel import BroadcastChannel
 from persistence.database import Database, Watch
-from persistence.embedded import DataDirectoryInUse, EmbeddedPostgres
-from persistence.execution_store import PostgresExecutionStore
-from persistence.job_store import PostgresJobStore
-from persistence.log_messages import PostgresLogMessages
-from persistence.log_store import PostgresLogStore
-from persistence.log_times import PostgresLogTimes
-from persistence.maintenance import ensure_partitions, keep_partitions, keep_retention, watch_storage
+from persistence.embedded.embedded_server import DataDirectoryInUse, EmbeddedPostgres
 from persistence.migration import HEAD, revision_of, upgrade
-from persistence.newest_store import PostgresNewestLogStore
-from persistence.pruning import PostgresLogPruner
-from persistence.storage import PostgresStorage
-from persistence.table_sizes import TableSizes
-from persistence.task_store import PostgresTaskStore
-from persistence.token_store import PostgresTokenStore
+from persistence.stores.execution_store import PostgresExecutionStore
+from persistence.stores.job_store import PostgresJobStore
+from persistence.stores.log_messages import PostgresLogMessages
+from persistence.stores.log_store import PostgresLogStore
+from persistence.stores.log_times import PostgresLogTimes
+from persistence.stores.newest_store import PostgresNewestLogStore
+from persistence.stores.task_store import PostgresTaskStore
+from persistence.stores.token_store import PostgresTokenStore
+from persistence.upkeep.maintenance import ensure_partitions, keep_partitions, keep_retention, watch_storage
+from persistence.upkeep.pruning import PostgresLogPruner
+from persistence.upkeep.storage import PostgresStorage
+from persistence.upkeep.table_sizes import TableSizes
 
 if TYPE_CHECKING:
-    from graph.tracing import Tracing
+    from graph.observability.tracing import Tracing
 
 Companion = Callable[[Starlette], Awaitable[None]]
 """Work that goes on beside the requests for as long as the service runs, and is cancelled before it ends."""
@@ -238,7 +238,7 @@ async def _open(
 
 def _tracing() -> Tracing:
     try:
-        from graph.tracing import Tracing  # noqa: PLC0415 - the SDK is optional
+        from graph.observability.tracing import Tracing  # noqa: PLC0415 - the SDK is optional
     except ImportError as error:
         raise InvalidInput("JOBTAIL_TRACING needs an extra: install jobtail-server[tracing]") from error
     return Tracing()

@@ -7,10 +7,10 @@ import sys
 import typer
 
 from domain.errors import JobtailError
-from graph.prune_command import prune
-from graph.running import run
+from graph.commands.prune import prune
+from graph.commands.running import run
+from graph.commands.tokens import app as token_app
 from graph.settings import Settings, read_settings
-from graph.token_commands import app as token_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _settings() -> Settings:
-    from graph.logs import configure  # noqa: PLC0415 - as above
+    from graph.observability.own_log import configure  # noqa: PLC0415 - as above
 
     try:
         settings = read_settings()
@@ -60,15 +60,15 @@ def _settings() -> Settings:
 
 async def _serve(settings: Settings) -> None:
     from graph.app import create_app  # noqa: PLC0415 - the other commands need none of it
-    from graph.serving import serve as serve_app  # noqa: PLC0415
+    from graph.server.serving import serve as serve_app  # noqa: PLC0415
 
     await serve_app(create_app(settings), settings)
 
 
 async def _migrate(settings: Settings) -> None:
     from graph.app import open_database  # noqa: PLC0415 - as above
-    from persistence.maintenance import ensure_partitions  # noqa: PLC0415
     from persistence.migration import revision_of, upgrade  # noqa: PLC0415
+    from persistence.upkeep.maintenance import ensure_partitions  # noqa: PLC0415
 
     async with open_database(settings) as (_, database):
         before = await revision_of(database.engine)

@@ -10,12 +10,11 @@ import strawberry
 from starlette.requests import HTTPConnection
 
 from domain.access import EVERYTHING, Grant, Scope
+from domain.bulk_loader import Loader, bulk
 from domain.errors import Forbidden
 from domain.executions import Execution, ExecutionLine
 from domain.filters import JobFilter
-from domain.hierarchy import StageRecord, TaskRecord
 from domain.jobs import Job
-from domain.loading import Loader, bulk
 from domain.logs import TaskLog
 from domain.pages import Page
 from domain.ports import (
@@ -34,6 +33,7 @@ from domain.ports import (
     TaskStore,
 )
 from domain.retention import LogPruner, PrunedLevels
+from domain.stages.stage_status import StageRecord, TaskRecord
 from domain.storage import Storage
 from domain.visibility import (
     CapturedJobs,
@@ -53,9 +53,9 @@ from domain.visibility import (
     VisibleRecorder,
     VisibleTasks,
 )
-from graph.limits import USUAL_LIMITS, QueryLimits
-from graph.operations import UNWATCHED, Watch
-from graph.room import current_room
+from graph.operations.limits import USUAL_LIMITS, QueryLimits
+from graph.operations.page_budget import current_room
+from graph.operations.watch import UNWATCHED, Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

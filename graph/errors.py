@@ -25,7 +25,7 @@ from domain.errors import (
     Unavailable,
     UnstorableContent,
 )
-from graph.ndjson import BadLine
+from graph.capture.event_reader import BadLine
 from graph.request_ids import current_request_id
 
 CODES: dict[type[JobtailError], str] = {

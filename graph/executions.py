@@ -12,14 +12,14 @@ from domain import cursors, executions, filters
 from domain.errors import InvalidInput
 from domain.pages import window
 from domain.ports import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest
-from graph.connections import Connection, Node
 from graph.context import Context, Info
-from graph.counts import duration
-from graph.inputs import After, Before, First, Last, LogFilterArgument, given, log_filter
-from graph.jobs import Job, job_connection
-from graph.keys import creation_key, job_key, moment
-from graph.lines import TaskLog
-from graph.scalars import BigInt
+from graph.formats.scalars import BigInt
+from graph.relay.connections import Connection, Node
+from graph.relay.list_cursors import creation_key, job_key, moment
+from graph.types.inputs import After, Before, First, Last, LogFilterArgument, given, log_filter
+from graph.types.jobs import Job, job_connection
+from graph.types.lines import TaskLog
+from graph.types.log_counts import duration
 
 
 @strawberry.type(

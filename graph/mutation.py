@@ -9,9 +9,9 @@ import strawberry
 from domain.errors import InvalidInput, NotFound
 from domain.logs import storable_label
 from graph.context import Info
-from graph.inputs import CaptureLineInput, FinishJobInput, StartJobInput
-from graph.jobs import Job
-from graph.scalars import BigInt
+from graph.formats.scalars import BigInt
+from graph.types.inputs import CaptureLineInput, FinishJobInput, StartJobInput
+from graph.types.jobs import Job
 
 
 @strawberry.type(description="The numbers that captured lines were given.")

@@ -9,11 +9,12 @@ from strawberry import UNSET
 
 from domain.executions import ExecutionStatus
 from domain.logs import storable_label
-from graph import inputs, newest
-from graph.connections import Connection, Node
 from graph.context import Info
 from graph.executions import Execution, execution_connection
-from graph.inputs import (
+from graph.relay.connections import Connection, Node
+from graph.types import inputs
+from graph.types import lines_of_all_jobs as newest
+from graph.types.inputs import (
     After,
     Before,
     First,
@@ -23,10 +24,10 @@ from graph.inputs import (
     execution_filter,
     log_filter,
 )
-from graph.jobs import Job, job_connection, job_window, load_job
-from graph.lines import TaskLog
-from graph.nodes import load_node
-from graph.storage import DESCRIPTION, StorageReport
+from graph.types.jobs import Job, job_connection, job_window, load_job
+from graph.types.lines import TaskLog
+from graph.types.nodes import load_node
+from graph.types.storage import DESCRIPTION, StorageReport
 
 
 @strawberry.type(description="What can be read.")

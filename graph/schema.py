@@ -19,16 +19,16 @@ from strawberry.types.graphql import OperationType
 from domain.access import Scope
 from domain.errors import Forbidden, InvalidInput, TooComplex
 from graph.context import Context
-from graph.documents import Documents, Prepared
 from graph.errors import CodedErrors, code_of, code_of_operation, coded, log_internal
-from graph.frames import EventRunner, FrameExecutor
-from graph.lines import TaskLog
+from graph.formats.scalars import SCALARS
+from graph.live.shared_frames import EventRunner, FrameExecutor
 from graph.mutation import Mutation
+from graph.operations.page_budget import one_room
+from graph.operations.prepared import Documents, Prepared
 from graph.query import Query
-from graph.room import one_room
-from graph.scalars import SCALARS
-from graph.stages import Stage, Task
 from graph.subscription import Subscription
+from graph.types.lines import TaskLog
+from graph.types.stages import Stage, Task
 
 NOTHING = parse("{ __typename }")
 
@@ -75,7 +75,7 @@ def _given_up(context: Context) -> GraphQLError:
 
 
 class Schema(strawberry.Schema):
-    """Has a `documents`, and a plan for every query that `graph.plan` knows to answer."""
+    """Has a `documents`, and a plan for every query that `graph.plans.planner` knows to answer."""
 
     @cached_property
     def documents(self) -> Documents:

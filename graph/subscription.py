@@ -10,15 +10,16 @@ from typing import Annotated
 import strawberry
 from strawberry import UNSET
 
-from domain import cursors, hub
+from domain import cursors
 from domain.errors import InvalidInput
-from domain.feed import PACE_S
+from domain.live import tail_hub as hub
+from domain.live.job_feed import PACE_S
 from domain.logs import storable_label
 from graph.context import Info
-from graph.inputs import JobFilterArgument, LogFilterArgument, given, job_filter, log_filter
-from graph.jobs import Job
-from graph.lines import TaskLog
-from graph.scalars import BigInt
+from graph.formats.scalars import BigInt
+from graph.types.inputs import JobFilterArgument, LogFilterArgument, given, job_filter, log_filter
+from graph.types.jobs import Job
+from graph.types.lines import TaskLog
 from jobtail.events import JobStatus
 
 JobId = Annotated[str, strawberry.argument(description="The job's id. One that is not known yet is waited for.")]

@@ -17,8 +17,8 @@ from sqlalchemy.util import greenlet_spawn
 from domain.errors import OutOfTime, Unavailable
 from persistence.engine import create_engine
 from persistence.errors import translated, was_cancelled
+from persistence.prepared_statements import Statement
 from persistence.statement_names import name_of
-from persistence.statements import Statement
 
 Result = TypeVar("Result")
 Watch: TypeAlias = Callable[[Callable[[], str]], AbstractContextManager[object]]

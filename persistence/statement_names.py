@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Select
 from sqlalchemy.sql import CompoundSelect
 
+from persistence.prepared_statements import Statement
 from persistence.sql import NAMES
-from persistence.statements import Statement
 from persistence.tables import metadata
 
 _TABLES = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+({'|'.join(metadata.tables)})\b")

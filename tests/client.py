@@ -16,9 +16,9 @@ from gql.transport.exceptions import TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
 
 from domain.recorder import Recorder
-from persistence.channel import BroadcastChannel
+from persistence.channel.channel import BroadcastChannel
 from persistence.database import Database
-from persistence.log_store import PostgresLogStore
+from persistence.stores.log_store import PostgresLogStore
 from tests.conftest import Served
 
 PATIENCE_S = 20

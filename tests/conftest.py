@@ -18,9 +18,9 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from persistence.database import Database
-from persistence.embedded import EmbeddedPostgres
-from persistence.maintenance import ensure_partitions
+from persistence.embedded.embedded_server import EmbeddedPostgres
 from persistence.migration import upgrade
+from persistence.upkeep.maintenance import ensure_partitions
 from tests.redis_server import RedisServer
 
 ROOT = Path(__file__).parent.parent

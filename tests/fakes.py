@@ -15,13 +15,12 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from domain.access import Token
+from domain.analysis.message_templates import clipped
 from domain.batches import AlreadyAt, Appended, JobBatch, JobDelta, TaskDelta, fold
 from domain.errors import JobtailError
 from domain.executions import UNKNOWN_SCHEDULE, Execution, ExecutionLine, root_key
 from domain.filters import ExecutionFilter, JobFilter, LogFilter, fold_case
-from domain.hierarchy import StageRecord, TaskColumns, TaskRecord
 from domain.histogram import ORIGIN, TimeCount
-from domain.job_stages import Hierarchy, JobStages
 from domain.jobs import UNKNOWN_HANDLER, Job, LogCounts, Progress
 from domain.logs import TaskLog
 from domain.pages import Page, Window, page_of
@@ -45,9 +44,10 @@ from domain.ports import (
     TimeCountRequest,
 )
 from domain.retention import Pruned, PrunedLevels, Retention
-from domain.templates import clipped
-from domain.written import Members, WrittenLines
-from graph.scalars import write_time
+from domain.stages.job_stages import Hierarchy, JobStages
+from domain.stages.stage_status import StageRecord, TaskColumns, TaskRecord
+from domain.written_lines import Members, WrittenLines
+from graph.formats.scalars import write_time
 from jobtail.events import Event, JobStatus, LogLevel, NumberedEvent
 
 Item = TypeVar("Item")

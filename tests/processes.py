@@ -17,12 +17,12 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 
 from domain.recorder import Recorder
-from graph.recorder_sink import RecorderSink
+from graph.capture.recorder_sink import RecorderSink
 from jobtail import Writer
 from jobtail.events import Line
-from persistence.channel import BroadcastChannel
+from persistence.channel.channel import BroadcastChannel
 from persistence.database import Database
-from persistence.log_store import PostgresLogStore
+from persistence.stores.log_store import PostgresLogStore
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_S = 30.0

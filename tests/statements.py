@@ -10,7 +10,7 @@ from unittest.mock import patch
 from sqlalchemy import event
 
 from persistence.database import Database
-from persistence.statements import Statement
+from persistence.prepared_statements import Statement
 
 Sent = list[tuple[str, Sequence[Any]]]
 

@@ -10,10 +10,10 @@ from starlette.applications import Starlette
 from domain.errors import JobtailError
 from examples.recruiting.live import run_forever
 from graph.app import create_app
-from graph.logs import configure
-from graph.recorder_sink import RecorderSink
-from graph.running import run
-from graph.serving import serve
+from graph.capture.recorder_sink import RecorderSink
+from graph.commands.running import run
+from graph.observability.own_log import configure
+from graph.server.serving import serve
 from graph.settings import read_settings
 from jobtail import Writer
 

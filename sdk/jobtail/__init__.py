@@ -1,8 +1,7 @@
 """Jobtail, the worker's side: captures what a job says while it runs, and never gets in its way."""
 
 from jobtail.client import Stats, configure, flush, stats
-from jobtail.context import carry
-from jobtail.emitter import LogCapturingEmitter, ProgressEmitter, TaskTracker
+from jobtail.current import carry
 from jobtail.events import (
     Batch,
     Event,
@@ -16,13 +15,14 @@ from jobtail.events import (
     TaskChanged,
     TaskStatus,
 )
-from jobtail.handler import CaptureHandler
-from jobtail.ledger import WriterStats
-from jobtail.masking import mask
-from jobtail.places import stage, task
-from jobtail.session import job
+from jobtail.job.emitter import LogCapturingEmitter, ProgressEmitter, TaskTracker
+from jobtail.job.logging_handler import CaptureHandler
+from jobtail.job.session import job
+from jobtail.job.stage_and_task import stage, task
+from jobtail.masking.masker import mask
 from jobtail.sink import BatchRejected, Sink, SinkUnavailable
-from jobtail.writer import Writer
+from jobtail.writer.accounts import WriterStats
+from jobtail.writer.writer import Writer
 
 __all__ = [
     "Batch",

@@ -15,15 +15,15 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from jobtail import context
-from jobtail.departure import on_departure
+from jobtail import current as context
 from jobtail.events import Event
-from jobtail.forks import renew_after_fork
+from jobtail.job.narration import EventWriter
 from jobtail.jsonable import shown
-from jobtail.narration import EventWriter
+from jobtail.outbox.state_directory import state_directory
+from jobtail.process.exit_hooks import on_departure
+from jobtail.process.fork_hooks import renew_after_fork
 from jobtail.sink import Sink
-from jobtail.state import state_directory
-from jobtail.writer import Writer
+from jobtail.writer.writer import Writer
 
 URL, TOKEN, SPOOL_DIR = "JOBTAIL_URL", "JOBTAIL_TOKEN", "JOBTAIL_SPOOL_DIR"
 SPOOL_BYTES = 256 << 20
@@ -276,10 +276,10 @@ def _directory(named: str | os.PathLike[str] | None) -> Path | None:
 
 def _client(url: str, token: str | None, directory: Path | None, spool_bytes: int, flush_s: float) -> Client:
     # Late: a process that captures nothing needs neither urllib3 nor SQLite.
-    from jobtail.http import HttpTransport  # noqa: PLC0415
-    from jobtail.masking import masker  # noqa: PLC0415
-    from jobtail.outbox import Outbox  # noqa: PLC0415
-    from jobtail.spool import Spool  # noqa: PLC0415
+    from jobtail.masking.masker import masker  # noqa: PLC0415
+    from jobtail.outbox.outbox import Outbox  # noqa: PLC0415
+    from jobtail.outbox.spool import Spool  # noqa: PLC0415
+    from jobtail.outbox.transport import HttpTransport  # noqa: PLC0415
 
     spool = None if directory is None else Spool(directory, url, spool_bytes)
     outbox = Outbox(HttpTransport(url, token), spool)

@@ -17,9 +17,10 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from graph import http_heads, view
 from graph.app import create_app
-from graph.serving import listening, server_config
+from graph.http import graphql_endpoint as view
+from graph.server import bounded_heads as http_heads
+from graph.server.serving import listening, server_config
 from graph.settings import Settings
 from tests.client import PATIENCE_S, Api
 from tests.conftest import CloneDatabase, Served

@@ -23,9 +23,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from graph.exports import MEDIA_TYPES, Form
-from graph.openapi import PATH, description
-from graph.otlp_encoding import PROTOBUF
+from graph.capture.otlp_encoding import PROTOBUF
+from graph.rest.line_formats import MEDIA_TYPES, Form
+from graph.rest.openapi import PATH, description
 from tests.attacks.conftest import REFUSALS, Target
 from tests.client import PATIENCE_S
 

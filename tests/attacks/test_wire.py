@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 import httpx
 import pytest
 
-from graph.http_heads import LARGEST_HEAD
+from graph.server.bounded_heads import LARGEST_HEAD
 from tests.attacks.conftest import Target, refused
 from tests.faults.test_websockets import frame, read_until
 

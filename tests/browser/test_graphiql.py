@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
-from graph.ide import GRAPHIQL, GRAPHIQL_CSP
+from graph.pages.graphiql import GRAPHIQL, GRAPHIQL_CSP
 from tests.browser.visits import Visit, visiting
 from tests.client import Api, new_job_id
 from tests.conftest import Service

@@ -10,9 +10,9 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from domain.access import Scope
-from graph.auth import make_token
+from graph.access.gate import make_token
 from persistence.database import Database
-from persistence.token_store import PostgresTokenStore
+from persistence.stores.token_store import PostgresTokenStore
 from tests.browser.viewer import ViewerVisit
 from tests.browser.visits import visiting
 from tests.client import Api, new_job_id

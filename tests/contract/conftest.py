@@ -11,15 +11,15 @@ from domain.access import TokenStore
 from domain.ports import ExecutionStore, JobStore, LogMessages, LogStore, LogTimes, NewestLogStore, TaskStore
 from domain.retention import LogPruner
 from persistence.database import Database
-from persistence.execution_store import PostgresExecutionStore
-from persistence.job_store import PostgresJobStore
-from persistence.log_messages import PostgresLogMessages
-from persistence.log_store import PostgresLogStore
-from persistence.log_times import PostgresLogTimes
-from persistence.newest_store import PostgresNewestLogStore
-from persistence.pruning import PostgresLogPruner
-from persistence.task_store import PostgresTaskStore
-from persistence.token_store import PostgresTokenStore
+from persistence.stores.execution_store import PostgresExecutionStore
+from persistence.stores.job_store import PostgresJobStore
+from persistence.stores.log_messages import PostgresLogMessages
+from persistence.stores.log_store import PostgresLogStore
+from persistence.stores.log_times import PostgresLogTimes
+from persistence.stores.newest_store import PostgresNewestLogStore
+from persistence.stores.task_store import PostgresTaskStore
+from persistence.stores.token_store import PostgresTokenStore
+from persistence.upkeep.pruning import PostgresLogPruner
 from tests.fakes import (
     Memory,
     MemoryExecutionStore,

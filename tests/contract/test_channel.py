@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from domain.ports import Announcement, LogChannel
-from persistence.channel import BroadcastChannel
+from persistence.channel.channel import BroadcastChannel
 from tests.announced import Hearing, announcement, line
 from tests.fakes import MemoryChannel
 

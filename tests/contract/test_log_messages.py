@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from domain.analysis.message_templates import END_LENGTH, clipped
 from domain.ports import SaidMessage
-from domain.templates import END_LENGTH, clipped
 from jobtail.events import Line, LogLevel
 from tests.contract.conftest import Stores
 from tests.fakes import store

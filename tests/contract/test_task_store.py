@@ -6,11 +6,11 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from domain import hierarchy
-from domain.hierarchy import TaskRecord
 from domain.jobs import LogCounts
 from domain.pages import Page, Window
 from domain.ports import TaskPageRequest
+from domain.stages import stage_status as hierarchy
+from domain.stages.stage_status import TaskRecord
 from jobtail.events import JobStarted, Line, LogLevel, TaskChanged, TaskStatus
 from tests.contract.conftest import Stores
 from tests.fakes import store

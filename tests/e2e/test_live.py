@@ -12,7 +12,7 @@ from examples.recruiting.capture import captured
 from examples.recruiting.handlers import HANDLERS
 from examples.recruiting.queue import JobQueue, JobSpec, Outcome, run_job
 from examples.recruiting.results import open_results
-from graph.recorder_sink import RecorderSink
+from graph.capture.recorder_sink import RecorderSink
 from jobtail import Writer
 from tests.client import JOB_LOGS, Api, Events, by_sse, by_websocket, worker
 from tests.conftest import Service, serving

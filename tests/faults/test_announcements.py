@@ -18,19 +18,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.doorbell import Doorbell
-from domain.feed import JobFeed
 from domain.filters import LogFilter
-from domain.hub import TailBatch, TailHub
+from domain.live.channel_listener import Doorbell
+from domain.live.job_feed import JobFeed
+from domain.live.tail_hub import TailBatch, TailHub
 from domain.ports import Announcement, LogChannel, Resync
 from domain.recorder import Recorder
-from graph.recorder_sink import RecorderSink
+from graph.capture.recorder_sink import RecorderSink
 from jobtail import Writer
 from jobtail.events import JobFinished, JobStatus, Line
-from persistence.channel import BroadcastChannel
+from persistence.channel.channel import BroadcastChannel
 from persistence.database import Database
-from persistence.job_store import PostgresJobStore
-from persistence.log_store import PostgresLogStore
+from persistence.stores.job_store import PostgresJobStore
+from persistence.stores.log_store import PostgresLogStore
 from tests.conftest import connect, serving
 from tests.processes import reading, until
 

@@ -14,10 +14,10 @@ import pytest
 from redis.asyncio import Redis
 
 from domain.ports import Resync
-from persistence.channel import CHECK_EVERY_S, BroadcastChannel
-from persistence.embedded import EmbeddedPostgres
-from persistence.inbox import CAPACITY
-from persistence.postgres_backend import PostgresBackend, _connect_arguments
+from persistence.channel.channel import CHECK_EVERY_S, BroadcastChannel
+from persistence.channel.postgres_backend import PostgresBackend, _connect_arguments
+from persistence.channel.signal_queue import CAPACITY
+from persistence.embedded.embedded_server import EmbeddedPostgres
 from tests.announced import Hearing, announcement, holds, line
 from tests.redis_server import RedisServer
 
@@ -322,7 +322,7 @@ async def test_a_message_that_cannot_be_read_is_a_resync_and_said_once(
 
 
 async def test_an_absence_is_said_once_and_so_is_its_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", "persistence.channel")
+    caplog.set_level("INFO", "persistence.channel.channel")
     server = RedisServer(tmp_path)
     async with BroadcastChannel(server.url) as channel:
         await passed(0.6)

@@ -22,17 +22,17 @@ from domain.pages import Window
 from domain.ports import LogPageRequest, LogScope
 from domain.recorder import Recorded, Recorder
 from graph.app import create_app
+from graph.capture.recorder_sink import RecorderSink
 from graph.context import Services
-from graph.recorder_sink import RecorderSink
 from graph.settings import Settings
 from jobtail import LogCapturingEmitter, Writer
 from jobtail.events import Batch, JobFinished, JobStatus, Line, NumberedEvent
-from persistence.channel import BroadcastChannel
+from persistence.channel.channel import BroadcastChannel
 from persistence.database import Database
-from persistence.embedded import EmbeddedPostgres
-from persistence.log_store import PostgresLogStore
-from persistence.maintenance import ensure_partitions
+from persistence.embedded.embedded_server import EmbeddedPostgres
 from persistence.migration import upgrade
+from persistence.stores.log_store import PostgresLogStore
+from persistence.upkeep.maintenance import ensure_partitions
 from tests.conftest import connect, serving
 from tests.processes import reading, until
 

@@ -19,9 +19,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from persistence import embedded
-from persistence.binaries import Binaries
-from persistence.embedded import (
+from persistence.embedded import embedded_server as embedded
+from persistence.embedded.binaries import Binaries
+from persistence.embedded.embedded_server import (
     DataDirectoryInUse,
     EmbeddedPostgres,
     NoBinaries,
@@ -29,8 +29,8 @@ from persistence.embedded import (
     StartFailed,
     UnusableDirectory,
 )
-from persistence.orphans import server_processes
-from persistence.server_account import Account
+from persistence.embedded.orphans import server_processes
+from persistence.embedded.server_account import Account
 
 AS_ROOT = os.geteuid() == 0
 CHECKOUT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ FAST = {"fsync": "off"}
 
 OWNER = """
 import asyncio, pathlib, signal, sys, threading
-from persistence.embedded import EmbeddedPostgres
+from persistence.embedded.embedded_server import EmbeddedPostgres
 
 async def own(directory):
     async with EmbeddedPostgres(pathlib.Path(directory), settings={"fsync": "off"}) as server:

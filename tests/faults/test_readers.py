@@ -14,9 +14,9 @@ import pytest
 
 from domain.recorder import Recorder
 from jobtail.events import JobFinished, JobStatus, Line
-from persistence.channel import BroadcastChannel
+from persistence.channel.channel import BroadcastChannel
 from persistence.database import Database
-from persistence.log_store import PostgresLogStore
+from persistence.stores.log_store import PostgresLogStore
 from tests.conftest import Service
 from tests.processes import batches, connected, reading
 

@@ -9,10 +9,10 @@ from domain.filters import LogFilter
 from domain.pages import Window
 from domain.ports import ExecutionLogCount, LogCount, LogPageRequest, LogScope
 from jobtail.events import JobStarted, Line
-from persistence import log_filters
 from persistence.database import Database
-from persistence.execution_store import PostgresExecutionStore
-from persistence.log_store import PostgresLogStore
+from persistence.queries import log_filters
+from persistence.stores.execution_store import PostgresExecutionStore
+from persistence.stores.log_store import PostgresLogStore
 from tests.conftest import connect
 from tests.fakes import store
 

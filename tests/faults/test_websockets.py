@@ -20,9 +20,9 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from domain.feed import JobFeed
-from domain.hub import TailHub
-from domain.tail import JobTail
+from domain.live.job_feed import JobFeed
+from domain.live.job_tail import JobTail
+from domain.live.tail_hub import TailHub
 from graph.app import create_app
 from graph.context import Services
 from graph.settings import Settings

@@ -14,16 +14,16 @@ import pytest
 
 from domain.batches import fold
 from domain.filters import LogFilter
-from domain.hub import TailHub
+from domain.live.tail_hub import TailHub
 from domain.recorder import Recorder
 from graph.app import create_app
 from graph.context import Services
 from graph.settings import Settings
 from jobtail.events import Batch, Line, NumberedEvent
-from persistence.channel import BroadcastChannel
+from persistence.channel.channel import BroadcastChannel
 from persistence.database import Database
-from persistence.log_store import PostgresLogStore, _arguments
 from persistence.sql import statement
+from persistence.stores.log_store import PostgresLogStore, _arguments
 from tests.announced import AT
 from tests.conftest import connect, serving
 from tests.processes import Reader, reading, until, writer_process

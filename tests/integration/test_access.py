@@ -23,9 +23,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from domain.access import Scope
-from graph.auth import make_token
+from graph.access.gate import make_token
 from persistence.database import Database
-from persistence.token_store import PostgresTokenStore
+from persistence.stores.token_store import PostgresTokenStore
 from tests.client import PATIENCE_S, REQUEST_ID, new_job_id
 from tests.conftest import ROOT, CloneDatabase, Service, serving
 

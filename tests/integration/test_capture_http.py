@@ -20,9 +20,9 @@ import pytest
 
 from graph.errors import MESSAGES
 from persistence.database import Database
-from persistence.embedded import EmbeddedPostgres
-from persistence.maintenance import ensure_partitions
+from persistence.embedded.embedded_server import EmbeddedPostgres
 from persistence.migration import upgrade
+from persistence.upkeep.maintenance import ensure_partitions
 from tests.client import Api, new_job_id
 from tests.conftest import CloneDatabase, connect, serving
 

@@ -15,10 +15,10 @@ import pytest
 from domain.errors import InvalidInput
 from domain.ports import LogChannel, Resync
 from jobtail.events import JobStatus, LogLevel
-from persistence.channel import BroadcastChannel
+from persistence.channel.channel import BroadcastChannel
+from persistence.channel.postgres_backend import MESSAGE_LIMIT, _connect_arguments
 from persistence.database import Database
 from persistence.engine import POOL_TIMEOUT_S
-from persistence.postgres_backend import MESSAGE_LIMIT, _connect_arguments
 from tests.announced import Hearing, announcement, holds, line
 from tests.redis_server import RedisServer
 
@@ -261,6 +261,6 @@ def test_a_name_that_postgres_would_cut_is_refused() -> None:
 
 
 def test_redis_without_its_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "persistence.redis_backend", None)
+    monkeypatch.setitem(sys.modules, "persistence.channel.redis_backend", None)
     with pytest.raises(InvalidInput, match=r"jobtail-server\[redis\]"):
         BroadcastChannel("redis://127.0.0.1")

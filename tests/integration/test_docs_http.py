@@ -7,7 +7,7 @@ import re
 import subprocess
 from typing import Any
 
-from graph.ndjson import MAX_EVENTS
+from graph.capture.event_reader import MAX_EVENTS
 from tests.client import PATIENCE_S, REQUEST_ID, Api
 from tests.conftest import ROOT, Service
 from tests.integration.test_capture_http import line, ndjson, post

@@ -12,9 +12,9 @@ from sqlalchemy import text
 
 from graph.errors import MESSAGES
 from persistence.database import Database
-from persistence.embedded import EmbeddedPostgres
-from persistence.maintenance import ensure_partitions
+from persistence.embedded.embedded_server import EmbeddedPostgres
 from persistence.migration import upgrade
+from persistence.upkeep.maintenance import ensure_partitions
 from tests.client import JOB_LOGS, Api, Refusal, by_sse, by_websocket, new_job_id
 from tests.conftest import CloneDatabase, serving
 

@@ -15,8 +15,8 @@ from domain.pages import Window
 from domain.ports import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest, JobPageRequest
 from jobtail.events import LogLevel
 from persistence.database import Database
-from persistence.execution_store import PostgresExecutionStore
-from persistence.job_store import PostgresJobStore
+from persistence.stores.execution_store import PostgresExecutionStore
+from persistence.stores.job_store import PostgresJobStore
 from tests.conftest import CloneDatabase
 from tests.integration.test_plans import Node, of_table, run
 from tests.loading import load_unanalysed

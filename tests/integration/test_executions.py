@@ -17,9 +17,9 @@ from graph.context import Context, Services
 from graph.schema import schema
 from jobtail.events import Event, JobFinished, JobStarted, JobStatus, Line
 from persistence.database import Database
-from persistence.execution_store import PostgresExecutionStore
-from persistence.job_store import PostgresJobStore
-from persistence.log_store import PostgresLogStore
+from persistence.stores.execution_store import PostgresExecutionStore
+from persistence.stores.job_store import PostgresJobStore
+from persistence.stores.log_store import PostgresLogStore
 from tests.client import Api, worker
 from tests.conftest import CloneDatabase, serving
 from tests.fakes import store

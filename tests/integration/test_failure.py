@@ -12,8 +12,8 @@ from graph.context import Context, Services
 from graph.schema import schema
 from jobtail.events import Line, LogLevel
 from persistence.database import Database
-from persistence.job_store import PostgresJobStore
-from persistence.log_store import PostgresLogStore
+from persistence.stores.job_store import PostgresJobStore
+from persistence.stores.log_store import PostgresLogStore
 from tests.client import Api, new_job_id
 from tests.conftest import CloneDatabase, serving
 from tests.fakes import store

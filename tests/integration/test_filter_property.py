@@ -15,12 +15,12 @@ from domain.errors import InvalidInput
 from domain.filters import EVERYTHING, JobFilter, LogFilter, fold_case
 from domain.logs import storable
 from domain.pages import Window
-from domain.patterns import compiled
 from domain.ports import JobPageRequest, LogCount, LogPageRequest, LogScope
+from domain.regex.pattern import compiled
 from jobtail.events import Event, JobFinished, JobStarted, JobStatus, Line, LogLevel
 from persistence.database import Database
-from persistence.job_store import PostgresJobStore
-from persistence.log_store import PostgresLogStore
+from persistence.stores.job_store import PostgresJobStore
+from persistence.stores.log_store import PostgresLogStore
 from tests.conftest import connect
 from tests.fakes import job_matches, store
 from tests.patterns import PATTERNS

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain.analysis.timelines import Timelines
 from domain.filters import LogFilter
 from domain.logs import EARLIEST, LATEST
 from domain.ports import LogCount, LogScope
-from domain.timelines import Timelines
 from jobtail.events import Line, LogLevel
 from persistence.database import Database
-from persistence.log_store import PostgresLogStore
-from persistence.log_times import PostgresLogTimes
+from persistence.stores.log_store import PostgresLogStore
+from persistence.stores.log_times import PostgresLogTimes
 from tests.client import Api, Refusal, new_job_id
 from tests.conftest import Service
 from tests.fakes import store

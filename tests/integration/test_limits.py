@@ -18,11 +18,11 @@ from websockets.typing import Subprotocol
 
 from domain.access import Scope
 from domain.errors import TooMany
-from graph.auth import make_token
-from graph.rates import Rate
+from graph.access.gate import make_token
+from graph.access.rate_limits import Rate
 from jobtail.events import Line
 from persistence.database import Database
-from persistence.token_store import PostgresTokenStore
+from persistence.stores.token_store import PostgresTokenStore
 from tests.client import PATIENCE_S, TRANSPORT_WS, Api, Refusal, by_sse, by_websocket, worker
 from tests.conftest import CloneDatabase, serving
 from tests.processes import until

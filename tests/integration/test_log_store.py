@@ -17,17 +17,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.batches import AlreadyAt, Appended, JobBatch, NewLine
-from domain.doorbell import Doorbell
 from domain.errors import StorageFault, Unavailable
-from domain.feed import JobFeed
 from domain.filters import EVERYTHING, JobFilter
-from domain.hierarchy import StageRecord, TaskRecord
-from domain.hub import TailHub
 from domain.jobs import LogCounts
+from domain.live.channel_listener import Doorbell
+from domain.live.job_feed import JobFeed
+from domain.live.tail_hub import TailHub
 from domain.logs import TaskLog, storable_json
 from domain.pages import Window
 from domain.ports import Announcement, JobStore, LogPageRequest, LogScope, LogStore, TaskPageRequest, TaskStore
 from domain.recorder import Recorded, Recorder
+from domain.stages.stage_status import StageRecord, TaskRecord
 from jobtail.events import (
     Batch,
     Event,
@@ -41,11 +41,11 @@ from jobtail.events import (
     TaskChanged,
     TaskStatus,
 )
-from persistence.channel import BroadcastChannel
+from persistence.channel.channel import BroadcastChannel
 from persistence.database import Database
-from persistence.job_store import PostgresJobStore
-from persistence.log_store import PostgresLogStore
-from persistence.task_store import PostgresTaskStore
+from persistence.stores.job_store import PostgresJobStore
+from persistence.stores.log_store import PostgresLogStore
+from persistence.stores.task_store import PostgresTaskStore
 from tests.announced import PATIENCE_S
 from tests.conftest import connect
 from tests.fakes import Memory, MemoryChannel, MemoryJobStore, MemoryLogStore, MemoryTaskStore, batch_of, store

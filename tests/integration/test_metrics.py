@@ -16,16 +16,16 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from domain.access import Scope
+from graph.access.gate import make_token
 from graph.app import create_app
-from graph.auth import make_token
 from graph.settings import Access, Settings
 from jobtail.events import Line
 from persistence.database import Database
-from persistence.log_store import PostgresLogStore
-from persistence.maintenance import ensure_partitions
-from persistence.table_sizes import TableSizes, table_sizes
+from persistence.stores.log_store import PostgresLogStore
+from persistence.stores.token_store import PostgresTokenStore
 from persistence.tables import metadata
-from persistence.token_store import PostgresTokenStore
+from persistence.upkeep.maintenance import ensure_partitions
+from persistence.upkeep.table_sizes import TableSizes, table_sizes
 from tests.client import JOB_LOGS, PATIENCE_S, Api, by_sse, by_websocket, new_job_id
 from tests.conftest import CloneDatabase, Service, connect, serving
 from tests.fakes import store

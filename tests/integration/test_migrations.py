@@ -21,12 +21,12 @@ from domain.filters import ANY_EXECUTION, ANY_JOB, EVERYTHING, LogFilter
 from domain.ports import ExecutionLogCount, NewestLogRequest
 from jobtail.events import JobStarted, Line, LogLevel
 from persistence.database import Database
-from persistence.execution_store import PostgresExecutionStore
-from persistence.log_store import PostgresLogStore
-from persistence.maintenance import ensure_partitions
 from persistence.migration import HEAD, downgrade, revision_of, upgrade
-from persistence.newest_store import PostgresNewestLogStore
+from persistence.stores.execution_store import PostgresExecutionStore
+from persistence.stores.log_store import PostgresLogStore
+from persistence.stores.newest_store import PostgresNewestLogStore
 from persistence.tables import metadata
+from persistence.upkeep.maintenance import ensure_partitions
 from tests.conftest import ROOT, CloneDatabase, connect
 from tests.fakes import store
 

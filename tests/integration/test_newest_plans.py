@@ -15,8 +15,8 @@ from domain.pages import Page
 from domain.ports import NewestKey, NewestLogRequest
 from jobtail.events import Line, LogLevel
 from persistence.database import Database
-from persistence.log_store import PostgresLogStore
-from persistence.newest_store import Bounds, PostgresNewestLogStore
+from persistence.stores.log_store import PostgresLogStore
+from persistence.stores.newest_store import Bounds, PostgresNewestLogStore
 from tests.conftest import CloneDatabase, connect
 from tests.fakes import store
 from tests.integration.test_plans import Node, of_table, run

@@ -21,12 +21,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from jobtail.depot import JOINED_BYTES, WINDOW_BATCHES
 from jobtail.events import Batch, JobFinished, JobStarted, JobStatus, Line, NumberedEvent
-from jobtail.http import HttpTransport
-from jobtail.outbox import Outbox
+from jobtail.outbox.outbox import Outbox
+from jobtail.outbox.queue import JOINED_BYTES, WINDOW_BATCHES
+from jobtail.outbox.spool import Spool, SpoolUnavailable
+from jobtail.outbox.transport import HttpTransport
 from jobtail.sink import BatchRejected, SinkUnavailable
-from jobtail.spool import Spool, SpoolUnavailable
 from tests.conftest import ROOT
 from tests.model_service import AWAY, OK, PATIENCE_S, Answer, ModelService, model_service, refusal, wait_until
 
@@ -449,9 +449,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 from jobtail.events import Batch, Line, NumberedEvent
-from jobtail.http import HttpTransport
-from jobtail.outbox import Outbox
-from jobtail.spool import Spool
+from jobtail.outbox.transport import HttpTransport
+from jobtail.outbox.outbox import Outbox
+from jobtail.outbox.spool import Spool
 
 url, directory, job_id, name, writer, lines = sys.argv[1:]
 outbox = Outbox(HttpTransport(url), Spool(directory, url, 1 << 30))

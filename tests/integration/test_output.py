@@ -24,8 +24,8 @@ import pytest
 
 import jobtail
 from jobtail import Line, client
-from jobtail.masking import masker
-from jobtail.output import DRAIN_S, OutputCapture
+from jobtail.masking.masker import masker
+from jobtail.output.stream_capture import DRAIN_S, OutputCapture
 from tests.conftest import ROOT
 from tests.recording import LONG_S, Recording, RecordingSink, recording
 
@@ -233,7 +233,7 @@ def test_a_job_that_prints_when_it_is_told_a_line_comes_to_an_end() -> None:
             self.said.append(message)
             print(f"said {message}")
 
-    from jobtail.context import Place, enter, leave
+    from jobtail.current import Place, enter, leave
 
     job = Echo()
     token = enter(Place(job, "J"))  # type: ignore[arg-type] # all that is asked of a job is to say
@@ -252,7 +252,7 @@ def test_a_job_that_cannot_say_harms_nobody(
         def say(self, *args: Any, **kwargs: Any) -> None:
             raise ZeroDivisionError
 
-    from jobtail.context import Place, enter, leave
+    from jobtail.current import Place, enter, leave
 
     job = Mute()
     token = enter(Place(job, "J"))  # type: ignore[arg-type] # all that is asked of a job is to say

@@ -15,7 +15,7 @@ from tests.conftest import ROOT, serving
 
 PROGRAM = """
 import asyncio, gc, logging, threading, warnings
-from graph.logs import configure
+from graph.observability.own_log import configure
 from graph.settings import LogFormat, LogThreshold
 
 def fail():
@@ -51,8 +51,8 @@ def test_libraries_warnings_and_defects_are_events_too() -> None:
         ("py.warnings", "warning", "<string>:20: UserWarning: an old way"),
         ("asyncio", "error", "Task exception was never retrieved"),
         ("asyncio", "error", "Exception in callback fail() at <string>:6"),
-        ("graph.logs", "error", "a thread ended: two"),
-        ("graph.logs", "critical", "the process ends: two"),
+        ("graph.observability.own_log", "error", "a thread ended: two"),
+        ("graph.observability.own_log", "critical", "the process ends: two"),
     ]
     for event in events[2:]:
         assert event["exception"].startswith("Traceback")
@@ -66,5 +66,5 @@ def test_requests_are_logged_at_debug(database_url: str, tmp_path: Path) -> None
         httpx.get(f"{service.url}/jobs/a%0Ab/logs?limit=3", headers={"X-Request-Id": "mine"}, timeout=PATIENCE_S)
     events = map(json.loads, log.read_text().splitlines())
     (said,) = [event for event in events if event.get("request_id") == "mine"]
-    assert (said["logger"], said["level"]) == ("graph.measuring", "debug")
+    assert (said["logger"], said["level"]) == ("graph.observability.measured", "debug")
     assert said["event"].startswith("GET /jobs/a%0Ab/logs: 404 after ")

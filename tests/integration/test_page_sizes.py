@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import aclosing
 
 from domain.filters import EVERYTHING, LogFilter
-from domain.hub import TailHub
+from domain.live.tail_hub import TailHub
 from domain.logs import TaskLog
 from domain.pages import Page, Window
 from domain.ports import LogPageRequest, LogScope
 from jobtail.events import JobFinished, JobStatus, Line
 from persistence.database import Database
-from persistence.job_store import PostgresJobStore
-from persistence.log_store import PostgresLogStore
+from persistence.stores.job_store import PostgresJobStore
+from persistence.stores.log_store import PostgresLogStore
 from tests.fakes import store
 
 MB = 1024 * 1024

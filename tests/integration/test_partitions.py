@@ -16,9 +16,9 @@ from domain.pages import Window
 from domain.ports import LogPageRequest, LogScope
 from jobtail.events import Line
 from persistence.database import Database
-from persistence.log_store import PostgresLogStore
-from persistence.maintenance import WEEKS_AHEAD, ensure_partitions
 from persistence.migration import upgrade
+from persistence.stores.log_store import PostgresLogStore
+from persistence.upkeep.maintenance import WEEKS_AHEAD, ensure_partitions
 from tests.announced import PATIENCE_S
 from tests.conftest import CloneDatabase, connect
 from tests.fakes import store

@@ -15,11 +15,11 @@ from domain.pages import Window
 from domain.ports import JobPageRequest, LogCount, LogPageRequest, LogScope, TaskPageRequest, TimeCountRequest
 from jobtail.events import LogLevel
 from persistence.database import Database
-from persistence.job_store import PostgresJobStore
-from persistence.log_messages import PostgresLogMessages
-from persistence.log_store import PostgresLogStore
-from persistence.log_times import PostgresLogTimes
-from persistence.task_store import PostgresTaskStore
+from persistence.stores.job_store import PostgresJobStore
+from persistence.stores.log_messages import PostgresLogMessages
+from persistence.stores.log_store import PostgresLogStore
+from persistence.stores.log_times import PostgresLogTimes
+from persistence.stores.task_store import PostgresTaskStore
 from tests.conftest import CloneDatabase, connect
 from tests.loading import load_unanalysed
 from tests.statements import statements_of

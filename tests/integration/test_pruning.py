@@ -12,17 +12,17 @@ import asyncpg
 import pytest
 
 from domain.filters import ANY_JOB, EVERYTHING, LogFilter
-from domain.hub import TailHub
+from domain.live.tail_hub import TailHub
 from domain.ports import NewestLogRequest
 from domain.retention import Pruned, Retention, pruned_before, read_retention
 from jobtail.events import JobFinished, JobStatus, Line, LogLevel
-from persistence import pruning
 from persistence.database import Database
-from persistence.job_store import PostgresJobStore
-from persistence.log_store import PostgresLogStore
-from persistence.maintenance import keep_retention
-from persistence.newest_store import PostgresNewestLogStore
-from persistence.pruning import BEGIN_RUN, PostgresLogPruner
+from persistence.stores.job_store import PostgresJobStore
+from persistence.stores.log_store import PostgresLogStore
+from persistence.stores.newest_store import PostgresNewestLogStore
+from persistence.upkeep import pruning
+from persistence.upkeep.maintenance import keep_retention
+from persistence.upkeep.pruning import BEGIN_RUN, PostgresLogPruner
 from tests.announced import PATIENCE_S
 from tests.conftest import CloneDatabase, connect
 from tests.fakes import store

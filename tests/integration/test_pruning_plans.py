@@ -12,9 +12,9 @@ import asyncpg
 import pytest
 
 from jobtail.events import LogLevel
-from persistence.pruning import BY_KEYS
 from persistence.sql import statement
 from persistence.tables import level_bits
+from persistence.upkeep.pruning import BY_KEYS
 from tests.conftest import CloneDatabase, connect
 from tests.integration.test_newest_plans import LOAD
 from tests.integration.test_plans import Node, nodes, of_table

@@ -110,6 +110,8 @@ def test_importing_a_package_and_all_of_its_modules_does_nothing(package: str) -
     assert _import(*modules) == [""]
 
 
-@pytest.mark.parametrize("name", ["domain.tail", "graph.schema", "jobtail.writer", "persistence.channel"])
+@pytest.mark.parametrize(
+    "name", ["domain.live.job_tail", "graph.schema", "jobtail.writer.writer", "persistence.channel.channel"]
+)
 def test_a_module_needs_no_other_to_be_imported_first(name: str) -> None:
     assert _import(name) == [""]

@@ -12,15 +12,15 @@ import pytest
 
 from domain.recorder import Recorder
 from graph.context import Context, Services
-from graph.frames import to_bytes
+from graph.live.shared_frames import to_bytes
 from graph.schema import schema
 from jobtail.events import Event, JobProgressed, JobStarted, JobStatus, Line, LogLevel, TaskChanged, TaskStatus
-from persistence import task_store
 from persistence.database import Database
-from persistence.job_store import PostgresJobStore
-from persistence.log_store import PostgresLogStore
-from persistence.pruning import PostgresLogPruner
-from persistence.task_store import PostgresTaskStore
+from persistence.stores import task_store
+from persistence.stores.job_store import PostgresJobStore
+from persistence.stores.log_store import PostgresLogStore
+from persistence.stores.task_store import PostgresTaskStore
+from persistence.upkeep.pruning import PostgresLogPruner
 from tests.client import Api, new_job_id, worker
 from tests.conftest import CloneDatabase, serving
 from tests.statements import Sent, statements_of

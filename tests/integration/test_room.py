@@ -14,13 +14,13 @@ from domain.executions import ExecutionLine
 from domain.filters import ANY_JOB, EVERYTHING, LogFilter
 from domain.pages import Page, Window
 from domain.ports import ExecutionLogPageRequest, LogPageRequest, LogScope, NewestLogRequest
-from domain.searching import SlicedSearch
-from graph.room import MAX_OPERATION_BYTES, Room
+from domain.sliced_search import SlicedSearch
+from graph.operations.page_budget import MAX_OPERATION_BYTES, Room
 from jobtail.events import JobStarted, Line
 from persistence.database import Database
-from persistence.execution_store import PostgresExecutionStore
-from persistence.log_store import PostgresLogStore
-from persistence.newest_store import PostgresNewestLogStore
+from persistence.stores.execution_store import PostgresExecutionStore
+from persistence.stores.log_store import PostgresLogStore
+from persistence.stores.newest_store import PostgresNewestLogStore
 from tests.client import Api, worker
 from tests.conftest import CloneDatabase, serving
 from tests.fakes import store

@@ -18,18 +18,18 @@ from domain.filters import EVERYTHING
 from domain.logs import TaskLog
 from domain.pages import Window
 from domain.ports import LogPageRequest, LogScope
+from graph.capture.recorder_sink import RecorderSink
 from graph.context import Context, Services
-from graph.frames import to_bytes
-from graph.recorder_sink import RecorderSink
+from graph.live.shared_frames import to_bytes
 from graph.schema import schema
 from jobtail import LogCapturingEmitter, LogLevel, Writer
 from persistence.database import Database
-from persistence.embedded import EmbeddedPostgres
-from persistence.job_store import PostgresJobStore
-from persistence.log_store import PostgresLogStore
-from persistence.maintenance import ensure_partitions
+from persistence.embedded.embedded_server import EmbeddedPostgres
 from persistence.migration import upgrade
-from persistence.task_store import PostgresTaskStore
+from persistence.stores.job_store import PostgresJobStore
+from persistence.stores.log_store import PostgresLogStore
+from persistence.stores.task_store import PostgresTaskStore
+from persistence.upkeep.maintenance import ensure_partitions
 from tests.client import worker
 
 JOB = "JB_SCENARIO"

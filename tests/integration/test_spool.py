@@ -25,10 +25,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobtail.events import Event, JobFinished, JobProgressed, JobStarted, JobStatus, Line, NumberedEvent
-from jobtail.leases import Lease
-from jobtail.notices import give_up
-from jobtail.spool import Parcel, Spool, SpoolUnavailable
-from jobtail.wire import encode
+from jobtail.outbox.file_locks import Lease
+from jobtail.outbox.loss_notices import give_up
+from jobtail.outbox.spool import Parcel, Spool, SpoolUnavailable
+from jobtail.outbox.wire import encode
 from tests.conftest import ROOT
 from tests.model_service import wait_until
 

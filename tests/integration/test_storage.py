@@ -9,9 +9,9 @@ import pytest
 
 from jobtail.events import JobStarted, Line
 from persistence.database import Database
-from persistence.log_store import PostgresLogStore
-from persistence.maintenance import watch_storage
-from persistence.storage import PostgresStorage
+from persistence.stores.log_store import PostgresLogStore
+from persistence.upkeep.maintenance import watch_storage
+from persistence.upkeep.storage import PostgresStorage
 from tests.client import Api
 from tests.conftest import Service, connect, serving
 from tests.fakes import store
@@ -64,7 +64,7 @@ async def test_lines_of_a_large_partition_are_estimated(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await store(PostgresLogStore(database), *[Line(job_id="job", message="m")] * 10)
-    monkeypatch.setattr("persistence.storage.COUNTED_BYTES", 0)
+    monkeypatch.setattr("persistence.upkeep.storage.COUNTED_BYTES", 0)
 
     async def lines() -> int | None:
         (full,) = [each for each in await PostgresStorage(database).partitions() if each.oldest]

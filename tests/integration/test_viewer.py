@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from graph.viewer import VIEWER, VIEWER_CSP
+from graph.pages.viewer import VIEWER, VIEWER_CSP
 from tests.conftest import Service
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}

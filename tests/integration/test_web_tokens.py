@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from domain.access import Scope
 from domain.errors import InvalidInput, Unavailable
-from graph.web_tokens import REFETCH_S, WebTokens
+from graph.access.web_tokens import REFETCH_S, WebTokens
 from tests.client import PATIENCE_S
 from tests.conftest import serving
 
@@ -175,7 +175,7 @@ async def test_a_new_key_is_fetched_and_a_forged_one_not_again_and_again(
         assert published.fetches == 1
         published.keys["new"] = key
         now = time.monotonic()
-        monkeypatch.setattr("graph.web_tokens.time.monotonic", lambda: now + REFETCH_S + 1)
+        monkeypatch.setattr("graph.access.web_tokens.time.monotonic", lambda: now + REFETCH_S + 1)
         assert await tokens.grant(signed(key, kid="new")) is not None
         assert published.fetches == 2
 

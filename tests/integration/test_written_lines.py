@@ -19,13 +19,13 @@ from domain.pages import Window
 from domain.ports import LogPageRequest, LogScope
 from domain.visibility import VisibleLogs
 from graph.context import Context, Services
-from graph.encoded import Encoded
-from graph.frames import to_bytes
+from graph.formats.json_fragment import Encoded
+from graph.live.shared_frames import to_bytes
 from graph.schema import schema
 from jobtail.events import JobStarted, Line, LogLevel
 from persistence.database import Database
-from persistence.job_store import PostgresJobStore
-from persistence.log_store import PostgresLogStore
+from persistence.stores.job_store import PostgresJobStore
+from persistence.stores.log_store import PostgresLogStore
 from tests.conftest import CloneDatabase, connect
 from tests.fakes import store
 from tests.unit.test_executor_property import Operation, operations, ordinary

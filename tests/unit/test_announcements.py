@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from domain.logs import TaskLog
 from domain.ports import Announcement
 from jobtail.events import JobStatus, LogLevel
-from persistence.announcements import Unreadable, decode, encode, least_size, message
-from persistence.outbox import MESSAGES_OF_ROWS, Outbox
+from persistence.channel.announcement_queue import MESSAGES_OF_ROWS, Outbox
+from persistence.channel.announcement_wire import Unreadable, decode, encode, least_size, message
 from tests.announced import announcement, line
 
 LIMIT = 7_999

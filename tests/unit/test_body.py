@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from graph.body import PIECE_BYTES, BodyLimits, expanded
+from graph.http.body import PIECE_BYTES, BodyLimits, expanded
 
 LIMITS = BodyLimits(max_request_bytes=1 << 30, max_expanded_bytes=1 << 30)
 

@@ -10,8 +10,8 @@ import pytest
 
 import jobtail
 from jobtail import Event, Line, Stats, client
-from jobtail.outbox import OutboxStats
-from jobtail.state import state_directory
+from jobtail.outbox.outbox import OutboxStats
+from jobtail.outbox.state_directory import state_directory
 from tests.recording import LONG_S, RecordingSink
 
 

@@ -8,8 +8,8 @@ from itertools import count
 
 import pytest
 
-from domain.comparison import Comparison, MessageChange, compared
-from domain.profiles import MESSAGE_BYTES, Profile, Profiles
+from domain.analysis.comparison import Comparison, MessageChange, compared
+from domain.analysis.message_profiles import MESSAGE_BYTES, Profile, Profiles
 from jobtail.events import Line, LogLevel
 from tests.fakes import Memory, MemoryLogMessages, MemoryLogStore, MemoryLogTimes, store
 
@@ -114,7 +114,7 @@ async def test_a_job_too_long_for_the_time_is_compared_as_far_as_it_was_read(mem
 
 
 async def test_a_job_of_too_many_messages_is_read_no_further(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("domain.profiles.MOST_MESSAGES", 20)
+    monkeypatch.setattr("domain.analysis.message_profiles.MOST_MESSAGES", 20)
     await say(memory, "job", *(chr(ord("a") + n) for n in range(26)))
     for _ in range(2):
         profile = await profiles_of(memory, slice_lines=5).profile("job")

@@ -9,11 +9,11 @@ from datetime import datetime
 
 import pytest
 
-from domain.doorbell import Doorbell
 from domain.errors import Unavailable
-from domain.feed import JobFeed
 from domain.filters import EVERYTHING
-from domain.hub import TailHub
+from domain.live.channel_listener import Doorbell
+from domain.live.job_feed import JobFeed
+from domain.live.tail_hub import TailHub
 from domain.ports import JobPosition
 from jobtail.events import Line
 from tests.announced import PATIENCE_S

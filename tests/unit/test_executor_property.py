@@ -25,16 +25,16 @@ from strawberry.permission import BasePermission
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from domain.errors import Unavailable
-from domain.hierarchy import StageRecord, TaskRecord
-from domain.hub import TailBatch
 from domain.jobs import Job, LogCounts, Progress
+from domain.live.shared_batches import Stretch, Stretches
+from domain.live.tail_hub import TailBatch
 from domain.logs import TaskLog
 from domain.pages import Page
-from domain.stretches import Stretch, Stretches
+from domain.stages.stage_status import StageRecord, TaskRecord
 from graph.context import Context, Services
-from graph.executor import ColumnExecutor
-from graph.frames import to_json
-from graph.limits import USUAL_LIMITS
+from graph.live.shared_frames import to_json
+from graph.operations.limits import USUAL_LIMITS
+from graph.plans.column_executor import ColumnExecutor
 from graph.schema import schema
 from jobtail.events import JobStatus, LogLevel
 

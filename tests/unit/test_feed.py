@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from domain import feed as feed_module
 from domain.errors import Unavailable
-from domain.feed import JobFeed
 from domain.filters import ANY_JOB, JobFilter
 from domain.jobs import Job
+from domain.live import job_feed as feed_module
+from domain.live.job_feed import JobFeed
 from domain.ports import Announcement
 from domain.recorder import Recorder
 from jobtail.events import Event, JobFinished, JobStarted, JobStatus, Line

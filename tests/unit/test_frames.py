@@ -14,13 +14,13 @@ import pytest
 from strawberry.types import ExecutionResult
 
 from domain import logs
-from domain.hub import TailHub
+from domain.live.tail_hub import TailHub
 from domain.recorder import Recorder
 from graph.context import Context, Services
-from graph.encoded import Encoded
-from graph.frames import to_json
-from graph.lines import TaskLog
+from graph.formats.json_fragment import Encoded
+from graph.live.shared_frames import to_json
 from graph.schema import schema
+from graph.types.lines import TaskLog
 from jobtail.events import JobFinished, JobStatus, Line, LogLevel
 from tests.announced import PATIENCE_S
 from tests.fakes import Memory, MemoryChannel, MemoryJobStore, MemoryLogStore

@@ -14,7 +14,7 @@ import urllib3
 
 import jobtail
 from jobtail import Batch, Line, LogLevel, SinkUnavailable, client
-from jobtail.handler import level_of
+from jobtail.job.logging_handler import level_of
 from tests.recording import LONG_S, Recording, RecordingSink, recording
 
 LOGGER = "shop.orders"
@@ -206,7 +206,7 @@ def test_what_capture_itself_logs_is_not_captured(handler: jobtail.CaptureHandle
     client.use(client.Client(sink))
     with jobtail.job("JB_1") as emitter:
         logging.getLogger("jobtail").warning("of ours, from the job's thread")
-        logging.getLogger("jobtail.http").warning("of ours, from the job's thread")
+        logging.getLogger("jobtail.outbox.transport").warning("of ours, from the job's thread")
         emitter.emit_info("hello")
         assert client.flush(LONG_S)
         assert tries.wait(LONG_S)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.hierarchy import Stage, StageRecord, TaskRecord, stages_of, task_of
 from domain.jobs import Job, LogCounts
+from domain.stages.stage_status import Stage, StageRecord, TaskRecord, stages_of, task_of
 from jobtail.events import JobStatus, TaskStatus
 
 AT = datetime(2026, 11, 22, 20, 33, 58, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobtail.lines import LineSplitter
+from jobtail.output.line_splitter import LineSplitter
 
 LIMIT_S = 20
 """Generous for a slow machine; what is not linear takes hours."""

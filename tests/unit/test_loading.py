@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from domain.loading import Loader
+from domain.bulk_loader import Loader
 
 
 class Squares:

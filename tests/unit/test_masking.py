@@ -16,11 +16,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobtail.disguises import disguises
 from jobtail.events import Event, JobFinished, JobProgressed, JobStarted, JobStatus, Line, TaskChanged, TaskStatus
-from jobtail.masking import Masker, StreamMasker
-from jobtail.patterns import _FINDERS, _may_hold_secret
-from jobtail.pem import LONGEST, STRANGERS
+from jobtail.masking.encoded_forms import disguises
+from jobtail.masking.masker import Masker, StreamMasker
+from jobtail.masking.pem import LONGEST, STRANGERS
+from jobtail.masking.token_patterns import _FINDERS, _may_hold_secret
 
 LINE_US = 2.0
 LINE_WITH_100_SECRETS_US = 10.0

@@ -9,9 +9,9 @@ import pytest
 from graphql import get_introspection_query
 
 from domain.errors import JobtailError, TooComplex
-from graph.documents import Documents, Prepared
-from graph.limits import USUAL_LIMITS
-from graph.measures import Measure
+from graph.operations.cost import Measure
+from graph.operations.limits import USUAL_LIMITS
+from graph.operations.prepared import Documents, Prepared
 from graph.schema import schema
 
 LINES = "job(jobId: $j) { logs%s { nodes { seq message } pageInfo { hasNextPage } totalCount } }"

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.logs import EARLIEST, LATEST
-from graph import ndjson
-from graph.ndjson import BadLine, EventReader
+from graph.capture import event_reader as ndjson
+from graph.capture.event_reader import BadLine, EventReader
 from jobtail.events import (
     Event,
     JobFinished,

@@ -6,11 +6,11 @@ import schemathesis
 from starlette.routing import Route
 
 from graph.app import create_app
-from graph.event_fields import READERS
-from graph.openapi import EVENTS, REASONS, description
-from graph.rest import KNOWN
+from graph.capture.event_fields import READERS
+from graph.pages.viewer import viewer_routes
+from graph.rest.openapi import EVENTS, REASONS, description
+from graph.rest.routes import KNOWN
 from graph.settings import Settings
-from graph.viewer import viewer_routes
 
 PATHS = description()["paths"]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.errors import InvalidInput
 from domain.filters import fold_case
-from domain.patterns import MAX_LENGTH, compiled
+from domain.regex.pattern import MAX_LENGTH, compiled
 from tests.patterns import PATTERNS
 
 

@@ -20,7 +20,7 @@ from examples.recruiting.requirements import Description, ExtractionError, Requi
 from examples.recruiting.scoring import Score, score
 from examples.recruiting.sources import SourceError, read_links, read_text
 from jobtail import Batch, Event, JobFinished, JobStarted, JobStatus, Line, LogLevel, TaskChanged, TaskStatus, Writer
-from jobtail.emitter import ProgressEmitter, TaskTracker
+from jobtail.job.emitter import ProgressEmitter, TaskTracker
 
 DESCRIPTION = (
     """Ferry Engineer

@@ -12,7 +12,7 @@ from domain.filters import EVERYTHING, LogFilter
 from domain.logs import TaskLog
 from domain.pages import Page, Window
 from domain.ports import LogPageRequest, LogScope
-from domain.searching import SlicedSearch
+from domain.sliced_search import SlicedSearch
 from jobtail.events import Line
 from tests.fakes import Memory, MemoryLogStore, store
 

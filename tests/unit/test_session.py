@@ -19,7 +19,7 @@ import pytest
 
 import jobtail
 from jobtail import Event, JobFinished, JobStarted, JobStatus, Line, LogLevel, TaskChanged, TaskStatus, client
-from jobtail.session import current_job
+from jobtail.job.session import current_job
 from tests.recording import LONG_S, Recording, RecordingSink, recording
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from domain.ring import size
-from domain.stretches import ENOUGH_LINES, Stretch, Stretches
+from domain.live.ring import size
+from domain.live.shared_batches import ENOUGH_LINES, Stretch, Stretches
 from tests.announced import line
 
 

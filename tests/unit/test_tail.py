@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain import hub as hub_module
-from domain import tail as tail_module
 from domain.errors import InvalidInput, Unavailable
 from domain.filters import EVERYTHING, LogFilter
-from domain.hub import TailBatch, TailHub
+from domain.live import job_tail as tail_module
+from domain.live import tail_hub as hub_module
+from domain.live.job_tail import Lag
+from domain.live.ring import BATCH_BYTES, BATCH_ROWS, RING_ROWS, Ring
+from domain.live.tail_hub import TailBatch, TailHub
 from domain.logs import TaskLog
 from domain.ports import Announcement, LogPageRequest
 from domain.recorder import Recorder
-from domain.ring import BATCH_BYTES, BATCH_ROWS, RING_ROWS, Ring
-from domain.tail import Lag
 from jobtail.events import Batch, JobFinished, JobStarted, JobStatus, Line, LogLevel, NumberedEvent
 from tests.announced import PATIENCE_S, holds, line
 from tests.fakes import Memory, MemoryChannel, MemoryJobStore, MemoryLogStore

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.templates import END_LENGTH, WILDCARD, clipped, template
+from domain.analysis.message_templates import END_LENGTH, WILDCARD, clipped, template
 
 WORDS = st.text(string.ascii_letters, min_size=4, max_size=12)
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)

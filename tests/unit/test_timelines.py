@@ -9,12 +9,12 @@ from itertools import count
 
 import pytest
 
-from domain import readings
+from domain.analysis import incremental_cache as readings
+from domain.analysis.timelines import BUCKET_BYTES, Timelines
 from domain.errors import InvalidInput, OutOfTime
 from domain.filters import EVERYTHING, LogFilter
 from domain.histogram import LogBucket
 from domain.ports import TimeCountRequest
-from domain.timelines import BUCKET_BYTES, Timelines
 from jobtail.events import Line, LogLevel
 from tests.fakes import Memory, MemoryLogStore, MemoryLogTimes, store
 

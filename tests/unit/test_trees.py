@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.hierarchy import TaskRecord
 from domain.jobs import Job, LogCounts
 from domain.logs import TaskLog
 from domain.pages import Page
 from domain.ports import LogPageRequest
+from domain.stages.stage_status import TaskRecord
 from graph.context import Context, Services
-from graph.limits import USUAL_LIMITS
-from graph.rows import Rows
+from graph.operations.limits import USUAL_LIMITS
+from graph.plans.column_rows import Rows
 from graph.schema import schema
-from graph.trees import FirstTasks, StageRows, TaskRows
+from graph.types.stage_rows import FirstTasks, StageRows, TaskRows
 from jobtail.events import JobStatus, TaskStatus
 from tests.fakes import Memory, MemoryJobStore, MemoryLogStore, MemoryTaskStore
 from tests.unit.test_executor_property import (

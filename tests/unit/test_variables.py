@@ -8,8 +8,8 @@ import pytest
 from graphql import GraphQLError, OperationDefinitionNode, parse
 from graphql.execution.values import VariableValues, get_variable_values
 
+from graph.plans.variables import OperationVariables
 from graph.schema import schema
-from graph.variables import OperationVariables
 
 KINDS = ["String", "String!", "ID", "ID!", "Int", "Int!", "Boolean", "Boolean!", "Float", "BigInt", "JSON", "LogLevel"]
 KINDS += ["[String!]", "LogFilter", "Int = 3", 'String = "x"', "Boolean! = true", "Nothing"]

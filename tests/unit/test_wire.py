@@ -22,7 +22,7 @@ from jobtail.events import (
     TaskChanged,
     TaskStatus,
 )
-from jobtail.wire import encode, rfc3339_at
+from jobtail.outbox.wire import encode, rfc3339_at
 
 AT = datetime(2025, 1, 15, 10, 30, 0, 123456, tzinfo=UTC)
 SAID_AT = "2025-01-15T10:30:00.123456Z"

@@ -32,8 +32,8 @@ from jobtail import (
     TaskStatus,
     Writer,
 )
-from jobtail.buffer import estimated_bytes
-from jobtail.writer import _Sleep
+from jobtail.writer.buffer import estimated_bytes
+from jobtail.writer.writer import _Sleep
 
 LONG_S = 20.0
 """How long a test waits for what must happen; none of them takes it."""

@@ -15,9 +15,10 @@ from celery import Celery, signals, states
 from celery.exceptions import Reject
 from celery.utils.saferepr import saferepr
 
-from jobtail import client, context
+from jobtail import client
+from jobtail import current as context
 from jobtail.events import JobStatus
-from jobtail.integrations.logs import listen
+from jobtail.integrations.root_handler import listen
 from jobtail.integrations.runs import (
     EXECUTION,
     FLUSH_S,
@@ -33,7 +34,7 @@ from jobtail.integrations.runs import (
     tell,
     warning,
 )
-from jobtail.ledger import named
+from jobtail.writer.accounts import named
 
 _open: dict[tuple[int, str], Attempt] = {}
 """The runs of this process by thread and task. A task that was delivered twice may run in two threads at once."""

@@ -13,9 +13,10 @@ from procrastinate.job_context import AbortReason
 from procrastinate.jobs import Job, Status
 from procrastinate.periodic import PeriodicTask
 
-from jobtail import client, context
+from jobtail import client
+from jobtail import current as context
 from jobtail.events import JobStatus
-from jobtail.integrations.logs import listen
+from jobtail.integrations.root_handler import listen
 from jobtail.integrations.runs import (
     EXECUTION,
     PARENT,
@@ -29,7 +30,7 @@ from jobtail.integrations.runs import (
     tell,
     warning,
 )
-from jobtail.ledger import named
+from jobtail.writer.accounts import named
 
 CARRIED = "_jobtail"
 """The argument under which a job carries its parent. It is taken out before the task sees its arguments."""

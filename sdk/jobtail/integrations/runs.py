@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ParamSpec
 
-from jobtail import client, context
+from jobtail import client
+from jobtail import current as context
 from jobtail.events import Event, JobFinished, JobStarted, JobStatus, Line, LogLevel
-from jobtail.failure import exception_facts, traceback_text
+from jobtail.job.exception_text import exception_facts, traceback_text
+from jobtail.job.session import JobCapture, job
 from jobtail.jsonable import jsonable_object
-from jobtail.session import JobCapture, job
 
 P = ParamSpec("P")
 

@@ -18,8 +18,9 @@ from taskiq import (
 )
 from taskiq.exceptions import NoResultError
 
-from jobtail import client, context
-from jobtail.integrations.logs import listen
+from jobtail import client
+from jobtail import current as context
+from jobtail.integrations.root_handler import listen
 from jobtail.integrations.runs import (
     EXECUTION,
     FLUSH_S,
@@ -30,7 +31,7 @@ from jobtail.integrations.runs import (
     guarded,
     retry_message,
 )
-from jobtail.ledger import named
+from jobtail.writer.accounts import named
 
 REQUEUED = "X-Taskiq-requeue"
 _UNNAMED = re.compile("[0-9a-f]{32}")

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from jobtail.events import LogLevel
-from jobtail.shell.capture import CommandJob
+from jobtail.shell.command_job import CommandJob
 from jobtail.shell.exits import PROGRAM, Exit
+from jobtail.shell.follow import TailRequest, tail
 from jobtail.shell.run import run
-from jobtail.shell.tail import TailRequest, tail
 
 DEFAULT_URL = "http://127.0.0.1:8820"
 RUN_EPILOG = """

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from jobtail.shell import signals
-from jobtail.shell.capture import CommandCapture, CommandJob
 from jobtail.shell.command import CannotStart, Command, Ending, FileActions, start
+from jobtail.shell.command_job import CommandCapture, CommandJob
 from jobtail.shell.exits import say
 from jobtail.shell.pumps import Pump, pump
 from jobtail.shell.terminal import Keyboard, PseudoTerminal, Terminal

@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from persistence.database import Database
-from persistence.embedded import EmbeddedPostgres
-from persistence.maintenance import ensure_partitions
+from persistence.embedded.embedded_server import EmbeddedPostgres
 from persistence.migration import upgrade
+from persistence.upkeep.maintenance import ensure_partitions
 from tests.conftest import serving
 from tests.faults.capture.cast import NOT_SENDING, SENDING_AGAIN, ReturningService, Store, Worker, counted, working
 from tests.faults.capture.proxy import Exchange, hand_on, proxying

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from typing import Any
 
 import jobtail
-from jobtail.session import current_job
+from jobtail.job.session import current_job
 from tests.faults.capture.awkward import AWKWARD
 
 STATUS = 3

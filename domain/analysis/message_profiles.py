@@ -1,0 +1,134 @@
+"""What jobs say, message by message: counts by fingerprint, kept in memory for the jobs that are compared."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from domain.analysis.incremental_cache import Reading, Readings
+from domain.analysis.message_templates import template
+from domain.errors import OutOfTime
+from domain.ports import LogExtent, LogMessages, LogTimes, SaidMessage
+from jobtail.events import LogLevel
+
+SLICE_LINES = 5_000
+"""How many lines are read at a time: some 10 MB at most, since long messages are clipped."""
+PATIENCE_S = 8.0
+"""How long slices are begun for one profile."""
+MOST_MESSAGES = 5_000
+"""With so many fingerprints a profile ends: nobody reads as many, and each takes memory."""
+KEPT_BYTES = 32 * 1024 * 1024
+MESSAGE_BYTES = 300
+"""Estimates the memory of a fingerprint but for its template."""
+
+
+class Fingerprint(NamedTuple):
+    """What makes lines of two runs the same message."""
+
+    level: LogLevel
+    stage: str
+    template: str
+
+
+class Said(NamedTuple):
+    """How many lines say a message, and which one first."""
+
+    lines: int
+    first_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the lines of a job say, from the first one on."""
+
+    job_id: str
+    said: Mapping[Fingerprint, Said]
+    lines: int
+    """How many they are."""
+    is_complete: bool
+    """Whether they are all lines of the job."""
+
+
+@dataclass(slots=True)
+class _Counts:
+    said: dict[Fingerprint, Said] = field(default_factory=dict)
+    lines: int = 0
+    size: int = 0
+    """About how many bytes they take."""
+
+    def add(self, further: Mapping[Fingerprint, Said]) -> None:
+        """Add what later lines say."""
+        for fingerprint, said in further.items():
+            before = self.said.get(fingerprint)
+            if before is None:
+                self.size += MESSAGE_BYTES + len(fingerprint.template)
+            self.said[fingerprint] = said if before is None else Said(before.lines + said.lines, before.first_seq)
+            self.lines += said.lines
+
+
+class Profiles:
+    """Makes profiles, one slice of lines at a time, whoever asks."""
+
+    def __init__(
+        self,
+        times: LogTimes,
+        messages: LogMessages,
+        *,
+        slice_lines: int = SLICE_LINES,
+        patience_s: float = PATIENCE_S,
+        kept_bytes: int = KEPT_BYTES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._times = times
+        self._messages = messages
+        self._slice_lines = slice_lines
+        self._patience_s = patience_s
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._readings: Readings[_Counts] = Readings(
+            lambda _: _Counts(), lambda counts: counts.size, kept_bytes=kept_bytes, clock=clock
+        )
+
+    async def profile(self, job_id: str) -> Profile:
+        """Tell what a job says: all of it, or what its first lines say where time or fingerprints run out.
+
+        Out of time, a further look goes on behind them.
+        """
+        extent = await self._times.extent(job_id)
+        if extent is None:
+            return Profile(job_id, {}, lines=0, is_complete=True)
+        async with self._readings.of(job_id, extent) as reading:
+            await self._read(job_id, reading, extent)
+            counts = reading.made
+            is_complete = reading.read_to >= extent.last_seq
+            return Profile(job_id, dict(counts.said), counts.lines, is_complete=is_complete)
+
+    async def _read(self, job_id: str, reading: Reading[_Counts], extent: LogExtent) -> None:
+        """Read what is not read yet. Templates are made in a thread, since regular expressions take long."""
+        deadline = self._clock() + self._patience_s
+        while reading.read_to < extent.last_seq and len(reading.made.said) < MOST_MESSAGES:
+            async with self._turn:
+                if self._clock() > deadline:
+                    return
+                upto = min(reading.read_to + self._slice_lines, extent.last_seq)
+                try:
+                    lines = await self._messages.said(job_id, after=reading.read_to, upto=upto)
+                except OutOfTime:
+                    return
+                reading.made.add(await asyncio.to_thread(_counted, lines))
+                reading.read_to = upto
+
+
+def _counted(lines: Iterable[SaidMessage]) -> Mapping[Fingerprint, Said]:
+    counts: dict[tuple[int, str, str], tuple[int, int]] = {}
+    for seq, level, stage, message in lines:
+        key = (level, stage, template(message))
+        count, first_seq = counts.get(key, (0, seq))
+        counts[key] = (count + 1, first_seq)
+    return {
+        Fingerprint(LogLevel(level), stage, said): Said(count, first_seq)
+        for (level, stage, said), (count, first_seq) in counts.items()
+    }

@@ -1,0 +1,106 @@
+"""POST /v1/logs: OTLP/HTTP. Log records become lines of the job that they name, or of their trace.
+
+OTLP numbers nothing: a request that is sent again because its answer was lost is stored again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from domain.access import Scope
+from domain.errors import JobtailError, UnstorableContent
+from domain.logs import storable_label
+from domain.visibility import Recording, require_job
+from graph.access.admitted import granted
+from graph.capture.admission import Admission
+from graph.capture.otlp_encoding import JSON, PROTOBUF, read_request, write_answer, write_status
+from graph.capture.otlp_records import JobRecords, Placed, place
+from graph.errors import refusal
+from graph.http.body import BodyLimits, expanded
+from jobtail.events import Line
+
+STEP_LINES = 2_000
+"""How many lines of a job are stored at once; others get their turn in between."""
+HELP = "set the attribute jobtail.job_id on the record, its scope or its resource, or log within a span"
+RPC_CODES = {400: 3, 401: 16, 403: 7, 408: 4, 413: 8, 415: 3, 422: 3, 429: 8, 500: 13, 503: 14}
+"""What gRPC calls HTTP's statuses."""
+
+
+class OtlpEndpoint:
+    def __init__(self, limits: BodyLimits, admission: Admission) -> None:
+        self._limits = limits
+        self._admission = admission
+
+    async def post(self, request: Request) -> Response:
+        """Store the records that can be placed, and tell how many cannot and what to do about it."""
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        try:
+            answer = await self._answer(request, media_type)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
+        except (HTTPException, JobtailError) as error:
+            said = refusal(error)
+            kind = media_type if media_type == PROTOBUF else JSON
+            body = write_status(kind, RPC_CODES.get(said.status, 2), said.message)
+            return Response(body, said.status, said.headers, kind)
+        return Response(write_answer(media_type, answer), media_type=media_type)
+
+    async def _answer(self, request: Request, media_type: str) -> ExportLogsServiceResponse:
+        if media_type not in {PROTOBUF, JSON}:
+            raise HTTPException(415, f"Content-Type {media_type!r} is not understood: send {PROTOBUF} or {JSON}")
+        grant = await granted(request, Scope.CAPTURE)
+        recorder: Recording = request.app.state.services.recorder
+        with self._admission.place() as held:
+            body = bytearray()
+            async for piece in expanded(request, self._limits):
+                held.hold(len(piece))
+                body += piece
+            placed = await asyncio.to_thread(_read, media_type, bytes(body))
+            for job_id in placed.jobs:
+                require_job(storable_label(job_id), grant)
+            refused = 0
+            for job_id, records in placed.jobs.items():
+                refused += await _store(recorder, job_id, records)
+        return _told(placed.unplaced, refused)
+
+
+def _read(media_type: str, body: bytes) -> Placed:
+    return place(read_request(media_type, body), datetime.now(UTC))
+
+
+async def _store(recorder: Recording, job_id: str, records: JobRecords) -> int:
+    """Store a job's lines in their order, and tell how many the database cannot hold."""
+    steps = [records.lines[start : start + STEP_LINES] for start in range(0, len(records.lines), STEP_LINES)]
+    return sum([await _store_or_split(recorder, job_id, records, lines) for lines in steps])
+
+
+async def _store_or_split(recorder: Recording, job_id: str, records: JobRecords, lines: list[Line]) -> int:
+    """Store lines; where one is to blame, all the others."""
+    try:
+        await recorder.record_job(job_id, lines, execution_id=records.execution_id, handler_name=records.service_name)
+    except UnstorableContent:
+        if len(lines) == 1:
+            return 1
+        half = len(lines) // 2
+        first = await _store_or_split(recorder, job_id, records, lines[:half])
+        return first + await _store_or_split(recorder, job_id, records, lines[half:])
+    return 0
+
+
+def _told(unplaced: int, refused: int) -> ExportLogsServiceResponse:
+    answer = ExportLogsServiceResponse()
+    if unplaced or refused:
+        reasons = []
+        if unplaced:
+            reasons.append(f"{unplaced} belong to no job: {HELP}")
+        if refused:
+            reasons.append(f"{refused} hold what the database cannot store")
+        answer.partial_success.rejected_log_records = unplaced + refused
+        answer.partial_success.error_message = "; ".join(reasons)
+    return answer

@@ -1,0 +1,223 @@
+"""Jobs: thin views of the domain's values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Self, cast
+
+import strawberry
+from strawberry import UNSET
+from strawberry.scalars import JSON
+
+from domain import cursors, filters, jobs
+from domain.access import Scope
+from domain.logs import storable_label
+from domain.pages import Window, window
+from domain.ports import JobPageRequest, LogScope
+from domain.retention import pruned_before
+from domain.stages import stage_status as hierarchy
+from domain.stages.job_stages import JobStages
+from graph.context import Context, Info
+from graph.formats.scalars import BigInt
+from graph.plans.column_executor import require
+from graph.plans.planned_info import asks_for_page, selected_below
+from graph.relay.connections import Connection, Node
+from graph.relay.list_cursors import job_key
+from graph.types.comparison import JobComparison, resolve_compare
+from graph.types.failure import JobFailure, load_failure
+from graph.types.histogram import LogBucket, resolve_log_histogram
+from graph.types.inputs import After, First, given
+from graph.types.lines import TaskLog, resolve_logs
+from graph.types.log_counts import LogCounts, duration
+from graph.types.stage_rows import StageRows
+from graph.types.stages import Stage
+from jobtail.events import JobStatus
+
+if TYPE_CHECKING:
+    from graph.executions import Execution
+
+
+@strawberry.type(description="How much of a job's work is done.")
+class Progress:
+    current: BigInt = strawberry.field(description="Units of work done.")
+    total: BigInt | None = strawberry.field(description="Units of work in all, where the job knows.")
+    percentage: float | None = strawberry.field(description="0 to 100, null where the total is unknown.")
+
+    @classmethod
+    def from_domain(cls, progress: jobs.Progress) -> Self:
+        return cls(
+            current=BigInt(progress.current),
+            total=None if progress.total is None else BigInt(progress.total),
+            percentage=progress.percentage,
+        )
+
+
+def _job_id(self: Job) -> strawberry.ID:
+    """Make a job's id only when it is asked for, as a line's."""
+    return strawberry.ID(cursors.encode("Job", self.job_id))
+
+
+@strawberry.type(description="One run of a handler, and everything that it said.")
+class Job(Node):
+    id: strawberry.ID = strawberry.field(resolver=_job_id, description="Unique over all types; opaque.")
+    job_id: str = strawberry.field(description="The id that the emitter gave it, such as JB_MANUAL_E2E_LOG_TEST_123.")
+    handler_name: str = strawberry.field(description="What runs it; `unknown` until somebody says.")
+    source: str | None = strawberry.field(description="Where it came from, such as a queue or a URL.")
+    schedule_id: str | None = strawberry.field(description="The schedule that started it, null if none did.")
+    status: JobStatus = strawberry.field(description="How it stands.")
+    progress: Progress | None = strawberry.field(description="How much is done, where the job says so.")
+    error: str | None = strawberry.field(description="Why it failed.")
+    metadata: JSON | None = strawberry.field(description="Whatever else is known of it.")
+    created_at: datetime = strawberry.field(description="When it was first heard of, by the database's clock.")
+    started_at: datetime | None = strawberry.field(description="When it started, by the worker's clock.")
+    finished_at: datetime | None = strawberry.field(description="When it ended, by the worker's clock.")
+    duration_ms: BigInt | None = strawberry.field(description="From start to end, in milliseconds.")
+    log_counts: LogCounts = strawberry.field(description="Its lines by level.")
+    last_seq: BigInt = strawberry.field(description="The seq of the newest line, 0 before the first.")
+    job: strawberry.Private[jobs.Job]
+    scope: strawberry.Private[LogScope]
+    known_stages: strawberry.Private[JobStages | None] = None
+    """Its stages, where they were loaded with it."""
+    is_presumed: strawberry.Private[bool] = False
+
+    @classmethod
+    def from_domain(cls, job: jobs.Job, stages: JobStages | None = None) -> Self:
+        return cls(
+            job_id=job.job_id,
+            handler_name=job.handler_name,
+            source=job.source,
+            schedule_id=job.schedule_id,
+            status=job.status,
+            progress=Progress.from_domain(job.progress) if job.progress else None,
+            error=job.error,
+            metadata=cast("JSON | None", job.metadata),
+            created_at=job.created_at,
+            started_at=job.started_at,
+            finished_at=job.finished_at,
+            duration_ms=duration(job.started_at, job.finished_at),
+            log_counts=LogCounts.from_domain(job.log_counts),
+            last_seq=BigInt(job.last_seq),
+            job=job,
+            scope=LogScope(job_id=job.job_id),
+            known_stages=stages,
+        )
+
+    @classmethod
+    def presumed(cls, job_id: str) -> Self:
+        """Make a job of its id alone, which its lines are asked for: they tell whether it is there."""
+        job = cls.__new__(cls)
+        job.job_id, job.scope, job.is_presumed = job_id, LogScope(job_id=job_id), True
+        return job
+
+    @strawberry.field(description="The job that started it.")
+    async def parent(self, info: Info) -> Job | None:
+        if self.job.parent_job_id is None:
+            return None
+        info.context.grant.require(Scope.READ)
+        parent = await info.context.loaders.jobs.load(self.job.parent_job_id)
+        return Job.from_domain(parent) if parent else None
+
+    @strawberry.field(description="The jobs that it started, the newest first.")
+    def children(self, info: Info, first: First = 50, after: After = UNSET) -> Connection[Job]:
+        asked = window(first=given(first), after=job_key(given(after)))
+        return job_connection(info.context, asked, filters.JobFilter(parent_job_id=self.job_id))
+
+    @strawberry.field(description="The execution that it is part of.")
+    async def execution(self, info: Info) -> Annotated[Execution, strawberry.lazy("graph.executions")] | None:
+        from graph.executions import Execution  # noqa: PLC0415 - it is made of jobs
+
+        if self.job.execution_id is None:
+            return None
+        execution = await info.context.loaders.executions.load(self.job.execution_id)
+        return Execution.from_domain(execution) if execution else None
+
+    @strawberry.field(description="In order of first occurrence.")
+    async def stages(self, info: Info) -> list[Stage]:
+        return cast("list[Stage]", await self._stages(info))
+
+    @strawberry.field(description="One of its stages.")
+    async def stage(
+        self,
+        info: Info,
+        name: Annotated[str, strawberry.argument(description="The stage's name.")],
+    ) -> Stage | None:
+        name = storable_label(name)
+        if self.is_presumed:
+            require(asks_for_page(selected_below(info)))
+            return Stage.presumed(self.job_id, name)
+        stages = await self._stages(info)
+        return next((stage for stage in stages if stage.name == name), None)
+
+    async def _stages(self, info: Info) -> Iterable[Stage]:
+        if self.known_stages is not None:
+            return StageRows(self.known_stages)
+        records = await info.context.loaders.stages.load(self.job_id)
+        return [Stage.from_domain(stage) for stage in hierarchy.stages_of(self.job, records)]
+
+    @strawberry.field(
+        description="Lines that were stored before this time may have been deleted, of some levels or of all: their numbers "
+        "are missing then, counts of lines and `totalCount` go on counting them, and what is searched for is looked for in the "
+        "others. Null while every line is there."
+    )
+    async def logs_pruned_before(self, info: Info) -> datetime | None:
+        return pruned_before(self.job, await info.context.loaders.pruned_levels.load(None))
+
+    log_histogram: list[LogBucket] = strawberry.field(
+        resolver=resolve_log_histogram,
+        description="Its lines by time and level, for a timeline: at most `buckets` parts of equal width, from the first line "
+        "to the last one, without gaps, ascending. Together they count every line that matches and was not pruned. Where workers' clocks are far "
+        "apart, since and until of the filter choose a part.",
+    )
+    logs: Connection[TaskLog] = strawberry.field(resolver=resolve_logs, description="Its lines, in order.")
+    compare: JobComparison | None = strawberry.field(
+        resolver=resolve_compare,
+        description="The job beside another run: what it says anew, no more or more often, and how long the stages took.",
+    )
+
+    @strawberry.field(
+        description="Null unless something went wrong, that is while no line at ERROR or above was captured, or where all such lines "
+        "were pruned. A job may fail without such a line: `error` tells why."
+    )
+    async def failure(self, info: Info) -> JobFailure | None:
+        return await load_failure(info.context.loaders, self.job)
+
+
+async def load_job(info: Info, job_id: str) -> Job | None:
+    """Load a job, together with its tasks where its stages are asked for; not yet where a page of its lines is all that is."""
+    loaders, selected = info.context.loaders, selected_below(info)
+    if asks_for_page(selected) or (selected.keys() == {"stage"} and asks_for_page(selected["stage"])):
+        return Job.presumed(job_id)
+    if selected.keys() & {"stages", "stage"}:
+        found = (await info.context.services.tasks.hierarchies([job_id])).get(job_id)
+        return Job.from_domain(found.job, found.stages) if found else None
+    job = await loaders.jobs.load(job_id)
+    return Job.from_domain(job) if job else None
+
+
+def job_connection(
+    context: Context,
+    asked: Window[tuple[datetime, str]],
+    chosen: filters.JobFilter,
+) -> Connection[Job]:
+    request = JobPageRequest(window=asked, filter=chosen)
+    return Connection(
+        load=lambda: context.loaders.job_pages.load(request),
+        count=lambda: context.loaders.job_counts.load(chosen),
+        to_node=Job.from_domain,
+        to_cursor=lambda job: cursors.encode("job", job.created_at.isoformat(), job.job_id),
+    )
+
+
+def job_window(
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+) -> Window[tuple[datetime, str]]:
+    return window(
+        first=given(first),
+        after=job_key(given(after)),
+        last=given(last),
+        before=job_key(given(before)),
+    )

@@ -1,0 +1,210 @@
+"""Executions in Postgres, made of their jobs: the root of each, and the lines of all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Row,
+    Select,
+    Text,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+)
+
+from domain.executions import UNKNOWN_SCHEDULE, Execution, ExecutionLine, job_statuses
+from domain.filters import ANY_EXECUTION, ExecutionFilter
+from domain.pages import Page
+from domain.ports import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest
+from persistence.database import Database
+from persistence.queries.log_filters import matching, search_time
+from persistence.queries.log_pages import log_of
+from persistence.queries.page_sizes import bounds_of, within_bytes
+from persistence.queries.paging import fetch_counts, fetch_pages, windowed
+from persistence.stores.job_store import job_of, seen
+from persistence.stores.log_store import kept_lines, tasks_matching
+from persistence.tables import job_tasks, jobs, task_logs
+
+_NEVER = 2**63 - 1
+"""A seq that no line reaches."""
+
+
+class PostgresExecutionStore:
+    """Satisfies `domain.ports.ExecutionStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, execution_ids: Sequence[str], *, job_prefix: str | None = None) -> Mapping[str, Execution]:
+        ids = func.unnest(literal(list(execution_ids), ARRAY(Text)))
+        wanted = ids.table_valued("execution_id").render_derived("wanted")
+        own = select(jobs).where(jobs.c.execution_id == wanted.c.execution_id, *seen(job_prefix)).correlate(wanted)
+        root = _in_order_of_roots(own).limit(1).lateral("root")
+        found = await self._database.read(select(root).select_from(wanted).join(root, true()))
+        return {row.execution_id: _execution(row) for row in found}
+
+    async def pages(self, requests: Sequence[ExecutionPageRequest]) -> Sequence[Page[Execution]]:
+        keys = [jobs.c.created_at, jobs.c.job_id]
+        queries = [
+            windowed(select(jobs).where(*_where(request.filter)), keys, request.window, descending=True)
+            for request in requests
+        ]
+        return await fetch_pages(self._database, queries, [request.window for request in requests], _execution)
+
+    async def count(self, execution_filter: ExecutionFilter) -> int:
+        query = select(func.count()).select_from(jobs).where(*_where(execution_filter))
+        if execution_filter == ANY_EXECUTION:
+            query = select(func.count(jobs.c.execution_id.distinct()))  # asks no job whether it is a root
+        (count,) = await fetch_counts(self._database, [query])
+        return count
+
+    async def log_pages(self, requests: Sequence[ExecutionLogPageRequest]) -> Sequence[Page[ExecutionLine]]:
+        queries = [_page(request) for request in requests]
+        within_s = search_time(request.filter for request in requests)
+        windows = [request.window for request in requests]
+        return await fetch_pages(self._database, queries, windows, _line, within_s=within_s)
+
+    async def log_counts(self, requests: Sequence[ExecutionLogCount]) -> Sequence[int]:
+        queries = [
+            _kept_count(request) if request.filter.is_countable else _real_count(request) for request in requests
+        ]
+        within_s = search_time(request.filter for request in requests)
+        return await fetch_counts(self._database, queries, within_s=within_s)
+
+
+def _in_order_of_roots(query: Select[Any], table: Any = jobs) -> Select[Any]:
+    """Order the jobs of an execution as `root_key` does, which is an index's order too."""
+    return query.order_by(table.c.schedule_id.is_(None), table.c.created_at, table.c.job_id)
+
+
+def _where(execution_filter: ExecutionFilter) -> list[ColumnElement[bool]]:
+    """Choose the roots. A job is asked by one step into the index whether it is the first of its execution.
+
+    The question is a truth value of its own, and no comparison with the answer: Postgres would expect a single row of
+    all to be equal to that, and sort all roots instead of reading the first ones.
+    """
+    first = jobs.alias("first")
+    prefix = execution_filter.job_prefix
+    own = select(first.c.job_id == jobs.c.job_id).where(
+        first.c.execution_id == jobs.c.execution_id, *seen(prefix, first)
+    )
+    own = own.correlate(jobs)
+    is_root: ColumnElement[bool] = _in_order_of_roots(own, first).limit(1).scalar_subquery()
+    conditions = [jobs.c.execution_id.is_not(None), *seen(prefix), is_root]
+    if execution_filter.schedule_id == UNKNOWN_SCHEDULE:
+        conditions.append(or_(jobs.c.schedule_id.is_(None), jobs.c.schedule_id == UNKNOWN_SCHEDULE))
+    elif execution_filter.schedule_id is not None:
+        conditions.append(jobs.c.schedule_id == execution_filter.schedule_id)
+    if execution_filter.statuses is not None:
+        conditions.append(jobs.c.status.in_(sorted(job_statuses(execution_filter.statuses))))
+    return conditions
+
+
+def _execution(row: Row[Any]) -> Execution:
+    return Execution(row.execution_id, job_of(row._mapping))  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+def _page(request: ExecutionLogPageRequest) -> Select[Any]:
+    """Select a page of lines: the jobs in their order, and of each as many lines as the page may want of it.
+
+    So Postgres stops at the job with which the page is full, and never sorts a whole log.
+    """
+    window, job = request.window, _jobs_with_lines(request)
+    line = _lines_of_job(request, job)
+    query = select(line, job.c.created_at.label("job_created_at")).select_from(job).join(line, true())
+    rows = windowed(query, [job.c.created_at, job.c.job_id, line.c.seq], replace(window, after=None, before=None))
+    order = ["job_created_at", "job_id", "seq"]
+    return within_bytes(rows, order, **bounds_of(request), descending=window.backward)
+
+
+def _jobs_with_lines(request: ExecutionLogPageRequest) -> FromClause:
+    """Select the jobs that a page may need, in its order.
+
+    Where the counters tell that each has a line to give, two more than the page has places suffice: for the line that
+    tells whether there is more, and for the job of the cursor, which may have given its last.
+    """
+    window, log_filter, column = request.window, request.filter, jobs.c
+    key = tuple_(column.created_at, column.job_id)
+    query = select(column.job_id, column.created_at, column.first_recorded_at, column.last_recorded_at).where(
+        column.execution_id == request.execution_id, *seen(request.job_prefix), kept_lines(jobs, log_filter) > 0
+    )
+    if window.after is not None:
+        query = query.where(key >= _job_bound(window.after))
+    if window.before is not None:
+        query = query.where(key <= _job_bound(window.before))
+    if log_filter.is_countable and not tasks_matching(log_filter):
+        query = query.limit(window.limit + 2)
+    order = (column.created_at, column.job_id)
+    return query.order_by(*(each.desc() if window.backward else each.asc() for each in order)).subquery("job")
+
+
+def _lines_of_job(request: ExecutionLogPageRequest, job: FromClause) -> FromClause:
+    window, column = request.window, task_logs.c
+    lines = select(task_logs).where(*_are_of(job), *matching(request.filter))
+    if window.after is not None:
+        lines = lines.where(column.seq > _seq_bound(job, window.after, otherwise=0))
+    if window.before is not None:
+        lines = lines.where(column.seq < _seq_bound(job, window.before, otherwise=_NEVER))
+    order = column.seq.desc() if window.backward else column.seq.asc()
+    return lines.order_by(order).limit(window.limit + 1).correlate(job).lateral("line")
+
+
+def _are_of(job: FromClause) -> list[ColumnElement[bool]]:
+    """Join lines to their job, whose first and last recorded_at leave out the partitions that hold none of them."""
+    column = task_logs.c
+    return [
+        column.job_id == job.c.job_id,
+        column.recorded_at >= job.c.first_recorded_at,
+        column.recorded_at <= job.c.last_recorded_at,
+    ]
+
+
+def _job_bound(key: tuple[datetime, str, int]) -> ColumnElement[Any]:
+    created_at, job_id, _ = key
+    return tuple_(literal(created_at, jobs.c.created_at.type), literal(job_id, Text))
+
+
+def _seq_bound(job: FromClause, key: tuple[datetime, str, int], *, otherwise: int) -> ColumnElement[int]:
+    """Bound the lines of the job at which a window begins or ends, and not those of others."""
+    _, job_id, seq = key
+    return case((job.c.job_id == job_id, literal(seq, BigInteger)), else_=literal(otherwise, BigInteger))
+
+
+def _line(row: Row[Any]) -> ExecutionLine:
+    return ExecutionLine(log_of(row), row.job_created_at)
+
+
+def _kept_count(request: ExecutionLogCount) -> Select[Any]:
+    """Sum the counters of the jobs or, where stages or tasks are asked for, of their tasks."""
+    conditions = tasks_matching(request.filter)
+    if not conditions:
+        return _sum_over_jobs(request, kept_lines(jobs, request.filter))
+    of_tasks = select(func.sum(kept_lines(job_tasks, request.filter)))
+    return _sum_over_jobs(request, _of_job(of_tasks.where(job_tasks.c.job_id == jobs.c.job_id, *conditions)))
+
+
+def _real_count(request: ExecutionLogCount) -> Select[Any]:
+    lines = select(func.count()).select_from(task_logs)
+    return _sum_over_jobs(request, _of_job(lines.where(*_are_of(jobs), *matching(request.filter))))
+
+
+def _of_job(query: Select[Any]) -> ColumnElement[Any]:
+    """Ask job by job. A join Postgres might begin with all tasks, or all lines, that there are."""
+    return query.correlate(jobs).scalar_subquery()
+
+
+def _sum_over_jobs(request: ExecutionLogCount, count: ColumnElement[Any]) -> Select[Any]:
+    mine = (jobs.c.execution_id == request.execution_id, *seen(request.job_prefix))
+    return select(func.sum(count)).select_from(jobs).where(*mine)

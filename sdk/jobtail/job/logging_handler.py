@@ -1,0 +1,106 @@
+"""Captures what a job logs: a handler for Python's logging, and for structlog through it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from jobtail import client
+from jobtail.events import LogLevel
+from jobtail.job import session
+from jobtail.job.exception_text import exception_facts, traceback_text
+from jobtail.jsonable import shown
+
+OWN_NAME = "jobtail"
+"""Our loggers' name, and with a dash how the names of our threads begin."""
+
+_LEVELS = tuple(reversed(LogLevel))
+_USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_STRUCTLOG_EXTRA = frozenset({"_logger", "_name"})
+_STRUCTLOG_KEYS = frozenset({"event", "exc_info", "stack_info", "_record", "_from_structlog"})
+
+
+class CaptureHandler(logging.Handler):
+    """Makes each record a line of the job that is open where it is logged; outside of a job it does nothing.
+
+    Add it to any logger: `logging.getLogger().addHandler(jobtail.CaptureHandler())`.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        job = session.current_job()
+        if job is None:
+            return
+        try:
+            if _is_own(record):
+                return
+            message, at = self._message(record), datetime.fromtimestamp(record.created, UTC)
+            job.say(message, level_of(record.levelno), _metadata(record), at=at)
+        except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
+            client.writer().report_fault(error)
+
+    def _message(self, record: logging.LogRecord) -> str:
+        if self.formatter is not None:
+            try:
+                return self.format(record)
+            except Exception:  # noqa: BLE001, S110 - the line comes without its form
+                pass
+        parts = [_text(record)]
+        if (error := _exception(record)) is not None:
+            parts.append(traceback_text(error))
+        elif record.exc_text and not record.exc_info:  # from another process, by a QueueHandler
+            parts.append(record.exc_text)
+        if stack := record.stack_info or _event(record).get("stack_info"):
+            parts.append(shown(stack))
+        return "\n".join(parts)
+
+
+def level_of(number: int) -> LogLevel:
+    """Give the nearest level at or below a number of logging; below all of them it is TRACE."""
+    return next((level for level in _LEVELS if number >= level), LogLevel.TRACE)
+
+
+def _is_own(record: logging.LogRecord) -> bool:
+    """Tell what comes of capturing itself: captured again it would never end."""
+    if f"{record.name}.".startswith(f"{OWN_NAME}."):
+        return True
+    own_threads = f"{OWN_NAME}-"
+    return threading.current_thread().name.startswith(own_threads) or (record.threadName or "").startswith(own_threads)
+
+
+def _text(record: logging.LogRecord) -> str:
+    """The message with its arguments, or bare where they do not fit."""
+    event = _event(record)
+    if event:
+        return shown(event.get("event", ""))
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - logging itself only prints it
+        return shown(record.msg)
+
+
+def _metadata(record: logging.LogRecord) -> dict[str, Any]:
+    event = _event(record)
+    hidden = _USUAL | _STRUCTLOG_EXTRA if event else _USUAL
+    metadata = {"logger": record.name}
+    metadata.update((key, value) for key, value in vars(record).items() if key not in hidden)
+    metadata.update((shown(key), value) for key, value in event.items() if key not in _STRUCTLOG_KEYS)
+    if (error := _exception(record)) is not None:
+        metadata.update(exception_facts(error))
+    return metadata
+
+
+def _event(record: logging.LogRecord) -> Mapping[str, Any]:
+    """What structlog leaves for a formatter: the message and its facts as one mapping."""
+    return record.msg if isinstance(record.msg, Mapping) and "event" in record.msg else {}
+
+
+def _exception(record: logging.LogRecord) -> BaseException | None:
+    for info in (record.exc_info, _event(record).get("exc_info")):
+        if isinstance(info, BaseException):
+            return info
+        if isinstance(info, tuple) and len(info) == 3 and isinstance(info[1], BaseException):  # noqa: PLR2004 - as sys.exc_info
+            return info[1]
+    return None

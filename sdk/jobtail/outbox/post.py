@@ -1,0 +1,47 @@
+"""Loads: what goes into one post, from memory or from the spool."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from jobtail.outbox.spool import Parcel, Row
+
+
+@dataclass(slots=True, eq=False)
+class Load:
+    """What goes into one post."""
+
+    writer_id: UUID
+    body: bytes
+    events: int
+    """Notices not counted."""
+    first_n: int = 0
+    last_n: int = 0
+    row_ids: list[int] = field(default_factory=list)
+    """Empty while it is in memory only."""
+    dropped: int = 0
+    since: float = field(default_factory=time.monotonic)
+    was_late: bool = False
+    """The service took it and did not answer in the time that a batch in memory has."""
+
+    def join(self, later: Load) -> None:
+        """Take in a batch of the same writer that comes right behind."""
+        self.body += later.body
+        self.events += later.events
+        self.last_n = later.last_n
+
+    @property
+    def parcel(self) -> Parcel:
+        return Parcel(self.writer_id, self.first_n, self.last_n, self.events, self.body)
+
+
+def load_of(writer_id: UUID, rows: list[Row]) -> Load:
+    return Load(
+        writer_id,
+        body=b"".join(row.body for row in rows),
+        events=sum(row.events for row in rows),
+        dropped=sum(row.dropped for row in rows),
+        row_ids=[row.id for row in rows],
+    )

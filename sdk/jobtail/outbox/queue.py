@@ -1,0 +1,278 @@
+"""What waits to be sent, in its one order: rows in the spool first, then the few batches that are still in memory."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from threading import Condition
+from uuid import UUID
+
+from jobtail.outbox.post import Load, load_of
+from jobtail.outbox.spool import Spool, SpoolUnavailable
+from jobtail.sink import SinkUnavailable
+
+WINDOW_BATCHES = 4
+"""How many batches are handed from thread to thread without touching the disk, while the service is quick."""
+JOINED_BYTES = 2 << 20
+SPOOL_SHARE = 16
+"""What goes out together goes to disk, and is given up there, together: no more than this part of a small spool."""
+
+log = logging.getLogger("jobtail")
+
+
+class Depot:
+    """Keeps what was handed over until it is stored. `changed` guards it, and is notified when it changes.
+
+    A batch never overtakes an older one of its writer: the service's position only moves forward, and would pass over
+    the older one's lines. Hence every own row of the spool is older than every batch in memory.
+    """
+
+    def __init__(self, spool: Spool | None) -> None:
+        self.changed = Condition()
+        self.sent = self.spooled = self.waiting = self.dropped = self.adopted = 0
+        self.last_error: str | None = None
+        self._spool = spool
+        self._joined_bytes = min(JOINED_BYTES, spool.max_bytes // SPOOL_SHARE) if spool else JOINED_BYTES
+        self._window: deque[Load] = deque()
+        self._in_flight: Load | None = None
+        self._writer_id: UUID | None = None
+        self._has_rows = False
+        self._orphans: list[UUID] = []
+        self._removed: dict[UUID, int] = {}
+        """Rows that are stored and could not be removed."""
+        self._is_flowing = False
+        """The last post was stored. Until then rows go alone, so that of few it is unknown whether they are stored."""
+        self._apart_until = 0
+        """Rows up to this one go alone: one of them is refused."""
+        self._has_warned_of_spool = False
+        self._has_warned_of_room = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all of this process's own is stored."""
+        return not self._window and not self._has_rows
+
+    def put(self, load: Load) -> None:
+        """Take a batch, in memory if nothing is before it but a few others, else on disk.
+
+        Raises:
+            SinkUnavailable: there is no room for it.
+        """
+        with self.changed:
+            self._know(load.writer_id)
+            if not self._has_rows and not self._orphans and self._joins_last(load):
+                return
+            has_room = len(self._window) < WINDOW_BATCHES
+            if (self._has_rows or self._orphans or not has_room) and self.spill(load):
+                return
+            if not has_room:
+                raise SinkUnavailable(self.last_error or "the service takes nothing and the memory of capture is full")
+            self._window.append(load)
+            self.waiting += load.events
+            self.changed.notify_all()
+
+    def _joins_last(self, load: Load) -> bool:
+        """Let a batch go out with the one before it, if that waits and there is room: each post has its price."""
+        last = self._window[-1] if self._window else None
+        if (
+            last is None
+            or last is self._in_flight
+            or last.writer_id != load.writer_id
+            or len(last.body) + len(load.body) > self._joined_bytes
+        ):
+            return False
+        last.join(load)
+        self.waiting += load.events
+        return True
+
+    def spill(self, *more: Load) -> bool:
+        """Put what is in memory, and more behind it, on disk. False if that can't be done."""
+        with self.changed:
+            loads = [*self._window, *more]
+            if self._spool is None:
+                return False
+            if not loads:
+                return True
+            is_first_sending = loads[0] is self._in_flight
+            try:
+                appended = self._spool.append([load.parcel for load in loads], is_first_sending=is_first_sending)
+            except SpoolUnavailable as error:
+                self._note_spool(error)
+                return False
+            for load, row_id in zip(loads, appended.ids, strict=True):
+                load.row_ids = [row_id]
+            self._window.clear()
+            self._has_rows = True
+            self._has_warned_of_spool = False
+            self.waiting = 0
+            self.spooled += sum(load.events for load in loads) - appended.dropped
+            self.dropped += appended.dropped
+            if appended.has_given_up:
+                self._note_room()
+            self.changed.notify_all()
+            return True
+
+    def spill_older_than(self, age_s: float) -> bool:
+        """Put what is in memory on disk if any of it is older. False if nothing is in memory."""
+        with self.changed:
+            if self._window and time.monotonic() - self._window[0].since > age_s:
+                self.spill()
+            return bool(self._window)
+
+    def adopt(self) -> None:
+        """Look for what dead processes left."""
+        with self.changed:
+            if self._spool is None:
+                return
+            try:
+                self._orphans += self._spool.adopt()
+                if not self._orphans and not self._has_rows:
+                    self._spool.rest()
+            except SpoolUnavailable as error:
+                self._note_spool(error)
+
+    def take(self) -> Load | None:
+        """Take what is to be sent next. It stays here until it is settled.
+
+        Raises:
+            SpoolUnavailable: older rows can't be read now.
+        """
+        with self.changed:
+            self._in_flight = None
+            self._in_flight = self._next()
+            return self._in_flight
+
+    def settle(self, load: Load) -> None:
+        """Forget a load: it is stored."""
+        with self.changed:
+            self._in_flight = None
+            self._is_flowing = True
+            is_own = load.writer_id == self._writer_id
+            if load.row_ids:
+                self._apart_until = self._apart_until if load.row_ids[-1] < self._apart_until else 0
+                self._remove(load.writer_id, load.row_ids[-1])
+                self.spooled -= load.events + load.dropped if is_own else 0
+            else:
+                self._window.popleft()
+                self.waiting -= load.events
+            self.sent += load.events if is_own else 0
+            self.dropped += load.dropped if is_own else 0
+            self.adopted += 0 if is_own else load.events
+            self.changed.notify_all()
+
+    def put_back(self, load: Load, error: BaseException) -> None:
+        """Keep a load that is not known to be stored; all that is in memory goes to disk."""
+        with self.changed:
+            self.last_error = str(error) or type(error).__name__
+            self._is_flowing = False
+            self.spill()
+            self._in_flight = None
+            if load.row_ids and self._spool is not None:
+                self._spool.put_back(load.writer_id, load.row_ids[0], load.row_ids[-1])
+            self.changed.notify_all()
+
+    def part(self, load: Load) -> None:
+        """Put back a load of several rows, whose rows are to be sent one by one."""
+        with self.changed:
+            self._in_flight = None
+            self._apart_until = load.row_ids[-1]
+
+    def mend(self, load: Load, raw: bytes, mended: bytes | None) -> None:
+        """Replace an event of a load that the service refused, or drop it."""
+        with self.changed:
+            load.body = load.body.replace(raw, mended or b"", 1)
+            if mended is not None:  # else it was a notice, which nobody handed over
+                load.events -= 1
+            is_counted = mended is not None and load.writer_id == self._writer_id
+            self.dropped += is_counted
+            if load.row_ids and self._spool is not None:
+                self.spooled -= is_counted
+                try:
+                    self._spool.replace(load.row_ids[0], load.body, load.events)
+                except SpoolUnavailable as error:
+                    self._note_spool(error)
+            else:
+                self.waiting -= is_counted
+
+    def close(self) -> int:
+        """Put all on disk and leave it to whoever comes next. Tells how many events are lost."""
+        with self.changed:
+            self.spill()
+            lost, self.waiting = self.waiting, 0
+            self.dropped += lost
+            self._window.clear()
+            if self._spool is not None:
+                self._spool.close()
+            self.changed.notify_all()
+            return lost
+
+    def leave(self) -> None:
+        """Close the files once more: whoever was at work during the close may have opened them."""
+        if self._spool is not None:
+            self._spool.close()
+
+    def _know(self, writer_id: UUID) -> None:
+        if self._has_rows and self._writer_id is not None and writer_id != self._writer_id:
+            self._orphans.append(self._writer_id)
+            self._has_rows = False
+        self._writer_id = writer_id
+
+    def _next(self) -> Load | None:
+        while self._orphans:
+            try:
+                load = self._from_spool(self._orphans[0])
+            except SpoolUnavailable as error:
+                self._note_spool(error)
+                self._release(self._orphans.pop(0))
+                continue
+            if load is not None:
+                return load
+            self._release(self._orphans.pop(0))
+            if not self._orphans:
+                self.adopt()
+        if self._has_rows and self._writer_id is not None:
+            load = self._from_spool(self._writer_id)
+            if load is not None:
+                return load
+            self._note_drained()
+        return self._window[0] if self._window else None
+
+    def _from_spool(self, writer_id: UUID) -> Load | None:
+        assert self._spool is not None
+        max_bytes = JOINED_BYTES if self._is_flowing and not self._apart_until else 0
+        rows = self._spool.head(writer_id, after_id=self._removed.get(writer_id, 0), max_bytes=max_bytes)
+        return load_of(writer_id, rows) if rows else None
+
+    def _note_drained(self) -> None:
+        """Own rows that are no longer there were deleted by another process to make room."""
+        self._has_rows = False
+        self._has_warned_of_room = False
+        self.dropped += self.spooled
+        self.spooled = 0
+        if self._spool is not None:
+            self._spool.rest()
+        self.changed.notify_all()
+
+    def _remove(self, writer_id: UUID, row_id: int) -> None:
+        assert self._spool is not None
+        try:
+            self._spool.remove(writer_id, row_id)
+        except SpoolUnavailable as error:
+            self._removed[writer_id] = row_id
+            self._note_spool(error)
+
+    def _release(self, writer_id: UUID) -> None:
+        assert self._spool is not None
+        self._spool.release(writer_id)
+
+    def _note_spool(self, error: SpoolUnavailable) -> None:
+        self.last_error = str(error)
+        if not self._has_warned_of_spool:
+            self._has_warned_of_spool = True
+            log.warning("capture keeps lines in memory only: %s", error)
+
+    def _note_room(self) -> None:
+        if not self._has_warned_of_room:
+            self._has_warned_of_room = True
+            log.warning("the spool of capture is full: the oldest lines are given up")
