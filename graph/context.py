@@ -80,7 +80,7 @@ def seen(services: Services, grant: Grant) -> Services:
     """Show what a caller may see. Whoever may see everything gets the services themselves."""
     if not grant.allows(Scope.READ):
         jobs, recorder = CapturedJobs(services.jobs, grant), VisibleRecorder(services.recorder, grant)
-        return Services(jobs=jobs, recorder=recorder, pruner=services.pruner, **dict.fromkeys(_READ, Unreadable()))
+        return Services(jobs=jobs, recorder=recorder, pruner=services.pruner, **dict.fromkeys(_READ, RefusedReader()))
     if grant.job_prefix is None:
         return services
     return Services(
@@ -92,7 +92,7 @@ def seen(services: Services, grant: Grant) -> Services:
         profiles=VisibleProfiles(services.profiles, grant),
         newest=VisibleNewestLogs(services.newest, grant),
         pruner=services.pruner,
-        storage=cast("Storage", Unreadable("reading what is of all jobs")),
+        storage=cast("Storage", RefusedReader("reading what is of all jobs")),
         recorder=VisibleRecorder(services.recorder, grant),
         hub=VisibleHub(services.hub, grant),
         feed=VisibleFeed(services.feed, grant),
@@ -102,7 +102,7 @@ def seen(services: Services, grant: Grant) -> Services:
 _READ = ("tasks", "logs", "executions", "timelines", "profiles", "newest", "storage", "hub", "feed")
 
 
-class Unreadable:
+class RefusedReader:
     """Stands where a caller may not read: whatever is asked of it is refused."""
 
     def __init__(self, needed: str = Scope.READ) -> None:

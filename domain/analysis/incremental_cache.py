@@ -34,7 +34,7 @@ class Reading(Generic[Made]):
 
 
 @dataclass(slots=True)
-class _Place(Generic[Made]):
+class _Slot(Generic[Made]):
     reading: Reading[Made] | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -54,12 +54,12 @@ class Readings(Generic[Made]):
         self._size_of = size_of
         self._kept_bytes = kept_bytes
         self._clock = clock
-        self._places: OrderedDict[str, _Place[Made]] = OrderedDict()
+        self._places: OrderedDict[str, _Slot[Made]] = OrderedDict()
 
     @asynccontextmanager
     async def of(self, job_id: str, extent: LogExtent) -> AsyncIterator[Reading[Made]]:
         """Lend what is kept of a job, to one at a time, or begin anew."""
-        place = self._places.setdefault(job_id, _Place())
+        place = self._places.setdefault(job_id, _Slot())
         self._places.move_to_end(job_id)
         try:
             async with place.lock:

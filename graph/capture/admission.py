@@ -20,7 +20,7 @@ class Admission:
         self._max_bytes = max_bytes
 
     @contextmanager
-    def place(self) -> Iterator[Place]:
+    def place(self) -> Iterator[Share]:
         """Hold a place.
 
         Raises:
@@ -29,7 +29,7 @@ class Admission:
         if self.taken >= self._places:
             raise _busy(f"{self._places} batches are being stored")
         self.taken += 1
-        place = Place(self)
+        place = Share(self)
         try:
             yield place
         finally:
@@ -42,7 +42,7 @@ class Admission:
         self.held_bytes += count
 
 
-class Place:
+class Share:
     """One batch's share."""
 
     def __init__(self, admission: Admission) -> None:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from domain.access import Scope
 from graph.access.admitted import entered
-from graph.capture.admission import Admission, Place
+from graph.capture.admission import Admission, Share
 from graph.capture.event_reader import EventReader
 from graph.http.body import BodyLimits, expanded
 from jobtail.events import Batch, NumberedEvent
@@ -38,7 +38,7 @@ class CaptureEndpoint:
             recorded = await services.recorder.record(Batch(writer_id, events), is_large=is_large)
         return JSONResponse({"stored": recorded.stored, "skipped": recorded.skipped})
 
-    async def _events(self, request: Request, place: Place) -> tuple[NumberedEvent, ...]:
+    async def _events(self, request: Request, place: Share) -> tuple[NumberedEvent, ...]:
         reader = EventReader()
         async for piece in expanded(request, self._limits):
             place.hold(len(piece))

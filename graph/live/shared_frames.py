@@ -24,7 +24,7 @@ from graph.formats.json_fragment import Encoded
 from graph.live.line_writer import LineWriter
 from graph.plans.column_executor import ColumnExecutor, NotPlainError, require
 from graph.plans.planner import Planner
-from graph.plans.steps import Run, Step
+from graph.plans.steps import PlannedRequest, Step
 from graph.subscription import LogBatch
 
 Key = tuple[Hashable, ...]
@@ -71,7 +71,7 @@ class LogFrame:
         planner = Planner(executor.schema, executor.fragments, executor.operation, executor.variable_values)
         self._key = key
         self._name, self._columns = planner.event()
-        self._run = Run(executor.variable_values, None, None)
+        self._run = PlannedRequest(executor.variable_values, None, None)
         self._writers = _writers(executor)
         require(not any(step.is_async for _, step in self._columns.values()))
 

@@ -14,7 +14,7 @@ from domain.live.tail_hub import TailHub
 from graph.capture.admission import Admission
 
 
-class Connections(Protocol):
+class PoolGauge(Protocol):
     """How many connections a pool has."""
 
     @property
@@ -27,7 +27,7 @@ class Connections(Protocol):
 
 class Pool(Protocol):
     @property
-    def connections(self) -> Connections: ...
+    def connections(self) -> PoolGauge: ...
 
 
 class Channel(Protocol):

@@ -38,7 +38,7 @@ from graph.operations.cost import Measure, Measuring
 from graph.operations.limits import TOO_DEEP, QueryLimits
 from graph.operations.watch import OperationName
 from graph.plans.planner import Planner
-from graph.plans.steps import Run, Step
+from graph.plans.steps import PlannedRequest, Step
 from graph.plans.variables import OperationVariables
 
 KEPT = 500
@@ -155,7 +155,7 @@ class Prepared:
             plan = self._plan(schema, operation, values)
             if plan is None:
                 return None
-            run = Run(values, context, root_value)
+            run = PlannedRequest(values, context, root_value)
             made = plan.make(run, [root_value])
             (data,) = await made if plan.is_async else made
         except Exception:  # noqa: BLE001 - graphql-core meets it again, and reports it in the right place

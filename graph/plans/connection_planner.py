@@ -15,7 +15,7 @@ from graph.formats.json_fragment import Encoded
 from graph.plans.column_executor import NotPlainError, Values, require
 from graph.plans.column_rows import Rows
 from graph.plans.field_reader import Reader
-from graph.plans.steps import Run, Step, divided, objects_of, of_lists, of_objects, together
+from graph.plans.steps import PlannedRequest, Step, divided, objects_of, of_lists, of_objects, together
 from graph.relay.connections import Connection
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class ConnectionPlanner:
         if members is None:
             return answered
 
-        async def make(run: Run, connections: Values | Rows) -> Values:
+        async def make(run: PlannedRequest, connections: Values | Rows) -> Values:
             for connection in () if isinstance(connections, Rows) else connections:
                 connection.write(members)
             completed: Values = await answered.make(run, connections)
@@ -65,7 +65,7 @@ class ConnectionPlanner:
         items = self._edges(item_kind, fields) if nodes is None else self._items(item_kind, fields, nodes)
         listed = None if nodes is None else of_lists(nodes, is_nullable=False)
 
-        async def make(run: Run, connections: Values | Rows) -> Values:
+        async def make(run: PlannedRequest, connections: Values | Rows) -> Values:
             if listed is not None and isinstance(connections, Rows):
                 made: Any = listed.make(run, connections.columns[name](connections))
                 completed: Values = await made if listed.is_async else made
@@ -95,7 +95,7 @@ class ConnectionPlanner:
         selected = self._planner.subfields(kind, fields)
         plain, objects = self._plain_columns(kind, selected), objects_of(tuple(selected))
 
-        def make(run: Run, parts: Sequence[tuple[Connection[Any], Sequence[Any]]]) -> Any:
+        def make(run: PlannedRequest, parts: Sequence[tuple[Connection[Any], Sequence[Any]]]) -> Any:
             known = parts[0][0].columns if parts else None
             if known and plain and all(name in known and not reader.arguments(run) for name, reader, _ in plain):
                 completed = [

@@ -11,7 +11,7 @@ from strawberry.types.field import StrawberryField
 from graph.plans.column_executor import Values
 from graph.plans.column_rows import Rows
 from graph.plans.planned_info import PlannedInfo, Selected
-from graph.plans.steps import Run
+from graph.plans.steps import PlannedRequest
 from graph.plans.variables import FieldArguments
 
 
@@ -32,7 +32,7 @@ class Reader:
     def is_attribute(self) -> bool:
         return self.field.base_resolver is None
 
-    def arguments(self, run: Run) -> Mapping[str, Any]:
+    def arguments(self, run: PlannedRequest) -> Mapping[str, Any]:
         if self.constants is not None:
             return self.constants
         known = run.arguments.get(id(self))
@@ -40,14 +40,14 @@ class Reader:
             known = run.arguments[id(self)] = self.made_arguments.of(run.variables)
         return known
 
-    def column(self, run: Run, rows: Values | Rows) -> Any:
+    def column(self, run: PlannedRequest, rows: Values | Rows) -> Any:
         """Ask rows for the field at once, None if they cannot tell."""
         if not isinstance(rows, Rows):
             return None
         column = rows.columns.get(self.field.python_name)
         return None if column is None else column(rows, **self._asked(run))
 
-    def read(self, run: Run, rows: Iterable[Any]) -> list[Any]:
+    def read(self, run: PlannedRequest, rows: Iterable[Any]) -> list[Any]:
         function = self.function
         if self.is_attribute:
             return list(map(function, rows))
@@ -56,7 +56,7 @@ class Reader:
             return [function(**arguments, **{self.parent_name: row}) for row in rows]
         return [function(row, **arguments) for row in rows] if arguments else list(map(function, rows))
 
-    def _asked(self, run: Run) -> Mapping[str, Any]:
+    def _asked(self, run: PlannedRequest) -> Mapping[str, Any]:
         arguments = self.arguments(run)
         if self.info_name is None:
             return arguments

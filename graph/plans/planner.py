@@ -45,7 +45,7 @@ from graph.plans.column_rows import Rows
 from graph.plans.connection_planner import ConnectionPlanner
 from graph.plans.field_reader import Reader
 from graph.plans.planned_info import NOTHING, Selected
-from graph.plans.steps import Run, Step, of_classes, of_lists, of_objects, together
+from graph.plans.steps import PlannedRequest, Step, of_classes, of_lists, of_objects, together
 from graph.plans.variables import FieldArguments
 from graph.relay.connections import Connection
 
@@ -126,14 +126,14 @@ class Planner:
         reader, value = self.reader(found, fields), self.value(found.type, fields)
         if not (reader.field.is_async or value.is_async):
 
-            def make_now(run: Run, rows: Values | Rows) -> Values:
+            def make_now(run: PlannedRequest, rows: Values | Rows) -> Values:
                 column = reader.column(run, rows)
                 made: Values = value.make(run, reader.read(run, rows) if column is None else column)
                 return made
 
             return Step(make_now, is_async=False)
 
-        async def make(run: Run, rows: Values | Rows) -> Values:
+        async def make(run: PlannedRequest, rows: Values | Rows) -> Values:
             values = reader.column(run, rows)
             if values is None:
                 values = reader.read(run, rows)

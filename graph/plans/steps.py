@@ -16,7 +16,7 @@ from graph.plans.column_executor import Values, require
 from graph.plans.column_rows import Lists, Rows
 
 
-class Run:
+class PlannedRequest:
     """One request that follows a plan."""
 
     def __init__(self, variables: VariableValues, context: Any, root_value: Any) -> None:
@@ -31,7 +31,7 @@ class Run:
         return repr(self.variables.coerced)
 
 
-Make: TypeAlias = Callable[[Run, Any], Any]
+Make: TypeAlias = Callable[[PlannedRequest, Any], Any]
 """Makes of all values of a level, a sequence or `Rows`, what is answered for them in their order."""
 
 
@@ -82,11 +82,11 @@ def of_classes(classes: frozenset[type], inner: Step, *, is_nullable: bool) -> S
         left = iter(completed)
         return [None if value is None else next(left) for value in values]
 
-    def make(run: Run, values: Values) -> Values:
+    def make(run: PlannedRequest, values: Values) -> Values:
         there = present(values)
         return inner.make(run, values) if there is None else filled(values, inner.make(run, there))
 
-    async def make_later(run: Run, values: Values) -> Values:
+    async def make_later(run: PlannedRequest, values: Values) -> Values:
         there = present(values)
         return await inner.make(run, values) if there is None else filled(values, await inner.make(run, there))
 
@@ -98,7 +98,7 @@ def of_lists(inner: Step, *, is_nullable: bool) -> Step:
     plain = of_classes(frozenset({list}), _of_plain_lists(inner), is_nullable=is_nullable)
     in_rows = _once(inner)
 
-    def make(run: Run, lists: Values | Lists) -> Values:
+    def make(run: PlannedRequest, lists: Values | Lists) -> Values:
         found = _rows_of(lists)
         if found is None:
             completed: Values = plain.make(run, _listed(lists))
@@ -106,7 +106,7 @@ def of_lists(inner: Step, *, is_nullable: bool) -> Step:
         items = in_rows.make(run, found.rows)
         return [items[part] for part in found.parts]
 
-    async def make_later(run: Run, lists: Values | Lists) -> Values:
+    async def make_later(run: PlannedRequest, lists: Values | Lists) -> Values:
         found = _rows_of(lists)
         if found is None:
             completed: Values = await plain.make(run, _listed(lists))
@@ -130,7 +130,7 @@ def _listed(lists: Values | Lists) -> Values:
 def _once(inner: Step) -> Step:
     """Answer what several requests share once for those that ask for the same."""
 
-    def make(run: Run, rows: Rows) -> Any:
+    def make(run: PlannedRequest, rows: Rows) -> Any:
         completed, key = rows.completed, (inner, run.key)
         if completed is None:
             return inner.make(run, rows)
@@ -138,7 +138,7 @@ def _once(inner: Step) -> Step:
             completed[key] = inner.make(run, rows)
         return completed[key]
 
-    async def make_later(run: Run, rows: Rows) -> Any:
+    async def make_later(run: PlannedRequest, rows: Rows) -> Any:
         completed, key = rows.completed, (inner, run.key)
         if completed is None:
             return await inner.make(run, rows)
@@ -150,10 +150,10 @@ def _once(inner: Step) -> Step:
 
 
 def _of_plain_lists(inner: Step) -> Step:
-    def make(run: Run, lists: Values) -> Values:
+    def make(run: PlannedRequest, lists: Values) -> Values:
         return divided(inner.make(run, list(chain.from_iterable(lists))), list(map(len, lists)))
 
-    async def make_later(run: Run, lists: Values) -> Values:
+    async def make_later(run: PlannedRequest, lists: Values) -> Values:
         return divided(await inner.make(run, list(chain.from_iterable(lists))), list(map(len, lists)))
 
     return Step(make_later, is_async=True) if inner.is_async else Step(make, is_async=False)
@@ -177,10 +177,10 @@ def of_objects(keys: Sequence[str], columns: Sequence[Step]) -> Step:
     """Answer each object with what its fields are answered with."""
     later, objects = [place for place, column in enumerate(columns) if column.is_async], objects_of(keys)
 
-    def make(run: Run, rows: Values | Rows) -> Values:
+    def make(run: PlannedRequest, rows: Values | Rows) -> Values:
         return objects([column.make(run, rows) for column in columns])
 
-    async def make_later(run: Run, rows: Values | Rows) -> Values:
+    async def make_later(run: PlannedRequest, rows: Values | Rows) -> Values:
         if not rows:
             return []
         completed: list[Any] = [None if column.is_async else column.make(run, rows) for column in columns]

@@ -19,14 +19,18 @@ from graph.formats.scalars import write_time
 LEVEL_WIDTH = 8
 
 
-class Form(StrEnum):
+class LineFormat(StrEnum):
     JSON = "json"
     TEXT = "text"
     NDJSON = "ndjson"
 
 
-MEDIA_TYPES = {Form.JSON: "application/json", Form.TEXT: "text/plain", Form.NDJSON: "application/x-ndjson"}
-SUFFIXES = {Form.JSON: "json", Form.TEXT: "log", Form.NDJSON: "ndjson"}
+MEDIA_TYPES = {
+    LineFormat.JSON: "application/json",
+    LineFormat.TEXT: "text/plain",
+    LineFormat.NDJSON: "application/x-ndjson",
+}
+SUFFIXES = {LineFormat.JSON: "json", LineFormat.TEXT: "log", LineFormat.NDJSON: "ndjson"}
 
 Write = Callable[[TaskLog], bytes]
 
@@ -65,8 +69,8 @@ class Layout:
     tail: bytes = b""
 
 
-def layout(form: Form, view: Callable[[TaskLog], dict[str, Any]]) -> Layout:
-    if form is Form.TEXT:
+def layout(form: LineFormat, view: Callable[[TaskLog], dict[str, Any]]) -> Layout:
+    if form is LineFormat.TEXT:
         return Layout(text_line)
     return Layout(lambda line: orjson.dumps(view(line), option=orjson.OPT_APPEND_NEWLINE))
 
@@ -111,7 +115,7 @@ async def _continued(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator
         yield piece
 
 
-def accepted_form(request: Request) -> Form:
+def accepted_form(request: Request) -> LineFormat:
     """Choose what the client likes best by its Accept header; JSON where it says nothing that we have."""
     media_type = accepted(request.headers.get("accept", ""), tuple(MEDIA_TYPES.values()))
     return next(form for form, name in MEDIA_TYPES.items() if name == media_type)

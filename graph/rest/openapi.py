@@ -17,13 +17,13 @@ from graph.capture.event_reader import MAX_EVENTS
 from graph.capture.otlp_encoding import PROTOBUF
 from graph.errors import CODES, CODES_OF_STATUSES
 from graph.observability.metrics import FORMATS
-from graph.rest.line_formats import MEDIA_TYPES, Form
+from graph.rest.line_formats import MEDIA_TYPES, LineFormat
 from graph.rest.routes import NAMED_JOBS, WHOLE
 from jobtail.events import LogLevel
 
 Json: TypeAlias = dict[str, Any]
 
-JSON, NDJSON, TEXT = MEDIA_TYPES[Form.JSON], MEDIA_TYPES[Form.NDJSON], MEDIA_TYPES[Form.TEXT]
+JSON, NDJSON, TEXT = MEDIA_TYPES[LineFormat.JSON], MEDIA_TYPES[LineFormat.NDJSON], MEDIA_TYPES[LineFormat.TEXT]
 PATH: Final = "/openapi.json"
 
 _text: Json = {"type": "string"}
@@ -171,7 +171,7 @@ def _filters(after: Json) -> list[Json]:
             {**_whole, "maximum": WHOLE},
             f"Lines at most: {MAX_PAGE_SIZE} for a page of JSON ({DEFAULT_PAGE_SIZE} if missing), any number else.",
         ),
-        _parameter("format", {"enum": [form.value for form in Form]}, f"Instead of the header Accept: {forms}."),
+        _parameter("format", {"enum": [form.value for form in LineFormat]}, f"Instead of the header Accept: {forms}."),
         _parameter("download", _flag, "Whether a browser saves the answer as a file."),
     ]
 

@@ -27,7 +27,7 @@ from graph.operations.limits import QueryLimits
 from graph.rest.line_formats import (
     MEDIA_TYPES,
     SUFFIXES,
-    Form,
+    LineFormat,
     accepted_form,
     array_in,
     layout,
@@ -61,17 +61,17 @@ class Asked:
     """What a client wants of a list of lines, and how."""
 
     filter: LogFilter
-    form: Form
+    form: LineFormat
     limit: int | None
     is_download: bool
 
     @classmethod
     def of(cls, request: Request, given: Parameters) -> Self:
-        form = given.choice("format", Form) or accepted_form(request)
+        form = given.choice("format", LineFormat) or accepted_form(request)
         return cls(
             filter=given.log_filter(),
             form=form,
-            limit=given.whole("limit", most=MAX_PAGE_SIZE if form is Form.JSON else WHOLE),
+            limit=given.whole("limit", most=MAX_PAGE_SIZE if form is LineFormat.JSON else WHOLE),
             is_download=given.flag("download"),
         )
 
@@ -86,7 +86,7 @@ async def job_logs(request: Request) -> Response:
         if job is None:
             raise NotFound("job", job_id)
         lines = JobLines(services, job_id, asked.filter)
-        if asked.form is Form.JSON:
+        if asked.form is LineFormat.JSON:
             return await _page(lines, asked, after, {"job_id": job_id}, placed_line)
         return await _all(lines, asked, Window(WHOLE, after=after, before=job.last_seq + 1), job_id, placed_line)
 
@@ -101,13 +101,13 @@ async def execution_logs(request: Request) -> Response:
     async with _in_time(request, asked.form):
         if not await services.executions.get([execution_id]):
             raise NotFound("execution", execution_id)
-        if asked.form is Form.JSON:
+        if asked.form is LineFormat.JSON:
             return await _page(lines, asked, after, {"execution_id": execution_id}, line_of_job)
         return await _all(lines, asked, Window(WHOLE, after=after), execution_id, line_of_job)
 
 
 @asynccontextmanager
-async def _in_time(request: Request, form: Form = Form.JSON) -> AsyncIterator[None]:
+async def _in_time(request: Request, form: LineFormat = LineFormat.JSON) -> AsyncIterator[None]:
     """Bound the time of a page as that of a GraphQL query. Whole logs take as long as they take, each statement its own.
 
     Raises:
@@ -115,7 +115,7 @@ async def _in_time(request: Request, form: Form = Form.JSON) -> AsyncIterator[No
     """
     limits: QueryLimits = request.app.state.limits
     try:
-        async with asyncio.timeout(limits.max_query_seconds if form is Form.JSON else None) as time:
+        async with asyncio.timeout(limits.max_query_seconds if form is LineFormat.JSON else None) as time:
             yield
     except TimeoutError:
         if not time.expired():
@@ -201,7 +201,7 @@ async def task_logs_of_any_job(request: Request) -> Response:
 async def _all_of_task(services: Services, job_id: str, task_id: str) -> Response:
     lines = JobLines(services, job_id, LogFilter(task_ids=frozenset([task_id])))
     laid_out = array_in({"task_id": task_id}, "logs")
-    return await stream(pages_of(lines, Window(WHOLE)), laid_out, MEDIA_TYPES[Form.JSON])
+    return await stream(pages_of(lines, Window(WHOLE)), laid_out, MEDIA_TYPES[LineFormat.JSON])
 
 
 def _label(request: Request, name: str) -> str:
@@ -209,4 +209,4 @@ def _label(request: Request, name: str) -> str:
 
 
 def _json(body: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(body), media_type=MEDIA_TYPES[Form.JSON])
+    return Response(orjson.dumps(body), media_type=MEDIA_TYPES[LineFormat.JSON])

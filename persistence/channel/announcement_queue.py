@@ -13,7 +13,7 @@ MESSAGES_OF_ROWS = 16
 """How many full messages of rows may wait before further rows stay behind: by then readers are quicker alone."""
 
 
-class Outbox:
+class AnnouncementQueue:
     """What waits to be sent, at most CAPACITY announcements; the oldest are forgotten.
 
     News of a job join what waits of it already where neither carries rows, so most often a job waits once.

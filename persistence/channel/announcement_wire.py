@@ -28,7 +28,7 @@ _STATUSES = {str(status): status for status in JobStatus}
 _LEVELS = {int(level): level for level in LogLevel}
 
 
-class Unreadable(ValueError):
+class UnreadableMessage(ValueError):
     """The message is none of ours, or of another version."""
 
 
@@ -36,15 +36,15 @@ def decode(text: str | bytes) -> list[Announcement]:
     """Read a message.
 
     Raises:
-        Unreadable: if it cannot be.
+        UnreadableMessage: if it cannot be.
     """
     try:
         version, *parts = orjson.loads(text)
         if version != VERSION:
-            raise Unreadable(f"a message of version {version!r:.20}, and this process reads {VERSION}")
+            raise UnreadableMessage(f"a message of version {version!r:.20}, and this process reads {VERSION}")
         return [_announcement(*part) for part in parts]
     except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise error if isinstance(error, Unreadable) else Unreadable(str(error)) from error
+        raise error if isinstance(error, UnreadableMessage) else UnreadableMessage(str(error)) from error
 
 
 def encode(announcement: Announcement) -> bytes:
@@ -108,7 +108,7 @@ def _plain(value: Any) -> Any:
 
 def _announcement(job_id: str, first_seq: int, last_seq: int, status: str, rows: list[list[Any]]) -> Announcement:
     if not (isinstance(job_id, str) and isinstance(first_seq, int) and isinstance(last_seq, int)):
-        raise Unreadable("an announcement is malformed")
+        raise UnreadableMessage("an announcement is malformed")
     return Announcement(
         job_id=job_id,
         first_seq=first_seq,

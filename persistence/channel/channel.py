@@ -20,8 +20,8 @@ from broadcaster._base import Subscriber
 
 from domain.errors import InvalidInput, Unavailable
 from domain.ports import Announcement, Resync
-from persistence.channel.announcement_queue import Outbox
-from persistence.channel.announcement_wire import Unreadable, decode
+from persistence.channel.announcement_queue import AnnouncementQueue
+from persistence.channel.announcement_wire import UnreadableMessage, decode
 from persistence.channel.memory_backend import MemoryBackend
 from persistence.channel.postgres_backend import PostgresBackend
 from persistence.channel.signal_queue import Inbox
@@ -66,7 +66,7 @@ class BroadcastChannel:
         self._check_every_s = check_every_s
         self._backend = _backend(url, database, name=name, timeout_s=timeout_s, check_every_s=check_every_s)
         self._broadcast = Broadcast(backend=self._backend)
-        self._outbox = Outbox(self._backend.message_limit)
+        self._outbox = AnnouncementQueue(self._backend.message_limit)
         self._inbox = Inbox()
         self._has_waiting = asyncio.Event()
         self._all_sent = asyncio.Event()
@@ -169,7 +169,7 @@ class BroadcastChannel:
             try:
                 for announcement in decode(event.message):
                     self._inbox.put(announcement)
-            except Unreadable as error:
+            except UnreadableMessage as error:
                 if not self._has_met_unreadable:
                     self._has_met_unreadable = True
                     log.warning("a message on the channel cannot be read, further ones are passed over: %s", error)

@@ -13,7 +13,7 @@ from domain.ports import LogCount
 from jobtail.events import LogLevel
 from persistence.prepared_statements import Statement, compiled
 from persistence.queries.log_filters import KINDS, filter_values, levels_of, of_levels
-from persistence.queries.log_pages import Form, own_columns, scope_values, where
+from persistence.queries.log_pages import PageForm, own_columns, scope_values, where
 from persistence.queries.paging import columns_of, requested
 from persistence.tables import LEVEL_COLUMNS, job_tasks, jobs, task_logs
 
@@ -21,14 +21,14 @@ from persistence.tables import LEVEL_COLUMNS, job_tasks, jobs, task_logs
 class CountGroup(NamedTuple):
     """What questions have in common that one statement answers; they differ in scope."""
 
-    form: Form
+    form: PageForm
     is_kept: bool
     filter: bytes
 
 
 def count_group_of(request: LogCount) -> CountGroup:
     values, scope, levels = filter_values(request.filter), request.scope, levels_of(request.filter)
-    form = Form(scope.stage is not None, scope.task_id is not None, levels, tuple(values), False, False, False)  # noqa: FBT003 - no window
+    form = PageForm(scope.stage is not None, scope.task_id is not None, levels, tuple(values), False, False, False)  # noqa: FBT003 - no window
     return CountGroup(form, request.filter.is_countable, orjson.dumps(values) if values else b"")
 
 
@@ -37,7 +37,7 @@ def values_of_counts(requests: Sequence[LogCount]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=500)
-def counts(form: Form, *, is_kept: bool) -> Statement:
+def counts(form: PageForm, *, is_kept: bool) -> Statement:
     """Select the number of lines for each of the questions, which bears its place."""
     asked = requested(own_columns(form))
     own = {name: asked.c[name] for name in own_columns(form)}
@@ -45,11 +45,11 @@ def counts(form: Form, *, is_kept: bool) -> Statement:
     return compiled(select(asked.c.place, found.label("lines")).select_from(asked))
 
 
-def _real(form: Form, own: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
+def _real(form: PageForm, own: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
     return select(func.count()).select_from(task_logs).where(*where(form, own), *of_levels(form.levels))
 
 
-def _kept(form: Form, own: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
+def _kept(form: PageForm, own: Mapping[str, ColumnElement[Any]]) -> Select[Any]:
     """Sum the counters of the job or, where stages or tasks are asked for, of its tasks."""
     lists = {"stages": job_tasks.c.stage, "task_ids": job_tasks.c.task_id}
     conditions = [job_tasks.c[name] == own[name] for name in ("stage", "task_id") if name in own]

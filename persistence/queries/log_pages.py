@@ -42,7 +42,7 @@ from persistence.tables import COMMONEST, job_tasks, jobs, task_logs
 _LINE = task_logs.c
 
 
-class Form(NamedTuple):
+class PageForm(NamedTuple):
     """What the text of a page depends on."""
 
     of_stage: bool
@@ -62,7 +62,7 @@ class Form(NamedTuple):
 class Group(NamedTuple):
     """What requests have in common that one statement answers; they differ in scope and window."""
 
-    form: Form
+    form: PageForm
     limit: int
     max_bytes: int
     may_be_empty: bool
@@ -72,7 +72,7 @@ class Group(NamedTuple):
 
 def group_of(request: LogPageRequest) -> Group:
     values, scope, window = filter_values(request.filter), request.scope, request.window
-    form = Form(
+    form = PageForm(
         scope.stage is not None,
         scope.task_id is not None,
         levels_of(request.filter),
@@ -113,7 +113,7 @@ def _common_values(request: LogPageRequest) -> dict[str, Any]:
     return {**filter_values(request.filter), **bounds, **texts}
 
 
-def own_columns(form: Form) -> dict[str, type[TypeEngine[Any]]]:
+def own_columns(form: PageForm) -> dict[str, type[TypeEngine[Any]]]:
     """List what requests of one group differ in."""
     columns: dict[str, tuple[type[TypeEngine[Any]], bool]] = {
         "job_id": (Text, True),
@@ -126,13 +126,13 @@ def own_columns(form: Form) -> dict[str, type[TypeEngine[Any]]]:
 
 
 @lru_cache(maxsize=500)
-def one_page(form: Form) -> Statement:
+def one_page(form: PageForm) -> Statement:
     own = {name: bindparam(name, type_=kind) for name, kind in own_columns(form).items()}
     return compiled(_selected(_page(form, own), form))
 
 
 @lru_cache(maxsize=500)
-def many_pages(form: Form) -> Statement:
+def many_pages(form: PageForm) -> Statement:
     """Select a page for each of the requests, which bears its place."""
     asked = requested(own_columns(form))
     lines = _page(form, {name: asked.c[name] for name in own_columns(form)}, asked)
@@ -140,7 +140,7 @@ def many_pages(form: Form) -> Statement:
     return compiled(select(page, asked.c.place).select_from(asked).join(page, true()))
 
 
-def _selected(page: Select[Any], form: Form) -> Select[Any]:
+def _selected(page: Select[Any], form: PageForm) -> Select[Any]:
     if form.is_cut:
         page = within_bytes(
             page,
@@ -152,7 +152,7 @@ def _selected(page: Select[Any], form: Form) -> Select[Any]:
     return page if form.written is None else written(page, form.written)
 
 
-def _page(form: Form, own: Mapping[str, ColumnElement[Any]], *asked: FromClause) -> Select[Any]:
+def _page(form: PageForm, own: Mapping[str, ColumnElement[Any]], *asked: FromClause) -> Select[Any]:
     """Select the lines of a page, level by level where an index has their levels.
 
     Few lines are then not looked for among all, and of many no more are read than the page has room for.
@@ -167,16 +167,16 @@ def _page(form: Form, own: Mapping[str, ColumnElement[Any]], *asked: FromClause)
     return _ordered(select(lines), lines.c.seq, form).limit(limit)
 
 
-def _ordered(lines: Select[Any], seq: ColumnElement[int], form: Form) -> Select[Any]:
+def _ordered(lines: Select[Any], seq: ColumnElement[int], form: PageForm) -> Select[Any]:
     return lines.order_by(seq.desc() if form.backward else seq.asc())
 
 
-def _lines(form: Form, own: Mapping[str, ColumnElement[Any]], levels: tuple[int, ...] | None) -> Select[Any]:
+def _lines(form: PageForm, own: Mapping[str, ColumnElement[Any]], levels: tuple[int, ...] | None) -> Select[Any]:
     more = [said_at] if form.written else []
     return select(*_columns(form), *more).where(*where(form, own), *of_levels(levels))
 
 
-def _columns(form: Form) -> Iterable[ColumnElement[Any]]:
+def _columns(form: PageForm) -> Iterable[ColumnElement[Any]]:
     """Give the columns of a line. The message is null where a line is larger than its share of a page that is not cut.
 
     The size is known without reading a large value, so what is left out costs nothing.
@@ -189,7 +189,7 @@ def _columns(form: Form) -> Iterable[ColumnElement[Any]]:
     return (small.get(column.name, column) for column in _LINE)
 
 
-def where(form: Form, own: Mapping[str, ColumnElement[Any]]) -> Iterable[ColumnElement[bool]]:
+def where(form: PageForm, own: Mapping[str, ColumnElement[Any]]) -> Iterable[ColumnElement[bool]]:
     """Give the conditions of a page, those on levels excepted."""
     yield from lines_of_job(own["job_id"])
     if form.of_stage:
@@ -206,7 +206,7 @@ def where(form: Form, own: Mapping[str, ColumnElement[Any]]) -> Iterable[ColumnE
     yield from _between_ends(form, own)
 
 
-def _between_ends(form: Form, own: Mapping[str, ColumnElement[Any]]) -> Iterable[ColumnElement[bool]]:
+def _between_ends(form: PageForm, own: Mapping[str, ColumnElement[Any]]) -> Iterable[ColumnElement[bool]]:
     """Look for lines of a stage or of tasks between the first and the last of them only."""
     task = job_tasks.c
     scope = {"stage": form.of_stage, "task_id": form.of_task}
@@ -292,14 +292,14 @@ class LogRows(Columnar[TaskLog]):
         return values
 
 
-def read_page(form: Form, rows: Sequence[Record]) -> LogRows | WrittenLines | None:
+def read_page(form: PageForm, rows: Sequence[Record]) -> LogRows | WrittenLines | None:
     """Read what a statement gave for one page, None if a line was larger than its share of it."""
     if form.written is not None:
         return lines_of(rows[0])
     return None if None in map(_READERS["message"], rows) else LogRows(rows)
 
 
-def cut_page(form: Form, rows: Sequence[Record], window: Window[int]) -> Page[TaskLog]:
+def cut_page(form: PageForm, rows: Sequence[Record], window: Window[int]) -> Page[TaskLog]:
     """Read what a statement gave for a page that it cut."""
     if form.written is not None:
         return page_of(lines_of(rows[0]) or NO_LINES, window, found=rows[0][FOUND] or 0)

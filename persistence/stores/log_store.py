@@ -19,7 +19,7 @@ from persistence.database import Database
 from persistence.queries.log_counts import count_group_of, counts, values_of_counts
 from persistence.queries.log_filters import search_time
 from persistence.queries.log_pages import (
-    Form,
+    PageForm,
     cut_page,
     group_of,
     many_pages,
@@ -56,7 +56,7 @@ class PostgresLogStore:
                 pages[place] = page
         return cast("list[Page[TaskLog]]", pages)
 
-    async def _pages_alike(self, form: Form, requests: Sequence[LogPageRequest]) -> list[Page[TaskLog]]:
+    async def _pages_alike(self, form: PageForm, requests: Sequence[LogPageRequest]) -> list[Page[TaskLog]]:
         within_s, fetch = search_time(request.filter for request in requests), self._database.fetch
         if len(requests) == 1:
             found = await fetch(one_page(form), values_of_one(requests[0]), within_s=within_s)
@@ -73,7 +73,7 @@ class PostgresLogStore:
         ]
 
     async def _cut_pages(
-        self, form: Form, requests: Sequence[LogPageRequest], within_s: float | None
+        self, form: PageForm, requests: Sequence[LogPageRequest], within_s: float | None
     ) -> list[Page[TaskLog]]:
         """Load pages, of which only now is looked where they are too large.
 

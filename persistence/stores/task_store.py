@@ -77,7 +77,7 @@ class PostgresTaskStore:
             values = columns_of([_values(requests[place]) for place in places]) | {"limit": limit + 1}
             rows = divided(await self._database.fetch(_pages(form), values), len(places))
             for place, own in zip(places, rows, strict=True):
-                pages[place] = page_of(TaskRows(own), requests[place].window)
+                pages[place] = page_of(StoredTasks(own), requests[place].window)
         return cast("list[Page[TaskRecord]]", pages)
 
     async def get(self, job_id: str, stage: str, task_id: str) -> TaskRecord | None:
@@ -175,7 +175,7 @@ def _one_task() -> Statement:
     return compiled(select(job_tasks).where(*wanted))
 
 
-class TaskRows(Columnar[TaskRecord]):
+class StoredTasks(Columnar[TaskRecord]):
     """Tasks as the driver gave them."""
 
     def __init__(self, rows: Sequence[Record]) -> None:
@@ -188,10 +188,10 @@ class TaskRows(Columnar[TaskRecord]):
     def __getitem__(self, index: int) -> TaskRecord: ...
 
     @overload
-    def __getitem__(self, index: slice) -> TaskRows: ...
+    def __getitem__(self, index: slice) -> StoredTasks: ...
 
-    def __getitem__(self, index: int | slice) -> TaskRecord | TaskRows:
-        return TaskRows(self._rows[index]) if isinstance(index, slice) else _task(self._rows[index])
+    def __getitem__(self, index: int | slice) -> TaskRecord | StoredTasks:
+        return StoredTasks(self._rows[index]) if isinstance(index, slice) else _task(self._rows[index])
 
     def column(self, name: str) -> list[Any]:
         if name == "log_counts":

@@ -73,7 +73,7 @@ def _levels(rows: Iterable[asyncpg.Record]) -> PrunedLevels:
     return {LogLevel(row["level"]): row["before"] for row in rows}
 
 
-class Place(NamedTuple):
+class BatchKey(NamedTuple):
     """A place among the batches, as their key has it."""
 
     recorded_at: datetime
@@ -149,7 +149,7 @@ class _Run:
 
     async def _prune_lines(self, span: Span, begun: datetime, most_lines: int) -> None:
         """Delete the lines of a span, step by step from a time on."""
-        place: Place | None = Place(begun)
+        place: BatchKey | None = BatchKey(begun)
         while place is not None and place.recorded_at < span.before:
             started = time.monotonic()
             async with self._driver.transaction():
@@ -161,7 +161,7 @@ class _Run:
         if not self._is_dry and begun < span.before:
             await self._mark(span.levels, span.before)
 
-    async def _step(self, span: Span, place: Place, most_lines: int) -> Place | None:
+    async def _step(self, span: Span, place: BatchKey, most_lines: int) -> BatchKey | None:
         """Go one step; tell the place that it came to, None at the end."""
         levels: list[Any] = [sorted(span.levels), level_bits(span.levels)]
         rows = await self._driver.fetch(
@@ -170,7 +170,7 @@ class _Run:
         for row in rows:
             if row["level"] is not None:
                 self.pruned.add(LogLevel(row["level"]), row["lines"], row["size"])
-        return Place(*rows[0][:3]) if rows else None
+        return BatchKey(*rows[0][:3]) if rows else None
 
 
 def _until_monday(span: Span) -> Span:

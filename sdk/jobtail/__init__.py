@@ -17,7 +17,7 @@ from jobtail.events import (
 )
 from jobtail.job.emitter import LogCapturingEmitter, ProgressEmitter, TaskTracker
 from jobtail.job.logging_handler import CaptureHandler
-from jobtail.job.session import job
+from jobtail.job.session import current_job, job
 from jobtail.job.stage_and_task import stage, task
 from jobtail.masking.masker import mask
 from jobtail.sink import BatchRejected, Sink, SinkUnavailable
@@ -48,6 +48,7 @@ __all__ = [
     "WriterStats",
     "carry",
     "configure",
+    "current_job",
     "flush",
     "job",
     "mask",

@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from graph.capture.otlp_encoding import PROTOBUF
-from graph.rest.line_formats import MEDIA_TYPES, Form
+from graph.rest.line_formats import MEDIA_TYPES, LineFormat
 from graph.rest.openapi import PATH, description
 from tests.attacks.conftest import REFUSALS, Target
 from tests.client import PATIENCE_S
@@ -47,7 +47,7 @@ NAMES = """{
 LITERALS = ["{}", "{a: null}", '{a: [1, 2.5, {b: "c", d: true}]}', "[]", '"a"', "1e400", "9999999999999999999", "A"]
 
 
-@schemathesis.serializer(MEDIA_TYPES[Form.NDJSON], PROTOBUF)
+@schemathesis.serializer(MEDIA_TYPES[LineFormat.NDJSON], PROTOBUF)
 def _body(_: SerializationContext, value: object) -> bytes:
     return value if isinstance(value, bytes) else json.dumps(value).encode()
 

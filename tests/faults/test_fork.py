@@ -156,7 +156,7 @@ with jobtail.job("JB_1") as emitter:
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 import jobtail
-from jobtail.job.session import current_job
+from jobtail import current_job
 from tests.file_sink import capture_to_file
 capture_to_file()
 def work():

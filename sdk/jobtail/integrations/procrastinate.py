@@ -49,9 +49,9 @@ def install(app: App, *, name: str = "procrastinate", carries_parent: bool = Fal
             the queue, which a worker without `install` would pass on to the task: every worker needs it first.
     """
     present = app.worker_defaults.get("worker_middleware", [])
-    if any(isinstance(middleware, JobtailMiddleware) for middleware in present):
+    if any(isinstance(middleware, RunMiddleware) for middleware in present):
         return
-    middleware = JobtailMiddleware(app, name)
+    middleware = RunMiddleware(app, name)
     app.worker_defaults = {**app.worker_defaults, "worker_middleware": [middleware, *present]}
     middleware.attend(carries_parent=carries_parent)
 
@@ -67,7 +67,7 @@ class BrokenOff(NamedTuple):
     most_retries: int | None
 
 
-class JobtailMiddleware:
+class RunMiddleware:
     """Opens a job around each run, and tells its end when the queue has been told."""
 
     def __init__(self, app: App, name: str) -> None:

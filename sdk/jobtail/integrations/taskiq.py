@@ -39,19 +39,19 @@ _UNNAMED = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(slots=True)
-class Run:
+class OpenRun:
     """What is remembered of a run while its task works."""
 
     attempt: Attempt
     message: TaskiqMessage
-    outer: Run | None
+    outer: OpenRun | None
     retries: int
     requeued: str | None
     error: BaseException | None = None
     delay_s: float | None = None
 
 
-_run: ContextVar[Run | None] = ContextVar("jobtail_taskiq_run", default=None)
+_run: ContextVar[OpenRun | None] = ContextVar("jobtail_taskiq_run", default=None)
 
 
 def install(broker: AsyncBroker) -> None:
@@ -128,7 +128,7 @@ class JobtailMiddleware(TaskiqMiddleware):
         listen(apart_from=["taskiq.receiver.receiver", "taskiq.retry_middleware", "taskiq.smart_retry_middleware"])
         labels = message.labels
         attempt = Attempt(_task_run(self.broker, message))
-        _run.set(Run(attempt, message, outer, int(labels.get("_retries", 0)), labels.get(REQUEUED)))
+        _run.set(OpenRun(attempt, message, outer, int(labels.get("_retries", 0)), labels.get(REQUEUED)))
 
 
 def _task_run(broker: AsyncBroker, message: TaskiqMessage) -> TaskRun:

@@ -53,7 +53,7 @@ class Row(NamedTuple):
     body: bytes
 
 
-class Appended(NamedTuple):
+class SpooledEvents(NamedTuple):
     ids: list[int]
     dropped: int
     """Events of the writer that were given up to make room."""
@@ -77,7 +77,7 @@ class Spool:
         self._file = SpoolFile(self.directory)
         self._leases: dict[UUID, Lease] = {}
 
-    def append(self, parcels: Sequence[Parcel], *, is_first_sending: bool = False) -> Appended:
+    def append(self, parcels: Sequence[Parcel], *, is_first_sending: bool = False) -> SpooledEvents:
         """Keep parcels of one writer, in order. To make room the oldest batches of the directory give up their lines.
 
         Raises:
@@ -90,7 +90,7 @@ class Spool:
             if is_first_sending:
                 connection.execute("UPDATE batches SET sending = ? WHERE id = ?", (_SENDING, ids[0]))
             dropped = make_room(connection, str(writer_id), self.max_bytes)
-        return Appended(ids, dropped or 0, dropped is not None)
+        return SpooledEvents(ids, dropped or 0, dropped is not None)
 
     def head(self, writer_id: UUID, *, after_id: int = 0, max_bytes: int) -> list[Row]:
         """Take the writer's oldest rows to send them: one, or as many as stay within `max_bytes` together.

@@ -11,7 +11,7 @@ from jobtail.events import Line, LogLevel, NumberedEvent
 from jobtail.jsonable import shown
 from jobtail.sink import BatchRejected
 from jobtail.writer.buffer import Buffer
-from jobtail.writer.sender import Attempt
+from jobtail.writer.sender import Delivery
 
 log = logging.getLogger("jobtail")
 
@@ -80,7 +80,7 @@ class Ledger:
         if unsent:
             log.warning("capture was closed before it could send: %d events are dropped", unsent)
 
-    def note(self, attempt: Attempt) -> None:
+    def note(self, attempt: Delivery) -> None:
         """Enter what became of events that were sent."""
         match attempt.error:
             case None:

@@ -16,7 +16,7 @@ MAX_RETRY_AFTER_S = 60.0
 """A sink that asks for a longer pause is asked again after this one."""
 
 
-class Attempt(NamedTuple):
+class Delivery(NamedTuple):
     """What became of events that were sent."""
 
     events: tuple[NumberedEvent, ...]
@@ -47,7 +47,7 @@ class Sender:
             self.is_stopped = True
             self._wake.notify_all()
 
-    def deliver(self, writer_id: UUID, events: tuple[NumberedEvent, ...]) -> Iterator[Attempt]:
+    def deliver(self, writer_id: UUID, events: tuple[NumberedEvent, ...]) -> Iterator[Delivery]:
         """Send a batch; where it is refused, its halves. Yields before each pause, and ends early when stopped."""
         parts = [events]
         failures = 0
@@ -59,7 +59,7 @@ class Sender:
                 parts += [part[middle:], part[:middle]]
                 failures = 0
                 continue
-            yield Attempt(part, error)
+            yield Delivery(part, error)
             if error is None or isinstance(error, BatchRejected):
                 failures = 0
                 continue

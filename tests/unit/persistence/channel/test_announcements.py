@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from domain.logs import TaskLog
 from domain.ports import Announcement
 from jobtail.events import JobStatus, LogLevel
-from persistence.channel.announcement_queue import MESSAGES_OF_ROWS, Outbox
-from persistence.channel.announcement_wire import Unreadable, decode, encode, least_size, message
+from persistence.channel.announcement_queue import MESSAGES_OF_ROWS, AnnouncementQueue
+from persistence.channel.announcement_wire import UnreadableMessage, decode, encode, least_size, message
 from tests.announced import announcement, line
 
 LIMIT = 7_999
@@ -60,7 +60,7 @@ def announcements(draw: st.DrawFn) -> Announcement:
     )
 
 
-def sent(outbox: Outbox) -> list[list[Announcement]]:
+def sent(outbox: AnnouncementQueue) -> list[list[Announcement]]:
     """Empty the outbox: the announcements of each message."""
     messages = []
     while (text := outbox.take()) is not None:
@@ -68,8 +68,8 @@ def sent(outbox: Outbox) -> list[list[Announcement]]:
     return messages
 
 
-def filled(*waiting: Announcement, limit: int = LIMIT, capacity: int = 10_000) -> Outbox:
-    outbox = Outbox(limit, capacity=capacity)
+def filled(*waiting: Announcement, limit: int = LIMIT, capacity: int = 10_000) -> AnnouncementQueue:
+    outbox = AnnouncementQueue(limit, capacity=capacity)
     for each in waiting:
         outbox.add(each)
     return outbox
@@ -134,7 +134,7 @@ def test_levels_are_numbers_and_statuses_their_values() -> None:
     ],
 )
 def test_what_is_no_message_is_unreadable(text: str | bytes) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableMessage):
         decode(text)
 
 
@@ -197,7 +197,7 @@ def test_rows_that_need_not_be_encoded_are_not() -> None:
         """Metadata that orjson cannot hold, and that looking at the message does not reach."""
 
     rows = [line(1, "x" * LIMIT), *(replace(line(n), metadata=Untouchable(bad={1, 2})) for n in range(2, 500))]
-    outbox = Outbox(LIMIT)
+    outbox = AnnouncementQueue(LIMIT)
     outbox.add(announcement(*rows))
     assert sent(outbox) == [[announcement(first=1, last=499)]]
     began = time.perf_counter()
