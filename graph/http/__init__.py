@@ -1,0 +1,4 @@
+"""GraphQL over HTTP: the endpoint, its request body, and health.
+
+Knows no store. Start with `graphql_endpoint`.
+"""

@@ -1,1 +1,4 @@
-"""Capture for queues: `install` in a module named after the library. Each imports that library, and no other does."""
+"""Capture for queues: `install` in a module named after the library.
+
+Each imports that library, and no other module does. Start with `runs`, which they share.
+"""
