@@ -1,4 +1,4 @@
-"""Who may do what: what a token allows, and on which jobs. How a token is proved is not known here."""
+"""Access: what a token allows, and on which jobs. How a token is proved is not known here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a filter means, on a row in memory. persistence/ says the same in SQL; a property test holds the two equal."""
+"""Filters of lines, and their meaning on a row in memory. persistence/ says the same in SQL; a property test holds the two equal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the domain asks of the world around it. Adapters live in persistence/, fakes beside the contract tests."""
+"""The ports: what the domain asks of the world around it. Adapters live in persistence/, fakes beside the contract tests."""
 
 from __future__ import annotations
 

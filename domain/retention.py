@@ -1,4 +1,4 @@
-"""How long lines are kept: by level, by the age since they were stored. What deletes them is not known here."""
+"""Retention: how long lines are kept, by level, by the age since they were stored. What deletes them is not known here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much room everything takes."""
+"""The sizes of tables, partitions and handlers."""
 
 from __future__ import annotations
 

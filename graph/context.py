@@ -1,4 +1,4 @@
-"""What a resolver reaches: the use cases of the service, and loaders that fetch children in bulk."""
+"""The context of a resolver: the use cases of the service, and loaders that fetch children in bulk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How Alembic runs the migrations: on the connection that it is handed, one at a time, in one transaction."""
+"""The environment in which Alembic runs migrations: on the connection it is handed, one at a time, in one transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who takes part in a fault test: writers in processes of their own, and readers over the wire."""
+"""The processes of a fault test: writers in processes of their own, and readers over the wire."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who sits at the command line: the command `jobtail` in a process of its own, at pipes or at a real terminal."""
+"""The command `jobtail` in a process of its own, at pipes or at a real terminal."""
 
 from __future__ import annotations
 

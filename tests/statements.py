@@ -1,4 +1,4 @@
-"""What a database is asked while something goes on."""
+"""The statements that a database executes during a block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was made of jobs' lines, kept in memory: lines never change, so a further look reads what is new.
+"""An incremental cache of what was made of jobs' lines: lines never change, so a further read takes only new ones.
 
 Their numbers have no gaps, so what was read up to a number stays read. What vanished is noticed by the first line, or by
 the age of what is kept.

@@ -1,4 +1,4 @@
-"""What jobs say, message by message: counts by fingerprint, kept in memory for the jobs that are compared."""
+"""Message profiles: counts of a job's messages by fingerprint, kept in memory for the jobs that are compared."""
 
 from __future__ import annotations
 

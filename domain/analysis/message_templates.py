@@ -1,4 +1,4 @@
-"""What a message says from run to run: the message with `<*>` for what varies, as log parsers write it.
+"""Message templates: a message with `<*>` for what varies from run to run, as log parsers write it.
 
 Masks alone, and no clusters as of Drain: the template of a message never depends on other messages, so those of two runs
 can be compared whenever and wherever they were made.

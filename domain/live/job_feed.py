@@ -1,4 +1,4 @@
-"""Which jobs have changed: one list for all who watch, in which each job stands once, at its latest change."""
+"""The job feed: one list of changed jobs for all who watch, which holds each job once, at its latest change."""
 
 from __future__ import annotations
 

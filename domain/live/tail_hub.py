@@ -1,4 +1,4 @@
-"""What follows jobs: what stands of a log, then what comes, without gap or repeat, until the job ends."""
+"""The tail hub, which follows jobs: the existing lines, then new ones, without gap or repeat, until the job ends."""
 
 from __future__ import annotations
 

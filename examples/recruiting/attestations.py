@@ -1,4 +1,4 @@
-"""What would convince a reader that a candidate meets a requirement."""
+"""Attestations: what would convince a reader that a candidate meets a requirement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job description asks for, found by rules. `EXTRACTOR` names the set of rules."""
+"""The requirements of a job description, found by rules. `EXTRACTOR` names the set of rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the jobs found out, kept in Postgres in a schema of its own. Storing a thing again replaces it."""
+"""The results of the jobs, kept in Postgres in a schema of their own. Storing a thing again replaces it."""
 
 from __future__ import annotations
 

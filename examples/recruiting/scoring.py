@@ -1,4 +1,4 @@
-"""How well a candidate fits a job description.
+"""The score of a candidate for a job description.
 
     score = 100 * sum(weight * match) / sum(weight), rounded to one decimal
 

@@ -1,4 +1,4 @@
-"""Where texts come from: file and http URLs, read, decoded, and freed of their HTML."""
+"""The sources of texts: file and http URLs, read, decoded, and freed of their HTML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who calls: what a bearer token grants, remembered for some seconds."""
+"""The gate: finds what a bearer token grants, and remembers it for some seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a caller does: requests of a token in time, and connections of an address at a time."""
+"""Rate limits: requests of a token in time, and connections of an address at a time."""
 
 from __future__ import annotations
 

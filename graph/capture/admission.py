@@ -1,4 +1,4 @@
-"""How many batches are parsed and stored at one time. Who finds no place is told so at once, and waits outside."""
+"""The admission of batches: a bounded number is parsed and stored at a time, and a further one is refused at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is JSON already within an answer."""
+"""A fragment of an answer that is JSON already."""
 
 from __future__ import annotations
 

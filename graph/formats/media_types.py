@@ -1,4 +1,4 @@
-"""Which of the media types that are offered a client likes best."""
+"""The choice of a media type: the best for the client among those that are offered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the parts of the service know of themselves anyway, asked for at each scrape."""
+"""Gauges: figures that the parts of the service have of themselves, read at each scrape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where counting and timing is done: around the store of lines, and around every request."""
+"""The wrappers that count and time: around the store of lines, and around every request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the service counts and times, for Prometheus. Each application has a registry of its own.
+"""The metrics of the service, its counters and timers for Prometheus. Each application has a registry of its own.
 
 Labels have few values: routes, root fields, levels, codes. Ids of jobs and names from clients are none.
 """

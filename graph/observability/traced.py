@@ -1,4 +1,4 @@
-"""Where spans are made: around every request, every recorded batch and every announcement."""
+"""The wrappers that make spans: around every request, every recorded batch and every announcement."""
 
 from __future__ import annotations
 

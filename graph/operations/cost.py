@@ -1,4 +1,4 @@
-"""How large an operation is: nested how deep, and of how many values its answer may consist.
+"""The cost of an operation: its depth, and the number of values that its answer may hold.
 
 It is found out once a document. What page sizes multiply is kept as sums of products, so that the variables of a request
 are filled in at the price of some additions.

@@ -1,4 +1,4 @@
-"""What one operation may ask for, and what is said to one that asks for more: by how much, and what to do."""
+"""The limits of one operation, and the error for one beyond them: by how much, and what to do."""
 
 from __future__ import annotations
 

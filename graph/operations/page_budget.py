@@ -1,4 +1,4 @@
-"""How much the pages of lines of one operation hold together, however many it asks for and at whatever level."""
+"""The page budget: the bytes that all pages of lines of one operation hold together, at whatever level."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be told of an operation, and who is told of it."""
+"""The watch over operations: what observers learn of one, and the observers."""
 
 from __future__ import annotations
 

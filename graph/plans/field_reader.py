@@ -1,4 +1,4 @@
-"""How the objects of a level are asked for a field."""
+"""The reader of a field from all objects of a level."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a resolver is told of its request and of what is selected below it, where a plan asks it."""
+"""The info that a plan hands to a resolver: the request, and the selection below the field."""
 
 from __future__ import annotations
 

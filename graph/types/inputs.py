@@ -1,4 +1,4 @@
-"""What clients send: filters, lines and jobs."""
+"""Input types, which clients send: filters, lines and jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much room everything takes, and what takes it."""
+"""The storage type: the size of everything, by partition and by handler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What started a job, and the ways to the executions that jobs make up."""
+"""The schedule that started a job, and indexes for the executions that jobs make up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When which lines were stored, a row a batch: the way through the lines of all jobs by time."""
+"""Stored batches, a row a batch: which lines were stored when, which indexes the lines of all jobs by time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can keep the embedded PostgreSQL from running.
+"""The errors that keep the embedded PostgreSQL from running.
 
 EmbeddedPostgresError
 ├── NoBinaries            there is no PostgreSQL on this machine

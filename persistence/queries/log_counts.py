@@ -1,4 +1,4 @@
-"""How many lines match, for many questions in one statement: from the kept counters where the filter allows it."""
+"""Counts of matching lines, for many questions in one statement: from the kept counters where the filter allows it."""
 
 from __future__ import annotations
 

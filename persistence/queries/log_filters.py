@@ -1,4 +1,4 @@
-"""What a filter on lines means in SQL."""
+"""Filters of lines as SQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the lines of a job say, without the rest of them, for comparisons."""
+"""The messages of a job's lines, without the rest of them, for comparisons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the lines of a job were said: counted by time and level in Postgres."""
+"""The times of a job's lines: counted by time and level in Postgres."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the service does beside the requests: makes weeks ahead of the clock, deletes what is too old, watches the size."""
+"""The upkeep beside the requests: makes weeks ahead of the clock, deletes what is too old, watches the size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much room the tables take in Postgres."""
+"""The storage report: how much room the tables take in Postgres."""
 
 from __future__ import annotations
 

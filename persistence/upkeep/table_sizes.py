@@ -1,4 +1,4 @@
-"""How much room the tables take: asked for now and then, and remembered, since to ask takes a while with many partitions."""
+"""Table sizes: read now and then, and remembered, since reading takes a while with many partitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a line belongs: the job that is open here, and the innermost stage and task in it.
+"""The current place of a line: the job that is open here, and the innermost stage and task in it.
 
 Threads and asyncio tasks each see their own.
 """

@@ -1,4 +1,4 @@
-"""Where a writer's batches go: the recorder in this process, the service by HTTP, a spool."""
+"""The sink of a writer's batches: the recorder in this process, the service by HTTP, a spool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is not what it should be, in every argument: it is taken for a text, or refused clearly."""
+"""Hostile values in every argument: each is taken for a text, or refused clearly."""
 
 from __future__ import annotations
 

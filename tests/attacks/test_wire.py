@@ -1,4 +1,4 @@
-"""What arrives by the wire: headers, paths, halves of requests, frames and messages as no client would send them."""
+"""Hostile bytes on the wire: headers, paths, halves of requests, frames and messages as no client would send them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every LogChannel does when nothing is broken; tests/faults breaks it."""
+"""The contract of every LogChannel when nothing is broken; tests/faults breaks it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every ExecutionStore does."""
+"""The contract of every ExecutionStore."""
 
 from __future__ import annotations
 

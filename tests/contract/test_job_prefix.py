@@ -1,4 +1,4 @@
-"""What every store shows of jobs whose ids begin with something."""
+"""The job prefix: what every store shows of jobs whose ids begin with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every JobStore does."""
+"""The contract of every JobStore."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every LogMessages does."""
+"""The contract of every LogMessages."""
 
 from __future__ import annotations
 

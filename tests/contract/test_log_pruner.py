@@ -1,4 +1,4 @@
-"""What every LogPruner does, and what readers find afterwards."""
+"""The contract of every LogPruner, and what readers find afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every LogStore does."""
+"""The contract of every LogStore."""
 
 from __future__ import annotations
 

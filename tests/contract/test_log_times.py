@@ -1,4 +1,4 @@
-"""What every LogTimes does."""
+"""The contract of every LogTimes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every store of the lines of all jobs promises."""
+"""The contract of every store of the lines of all jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every TokenStore does."""
+"""The contract of every TokenStore."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tasks say by stdlib logging: the handler that every worker has at its root, however its library set logging up."""
+"""The root handler: every worker has it at its root logger, however its library set logging up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of an exception: its kind, its traceback, and where in the job it came from."""
+"""The text of an exception: its kind, its traceback, and where in the job it was raised."""
 
 from __future__ import annotations
 

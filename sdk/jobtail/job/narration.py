@@ -1,4 +1,4 @@
-"""What a job says, as events: which emission becomes which line, in the stage and task that the job is in.
+"""The narration of a job as events: which emission becomes which line, in the stage and task that the job is in.
 
 It knows nothing of the emitter that is wrapped, nor of how events are sent.
 """

@@ -1,4 +1,4 @@
-"""What a job was asked to be."""
+"""The options of a job, as its program gave them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who sends a writer's spooled rows: a lock file a writer, held by the process that sends them, freed by its death."""
+"""File locks of writers: a writer's lock is held by the process that sends its spooled rows, and freed by its death."""
 
 from __future__ import annotations
 

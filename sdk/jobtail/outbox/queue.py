@@ -1,4 +1,4 @@
-"""What waits to be sent, in its one order: rows in the spool first, then the few batches that are still in memory."""
+"""The delivery queue, in its one order: rows in the spool first, then the few batches that are still in memory."""
 
 from __future__ import annotations
 

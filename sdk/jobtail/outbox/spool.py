@@ -1,4 +1,4 @@
-"""What could not be sent yet, on disk: whole batches in order, shared by the processes of a directory, bounded in bytes."""
+"""The spool of unsent batches on disk: whole, in order, shared by the processes of a directory, bounded in bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the user's state is kept: the directory in which lines wait while the service is away."""
+"""The user's state directory, in which lines wait while the service is unreachable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job prints and what its child processes write, as lines of the job. It goes on to the terminal unchanged.
+"""The capture of a job's output, its prints and what its child processes write. It still reaches the terminal unchanged.
 
 A print belongs to the job in whose context it is made. What child processes write can't be told apart: it belongs to
 the job whose capture was started last.

@@ -1,4 +1,4 @@
-"""What must be made anew in a forked process: it has the memory of its parent, and none of its threads."""
+"""Fork hooks, which rebuild what a forked process lacks: it has the memory of its parent, and none of its threads."""
 
 from __future__ import annotations
 

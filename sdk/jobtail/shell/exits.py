@@ -1,4 +1,4 @@
-"""What the exit statuses of the command mean, and how it says what went wrong."""
+"""The exit statuses of the command, and its messages of what went wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a line of a log looks in a terminal, in a pipe and as JSON."""
+"""The rendering of a log's line for a terminal, for a pipe and as JSON."""
 
 from __future__ import annotations
 

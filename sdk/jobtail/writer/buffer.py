@@ -1,4 +1,4 @@
-"""What waits to be sent: numbered in order, bounded in bytes, with a note in the log where lines were given up.
+"""The buffer of unsent events: numbered in order, bounded in bytes, with a note in the log where lines were dropped.
 
 It knows nothing of threads, sinks and time; the writer guards it by its lock.
 """

@@ -1,4 +1,4 @@
-"""Who takes part: the worker in a process of its own, the service that goes and comes back, and what Postgres has."""
+"""The cast: the worker in a process of its own, the service that ends and starts again, and what Postgres has."""
 
 from __future__ import annotations
 

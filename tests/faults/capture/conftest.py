@@ -1,4 +1,4 @@
-"""What a fault test of capture needs: the service on a port of its own, and a look at Postgres."""
+"""The fixtures of a fault test of capture: the service on a port of its own, and a reader of Postgres."""
 
 from __future__ import annotations
 

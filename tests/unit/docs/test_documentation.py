@@ -1,8 +1,10 @@
-"""What the documentation says of the repository itself: its decisions are indexed, its licence goes with each distribution."""
+"""The documentation of the repository itself: its decisions are indexed, its licence goes with each distribution."""
 
 from __future__ import annotations
 
+import ast
 import re
+import subprocess
 
 from tests.conftest import ROOT
 
@@ -23,3 +25,13 @@ def test_the_index_of_decisions_lists_every_page_by_its_title_with_date_and_stat
 
 def test_the_sdk_carries_the_licence_of_the_repository() -> None:
     assert (ROOT / "sdk/LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
+def test_the_docstring_of_a_module_begins_with_the_thing_that_it_owns() -> None:
+    modules = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    opening = re.compile(r"(?:What|Who|Whoever|How|Where|When|Which)\b")
+    assert [
+        module
+        for module in modules.stdout.splitlines()
+        if (ROOT / module).exists() and opening.match(ast.get_docstring(ast.parse((ROOT / module).read_bytes())) or "")
+    ] == []

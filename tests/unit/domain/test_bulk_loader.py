@@ -1,4 +1,4 @@
-"""What is asked for one by one is loaded in bulk, and whoever asked hears of it."""
+"""The bulk loader: keys asked for one by one are loaded in bulk, and each caller gets its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an execution is by its root."""
+"""The status of an execution by its root."""
 
 from __future__ import annotations
 

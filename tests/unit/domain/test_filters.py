@@ -1,4 +1,4 @@
-"""What a LogFilter means on a row in memory. tests/integration holds Postgres to the same."""
+"""The meaning of a LogFilter on a row in memory. tests/integration holds Postgres to the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long lines of which level are kept, from what an operator writes."""
+"""Retention as an operator writes it: how long lines of which level are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sample jobs say and compute, without a database or a network."""
+"""The sample jobs: what they say and compute, without a database or a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What /metrics tells is what happened, in few series, and to those alone who may know."""
+"""/metrics tells what happened, in few series, and to those alone who may know."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much room everything takes, as clients are told and as the service's log warns."""
+"""The storage of everything, as clients are told and as the service's log warns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How Postgres answers questions for executions on tables that were just loaded and never analysed."""
+"""Plans of the queries for executions on tables that were just loaded and never analysed."""
 
 from __future__ import annotations
 

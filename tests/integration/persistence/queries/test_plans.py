@@ -1,4 +1,4 @@
-"""How Postgres answers the hot questions on tables that were just loaded and never analysed."""
+"""Plans of the hot queries on tables that were just loaded and never analysed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job prints and what its children write becomes its lines, and goes on to the terminal as if we were not there."""
+"""The output of a job and its children becomes its lines, and reaches the terminal as if we were not there."""
 
 # ruff: noqa: T201 - printing is what is tested
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What readers of a job share is bounded, and nobody gets less of it than there is."""
+"""Shared batches of a job's readers are bounded, and nobody gets less of one than there is."""
 
 from __future__ import annotations
 

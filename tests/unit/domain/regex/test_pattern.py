@@ -1,4 +1,4 @@
-"""What the regular expressions of a search mean. tests/integration holds Postgres to the same."""
+"""The regular expressions of a search, and their meaning. tests/integration holds Postgres to the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job logs becomes its lines, with all that logging and structlog know of it."""
+"""The logging of a job becomes its lines, with all that logging and structlog know of it."""
 
 from __future__ import annotations
 
