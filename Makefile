@@ -4,13 +4,22 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint check format bench web schema screenshots clean
+.PHONY: run test quick test-long lint check format bench web schema screenshots clean
 
 run: .venv/.runtime graph/static/viewer/index.html
 	@exec $(BIN)/python -m examples.recruiting
 
 test: .venv/.installed web/node_modules/.installed graph/static/viewer/index.html
 	$(BIN)/pytest -n 2 $(ARGS)
+
+# What needs no service, and the types: the run between two edits.
+quick: .venv/.installed
+	$(BIN)/pytest -n 2 -q tests/unit tests/contract $(ARGS)
+	$(BIN)/mypy
+
+# Every test, and many examples of each property.
+test-long: .venv/.installed graph/static/viewer/index.html
+	$(BIN)/pytest -n 2 -m "" --hypothesis-profile=many --timeout=1200 $(ARGS)
 
 check: lint test
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import make_url
 
 from persistence.database import Database
@@ -26,6 +27,13 @@ from tests.redis_server import RedisServer
 ROOT = Path(__file__).parent.parent
 TEMPLATE = "jobtail_template"
 START_S = 30
+
+settings.register_profile(
+    "few", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+settings.register_profile("many", settings.get_profile("few"), max_examples=500)
+settings.load_profile("few")
+"""Few examples of each property in `make test`, many in `make test-long`, which says `--hypothesis-profile=many`."""
 
 
 def pytest_configure() -> None:

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.filters import LogFilter
@@ -121,7 +121,6 @@ async def read_to_the_end(batches: AsyncGenerator[TailBatch, None], *, is_slow: 
     return taken
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fates=st.lists(st.sampled_from(Fate), min_size=1, max_size=12),
     sizes=st.lists(st.sampled_from([1, 2, 3, 40, 600]), min_size=1, max_size=25),

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.cursors import decode, encode, log_cursor, log_seq
@@ -27,7 +27,6 @@ def forged(value: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
-@settings(deadline=None)
 @given(STORABLE, st.lists(KEYS, max_size=4))
 def test_what_was_encoded_is_decoded(kind: str, key: list[str | int]) -> None:
     cursor = encode(kind, *key)
@@ -36,13 +35,11 @@ def test_what_was_encoded_is_decoded(kind: str, key: list[str | int]) -> None:
     assert not set(cursor) & set("+/=")
 
 
-@settings(deadline=None)
 @given(STORABLE, st.integers(0, LARGEST))
 def test_the_cursor_of_a_line_gives_its_seq(job_id: str, seq: int) -> None:
     assert log_seq(log_cursor(job_id, seq), job_id) == seq
 
 
-@settings(deadline=None)
 @given(st.text())
 @example("")
 @example("\ud800")
@@ -65,7 +62,6 @@ def test_what_is_no_cursor_of_a_line_is_refused(hostile: str) -> None:
         log_seq(hostile, "job")
 
 
-@settings(deadline=None)
 @given(ANYTHING)
 def test_forged_json_is_refused_or_is_a_kind_with_a_key_that_can_be_stored(value: Any) -> None:
     try:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.logs import (
@@ -23,7 +23,6 @@ from domain.logs import (
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
 
-@settings(deadline=None)
 @given(ANY_TEXT)
 def test_stored_text_keeps_its_length_and_all_that_can_be_stored(text: str) -> None:
     stored = storable(text)
@@ -39,7 +38,6 @@ def test_stored_text_keeps_its_length_and_all_that_can_be_stored(text: str) -> N
             assert after == before
 
 
-@settings(deadline=None)
 @given(st.text(max_size=500), st.text(max_size=500))
 def test_labels_are_bounded_and_those_that_differ_stay_apart(one: str, other: str) -> None:
     assert len(storable_label(one * 3)) <= MAX_LABEL_LENGTH
@@ -47,7 +45,6 @@ def test_labels_are_bounded_and_those_that_differ_stay_apart(one: str, other: st
         assert storable_label("s" * 190 + one) != storable_label("s" * 190 + other)
 
 
-@settings(deadline=None)
 @given(ANY_TEXT)
 def test_a_label_made_storable_stays_as_it_is(text: str) -> None:
     label = storable_label(text * 50)

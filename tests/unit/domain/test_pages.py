@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import InvalidInput
@@ -37,7 +37,6 @@ def test_the_row_too_many_is_left_out_and_tells_that_there_is_more() -> None:
     assert page_of([1, 2], Window(limit=2)) == Page([1, 2], has_next=False, has_previous=False)
 
 
-@settings(deadline=None)
 @given(st.sets(st.integers(0, 40), min_size=1), st.data(), st.booleans(), st.booleans())
 def test_a_page_is_right_of_every_list(items: set[int], data: st.DataObject, descending: bool, backward: bool) -> None:
     ordered = sorted(items, reverse=descending)
@@ -56,7 +55,6 @@ def test_a_page_is_right_of_every_list(items: set[int], data: st.DataObject, des
         assert page.has_previous == (cut > 0 if backward else begin > 0)
 
 
-@settings(deadline=None)
 @given(st.sets(st.integers(1, 40)), st.integers(1, 45), st.integers(0, 45))
 def test_a_page_around_a_place_is_right_of_every_list(items: set[int], middle: int, size: int) -> None:
     behind = paged(items, lambda item: item, Window(limit=size, after=middle - 1))

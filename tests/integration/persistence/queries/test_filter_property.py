@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import InvalidInput
@@ -117,7 +117,6 @@ async def asked_both_ways(database: Database, lines: list[Line], wanted: list[Lo
         assert await logs.counts([LogCount(scope=scope, filter=log_filter)]) == [len(matching)], log_filter
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), lines=st.lists(LINES, min_size=1, max_size=12))
 async def test_conditions_together_mean_the_same_in_sql_and_in_python(
     database: Database, data: st.DataObject, lines: list[Line]
@@ -125,7 +124,6 @@ async def test_conditions_together_mean_the_same_in_sql_and_in_python(
     await asked_both_ways(database, lines, data.draw(st.lists(some_filters(lines), min_size=4, max_size=6)))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), lines=st.lists(LINES, min_size=1, max_size=12))
 async def test_each_condition_means_the_same_in_sql_and_in_python(
     database: Database, data: st.DataObject, lines: list[Line]
@@ -135,7 +133,6 @@ async def test_each_condition_means_the_same_in_sql_and_in_python(
     await asked_both_ways(database, lines, wanted)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(found=st.lists(PATTERNS, min_size=20, max_size=30), texts=st.lists(TEXTS, min_size=5, max_size=12))
 async def test_a_pattern_means_the_same_in_sql_and_in_python(
     database: Database, found: list[str], texts: list[str]
@@ -185,7 +182,6 @@ JOB_FILTERS = st.builds(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=TEXTS,
     source=st.none() | TEXTS,

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from domain.access import Grant, Scope
 from domain.filters import EVERYTHING
@@ -192,7 +192,6 @@ def test_no_line_is_written_of_a_job_that_a_token_does_not_reach(world: World) -
     assert (page.items.json, page.has_next) == (b"[]", False)
 
 
-@settings(max_examples=60, deadline=None)
 @given(operations(schema, "TaskLog", 'query { job(jobId: "JOB") { logs { nodes { ... } } } }'))
 def test_any_selection_is_answered_alike(world: World, operation: Operation) -> None:
     world.assert_alike(replace(operation, text=operation.text.replace('"JOB"', orjson.dumps(JOB).decode())))

@@ -13,7 +13,7 @@ from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.batches import AlreadyAt, Appended, JobBatch, NewLine
@@ -420,7 +420,6 @@ async def state_of(jobs: JobStore, tasks: TaskStore, logs: LogStore, job_id: str
     )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(BATCHES)
 async def test_postgres_keeps_of_any_batches_what_the_model_keeps(
     database: Database, batches: list[tuple[int | None, int, list[Event]]]

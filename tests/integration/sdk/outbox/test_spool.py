@@ -21,7 +21,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtail.events import Event, JobFinished, JobProgressed, JobStarted, JobStatus, Line, NumberedEvent
@@ -259,7 +259,6 @@ def test_giving_up_in_one_go_or_in_two_leaves_the_same(events: list[Event], midd
         assert kept == [event.current for event in said[-1:]]
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(1, 40), st.sampled_from(["append", "take", "back", "remove"])))
 )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import InvalidInput, Unavailable
@@ -643,7 +643,6 @@ class Interleaving:
         return self.setting.memory.lines["job"]
 
 
-@settings(deadline=None)
 @given(st.lists(STEPS, max_size=40))
 def test_any_interleaving_delivers_every_line_once_and_in_order(steps: list[tuple[str, int, int, str]]) -> None:
     async def play() -> None:

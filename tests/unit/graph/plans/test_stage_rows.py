@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.jobs import Job, LogCounts
@@ -73,7 +73,6 @@ def context(job: Job, tasks: list[TaskRecord]) -> Context:
     return Context(cast("Services", SimpleNamespace(**stores)))
 
 
-@settings(max_examples=400, deadline=None)
 @given(
     operations(schema, "Stage", 'query { job(jobId: "job") { stages { ... } stage(name: "read_jd") { ... } } }', (), 4),
     JOBS,
