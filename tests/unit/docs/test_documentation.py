@@ -1,4 +1,4 @@
-"""The documentation of the repository itself: its decisions are indexed, its licence goes with each distribution."""
+"""The documentation of the repository itself: decisions are indexed, rules name the code and the test that hold them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,18 @@ def test_the_index_of_decisions_lists_every_page_by_its_title_with_date_and_stat
     assert [(f"# {number}. {title}", name) for number, title, name, *_ in rows] == [
         (title, page.name) for title, page in zip(titles, pages, strict=True)
     ]
+
+
+def test_every_rule_names_the_files_that_enforce_it_and_a_test_that_exists() -> None:
+    section = (ROOT / "docs/architecture.md").read_text("utf-8").split("\n## Rules\n")[1].split("\n## ")[0]
+    rules = [row.strip("| ").split(" | ") for row in section.splitlines() if re.match(r"\| \d", row)]
+    assert [int(number) for number, *_ in rules] == list(range(1, len(rules) + 1))
+    for _number, rule, files, test in rules:
+        missing = [file for file in re.findall(r"`([^`]+)`", files) if not (ROOT / file).is_file()]
+        assert "`" in files, rule
+        assert missing == [], rule
+        file, name = test.strip("`").split("::")
+        assert re.search(rf"^(?:async )?def {name}\(", (ROOT / file).read_text("utf-8"), re.MULTILINE), rule
 
 
 def test_the_sdk_carries_the_licence_of_the_repository() -> None:
