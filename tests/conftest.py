@@ -29,7 +29,10 @@ TEMPLATE = "jobtail_template"
 START_S = 30
 
 settings.register_profile(
-    "few", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    "few",
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.register_profile("many", settings.get_profile("few"), max_examples=500)
 settings.load_profile("few")

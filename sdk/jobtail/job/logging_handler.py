@@ -19,8 +19,13 @@ OWN_NAME = "jobtail"
 
 _LEVELS = tuple(reversed(LogLevel))
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_BASIC_FORMATS = frozenset({logging.BASIC_FORMAT, "{levelname}:{name}:{message}", "${levelname}:${name}:${message}"})
+"""Of each style the one that `logging.basicConfig` gives every handler without a formatter, ours too. Nobody chose it."""
+
 _STRUCTLOG_EXTRA = frozenset({"_logger", "_name"})
 _STRUCTLOG_KEYS = frozenset({"event", "exc_info", "stack_info", "_record", "_from_structlog"})
+_LOGURU_WROTE_IT = "\n"
+"""Loguru's sign, as it hands a record to a handler of logging, that the traceback is in the message."""
 
 
 class CaptureHandler(logging.Handler):
@@ -42,12 +47,14 @@ class CaptureHandler(logging.Handler):
             client.writer().report_fault(error)
 
     def _message(self, record: logging.LogRecord) -> str:
-        if self.formatter is not None:
+        if self.formatter is not None and not _is_basic(self.formatter):
             try:
                 return self.format(record)
             except Exception:  # noqa: BLE001, S110 - the line comes without its form
                 pass
         parts = [_text(record)]
+        if record.exc_text == _LOGURU_WROTE_IT:
+            return parts[0].rstrip("\n")
         if (error := _exception(record)) is not None:
             parts.append(traceback_text(error))
         elif record.exc_text and not record.exc_info:  # from another process, by a QueueHandler
@@ -60,6 +67,10 @@ class CaptureHandler(logging.Handler):
 def level_of(number: int) -> LogLevel:
     """Give the nearest level at or below a number of logging; below all of them it is TRACE."""
     return next((level for level in _LEVELS if number >= level), LogLevel.TRACE)
+
+
+def _is_basic(formatter: logging.Formatter) -> bool:
+    return type(formatter) is logging.Formatter and formatter._fmt in _BASIC_FORMATS  # noqa: SLF001 - it has no other name
 
 
 def _is_own(record: logging.LogRecord) -> bool:
@@ -86,6 +97,9 @@ def _metadata(record: logging.LogRecord) -> dict[str, Any]:
     hidden = _USUAL | _STRUCTLOG_EXTRA if event else _USUAL
     metadata = {"logger": record.name}
     metadata.update((key, value) for key, value in vars(record).items() if key not in hidden)
+    if isinstance(bound := metadata.get("extra"), Mapping):  # as loguru hands over what was bound
+        del metadata["extra"]
+        metadata.update((shown(key), value) for key, value in bound.items())
     metadata.update((shown(key), value) for key, value in event.items() if key not in _STRUCTLOG_KEYS)
     if (error := _exception(record)) is not None:
         metadata.update(exception_facts(error))

@@ -176,7 +176,8 @@ class JobCapture:
             (outer.job_id, outer.job.execution_id) if outer else (os.environ.get(JOB_ID), os.environ.get(EXECUTION_ID))
         )
         parent_job_id = options.parent_job_id or around[0] or None
-        self.execution_id = options.execution_id or around[1] or None
+        own_execution = self.job_id if options.schedule_id else None
+        self.execution_id = options.execution_id or own_execution or around[1] or None
         self._pid, self.origin = os.getpid(), Origin()
         self._narration = Narration(writer, self.job_id, keeps_completion=True)
         self._token = enter(Place(self, self.job_id))
@@ -246,7 +247,7 @@ def job(
         job_id: without it a new UUID. As a decorator's it may be a function of the call's arguments.
         handler_name: what kind of job it is; as a decorator the function's qualified name unless given.
         source: what asked for it.
-        execution_id: the scheduled run that it belongs to; inside another job that job's.
+        execution_id: the scheduled run that it belongs to; with a schedule the job's id, inside another job that job's.
         schedule_id: the schedule that started this execution.
         parent_job_id: the job that started it; inside another job that one.
         metadata: facts about the job.

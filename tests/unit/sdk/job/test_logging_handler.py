@@ -6,8 +6,9 @@ import logging
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
+import loguru
 import pytest
 import structlog
 import urllib3
@@ -137,6 +138,44 @@ def test_a_formatter_of_the_user_wins(
         log.info("still here")
     assert recorded.messages == ["<INFO hello>", "still here"]
     assert recorded.lines[0].metadata == {"logger": LOGGER, "a": 1}
+
+
+@pytest.mark.parametrize("style", ["%", "{", "$"])
+def test_the_form_that_basic_config_gives_every_handler_is_not_the_users(
+    recorded: Recording, log: logging.Logger, style: Literal["%", "{", "$"]
+) -> None:
+    root = logging.getLogger()
+    present = root.handlers[:]
+    try:
+        logging.basicConfig(handlers=[handler := jobtail.CaptureHandler()], style=style, force=True)
+        assert handler.formatter is not None
+        with jobtail.job("JB_1"):
+            log.warning("%d orders", 3)
+            structlog_logger(structlog.stdlib.ProcessorFormatter.wrap_for_formatter).warning("paid", order=7)
+    finally:
+        root.handlers[:] = present
+    assert recorded.messages == ["3 orders", "paid"]
+
+
+def test_loguru_is_captured_with_what_was_bound_and_one_traceback(recorded: Recording) -> None:
+    logger = loguru.logger
+    logger.remove()
+    number = logger.add(jobtail.CaptureHandler(), format="{message}")
+    try:
+        with jobtail.job("JB_1"):
+            logger.bind(order=7).info("paid {amount}", amount=3.5)
+            try:
+                fail(ValueError("late"))
+            except ValueError:
+                logger.exception("failed")
+    finally:
+        logger.remove(number)
+    first, second = recorded.lines
+    assert (first.message, first.metadata) == ("paid 3.5", {"logger": __name__, "order": 7, "amount": 3.5})
+    assert second.message.startswith("failed\nTraceback (most recent call last):\n")
+    assert second.message.endswith("\nValueError: late")
+    assert second.message.count("Traceback") == 1
+    assert dict(second.metadata or {}) == {"logger": __name__, "exception": "ValueError", "error": "late"}
 
 
 def fail(error: Exception) -> None:

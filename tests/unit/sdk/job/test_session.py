@@ -270,6 +270,15 @@ def test_a_job_within_a_job_knows_its_parent_and_its_execution(recorded: Recordi
     assert [(line.job_id, line.stage) for line in recorded.lines] == [("JB_2", None), ("JB_1", None), ("JB_1", "fetch")]
 
 
+def test_a_job_of_a_schedule_is_an_execution_though_nobody_names_it(recorded: Recording) -> None:
+    with jobtail.job("JB_1", schedule_id="nightly"), jobtail.job("JB_2"):
+        pass
+    with jobtail.job("JB_3", execution_id="EX_1"), jobtail.job("JB_4", schedule_id="nightly"):
+        pass
+    starts = [(start.job_id, start.execution_id) for start in recorded.of(JobStarted)]
+    assert starts == [("JB_1", "JB_1"), ("JB_2", "JB_1"), ("JB_3", "EX_1"), ("JB_4", "JB_4")]
+
+
 def test_outside_a_job_every_call_does_nothing(recorded: Recording) -> None:
     with jobtail.stage("fetch", "message"), jobtail.task("CNT_1"):
         assert jobtail.carry(lambda: 5)() == 5
