@@ -25,7 +25,6 @@ from domain.errors import (
     Unavailable,
     UnstorableContent,
 )
-from graph.capture.event_reader import BadLine
 from graph.request_ids import current_request_id
 
 CODES: dict[type[JobtailError], str] = {
@@ -61,6 +60,14 @@ MESSAGES = {
 """Said instead of the error's own message where that is not meant for clients."""
 
 log = logging.getLogger(__name__)
+
+
+class BadLine(InvalidInput):
+    """A line that is no capture event."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(f"line {line}: {reason}")
+        self.line = line
 
 
 class CodedErrors(MaskErrors):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -9,9 +10,11 @@ from strawberry import UNSET
 
 from domain.executions import ExecutionStatus
 from domain.logs import storable_label
+from domain.pages import Window, window
 from graph.context import Info
-from graph.executions import Execution, execution_connection
+from graph.plans.planned_info import asks_for_page, selected_below
 from graph.relay.connections import Connection, Node
+from graph.relay.list_cursors import job_key
 from graph.types import inputs
 from graph.types import lines_of_all_jobs as newest
 from graph.types.inputs import (
@@ -22,9 +25,10 @@ from graph.types.inputs import (
     Last,
     LogFilterArgument,
     execution_filter,
+    given,
     log_filter,
 )
-from graph.types.jobs import Job, job_connection, job_window, load_job
+from graph.types.jobs import Execution, Job, execution_connection, job_connection
 from graph.types.lines import TaskLog
 from graph.types.nodes import load_node
 from graph.types.storage import DESCRIPTION, StorageReport
@@ -46,7 +50,7 @@ class Query:
         info: Info,
         job_id: Annotated[str, strawberry.argument(description="The job's id.")],
     ) -> Job | None:
-        return await load_job(info, storable_label(job_id))
+        return await _load_job(info, storable_label(job_id))
 
     @strawberry.field(description="The jobs, the newest first.")
     def jobs(
@@ -58,7 +62,7 @@ class Query:
         before: Before = UNSET,
         filter: JobFilterArgument = UNSET,  # noqa: A002 - the contract's name
     ) -> Connection[Job]:
-        return job_connection(info.context, job_window(first, after, last, before), inputs.job_filter(filter))
+        return job_connection(info.context, _job_window(first, after, last, before), inputs.job_filter(filter))
 
     @strawberry.field(description="An execution by its id; null if no job names it.")
     async def execution(
@@ -99,3 +103,29 @@ class Query:
     ) -> Connection[TaskLog]:
         chosen, of_jobs = log_filter(filter), inputs.job_filter(job_filter)
         return newest.newest_connection(info.context, first, after, chosen, of_jobs)
+
+
+async def _load_job(info: Info, job_id: str) -> Job | None:
+    """Load a job, together with its tasks where its stages are asked for; not yet where a page of its lines is all that is."""
+    loaders, selected = info.context.loaders, selected_below(info)
+    if asks_for_page(selected) or (selected.keys() == {"stage"} and asks_for_page(selected["stage"])):
+        return Job.presumed(job_id)
+    if selected.keys() & {"stages", "stage"}:
+        found = (await info.context.services.tasks.hierarchies([job_id])).get(job_id)
+        return Job.from_domain(found.job, found.stages) if found else None
+    job = await loaders.jobs.load(job_id)
+    return Job.from_domain(job) if job else None
+
+
+def _job_window(
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+) -> Window[tuple[datetime, str]]:
+    return window(
+        first=given(first),
+        after=job_key(given(after)),
+        last=given(last),
+        before=job_key(given(before)),
+    )

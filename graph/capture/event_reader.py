@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
-from domain.errors import InvalidInput
 from domain.logs import storable_label
 from graph.capture.event_fields import END, READERS, Wrong
+from graph.errors import BadLine
 from jobtail.events import NumberedEvent
 
 MAX_EVENTS = 200_000
@@ -24,14 +24,6 @@ _ROUNDED_FROM = 2.0**63
 _MAX_DIGITS = 4_000
 """Python reads no longer numbers (sys.set_int_max_str_digits)."""
 _BOM = b"\xef\xbb\xbf"
-
-
-class BadLine(InvalidInput):
-    """A line that is no capture event."""
-
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(f"line {line}: {reason}")
-        self.line = line
 
 
 class EventReader:

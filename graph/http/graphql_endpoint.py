@@ -30,11 +30,11 @@ from graph.access.gate import Gate
 from graph.access.rate_limits import LiveConnections
 from graph.context import Context, Services
 from graph.errors import CODES_OF_STATUSES, Refusal, extensions, refusal
+from graph.formats.json_fragment import to_bytes, to_json
 from graph.formats.media_types import accepted
 from graph.http.body import announced_size, whole
 from graph.http.plain_requests import PlainHead, plain_request
 from graph.live.sessions import StreamSession, can_end
-from graph.live.shared_frames import to_bytes, to_json
 from graph.live.websocket import TransportWSHandler
 from graph.operations.limits import QueryLimits
 from graph.operations.watch import Watch

@@ -6,7 +6,6 @@ reports, and in one way.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Hashable, Mapping
 from contextlib import nullcontext, suppress
 from functools import cached_property, partial
@@ -28,28 +27,6 @@ from graph.plans.steps import PlannedRequest, Step
 from graph.subscription import LogBatch
 
 Key = tuple[Hashable, ...]
-
-
-def to_bytes(data: Any) -> bytes:
-    """Write an answer down; what is encoded already goes in as it is."""
-    try:
-        return orjson.dumps(data, default=_fragment)
-    except TypeError:  # a client's lone surrogate that a message of GraphQL's own quotes
-        return json.dumps(data, default=_parsed).encode()
-
-
-def to_json(data: Any) -> str:
-    return to_bytes(data).decode()
-
-
-def _fragment(data: Any) -> orjson.Fragment:
-    if not isinstance(data, Encoded):
-        raise TypeError
-    return orjson.Fragment(data.json)
-
-
-def _parsed(data: Encoded) -> Any:
-    return orjson.loads(data.json)
 
 
 class _Variables(Visitor):

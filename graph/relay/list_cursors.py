@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from domain import cursors
 from domain.errors import InvalidInput
+from domain.executions import ExecutionLine
 from domain.ports import NewestKey
 
 
@@ -47,6 +48,23 @@ def newest_key(cursor: str | None) -> NewestKey | None:
             return moment(recorded_at, cursor), job_id, seq
         case _:
             raise InvalidInput(f"{cursor[:80]!r} is not a cursor of the lines of all jobs")
+
+
+def line_cursor(line: ExecutionLine, execution_id: str) -> str:
+    created_at = line.job_created_at.isoformat()
+    return cursors.encode("executionLog", execution_id, created_at, line.log.job_id, line.log.seq)
+
+
+def line_key(cursor: str | None, execution_id: str) -> tuple[datetime, str, int] | None:
+    if cursor is None:
+        return None
+    match cursors.decode(cursor):
+        case ("executionLog", [str() as other, str() as created_at, str() as job_id, int() as seq]) if seq >= 0:
+            if other != execution_id:
+                raise InvalidInput(f"this cursor belongs to the log of execution {other!r}, not to {execution_id!r}")
+            return moment(created_at, cursor), job_id, seq
+        case _:
+            raise InvalidInput(f"{cursor[:80]!r} is not a cursor of the log of an execution")
 
 
 def moment(text: str, cursor: str) -> datetime:

@@ -11,7 +11,7 @@ from domain.logs import TaskLog
 from domain.pages import Page, Window
 from domain.ports import ExecutionLogCount, ExecutionLogPageRequest, LogCount, LogPageRequest, LogScope
 from graph.context import Services
-from graph.executions import line_cursor, line_key
+from graph.relay.list_cursors import line_cursor, line_key
 
 PIECE_LINES = 1000
 PIECE_BYTES = 4 * 1024 * 1024

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Self
 
 import strawberry
 from strawberry import UNSET
@@ -27,9 +27,6 @@ from graph.types.lines import TaskLog
 from graph.types.log_counts import LogCounts, duration
 from graph.types.stages import StageStatus
 from jobtail.events import JobStatus, LogLevel
-
-if TYPE_CHECKING:
-    from graph.types.jobs import Job
 
 MESSAGES = 50
 
@@ -120,6 +117,7 @@ class JobComparison:
     reason: str | None = strawberry.field(description="Why there is nothing to compare with; null where there is.")
     job: strawberry.Private[jobs.Job]
     other: strawberry.Private[jobs.Job | None]
+    to_job: strawberry.Private[Callable[[jobs.Job], Any]]
     comparing: strawberry.Private[asyncio.Future[Compared] | None] = None
 
     def _compared(self, info: Info) -> asyncio.Future[Compared]:
@@ -136,11 +134,13 @@ class JobComparison:
         own, other = await asyncio.gather(profile(self.job.job_id), profile(self.other.job_id))
         return Compared(own, other)
 
-    @strawberry.field(name="with", description="The other run; null where there is none, which `reason` explains.")
-    def with_(self) -> Annotated[Job, strawberry.lazy("graph.types.jobs")] | None:
-        from graph.types.jobs import Job  # noqa: PLC0415 - it has comparisons
-
-        return None if self.other is None else Job.from_domain(self.other)
+    @strawberry.field(
+        name="with",
+        description="The other run; null where there is none, which `reason` explains.",
+        graphql_type=Annotated["Job", strawberry.lazy("graph.types.jobs")] | None,  # noqa: F821 - it has comparisons
+    )
+    def with_(self) -> Any:
+        return None if self.other is None else self.to_job(self.other)
 
     @strawberry.field(
         description="Whether all lines of both were compared. If not, these were the first `comparedLines` and "
@@ -217,24 +217,23 @@ async def resolve_compare(
     info.context.grant.require(Scope.READ)
     named = given(with_)
     if named is None:
-        return await _compared_with_last(info, root.job)
+        reason, other = await _last_completed(info, root.job)
+        return JobComparison(reason=reason, job=root.job, other=other, to_job=type(root).from_domain)
     other = await info.context.loaders.jobs.load(storable_label(named))
     if other is None:
         raise NotFound("job", named)
-    return JobComparison(reason=None, job=root.job, other=other)
+    return JobComparison(reason=None, job=root.job, other=other, to_job=type(root).from_domain)
 
 
-async def _compared_with_last(info: Info, job: jobs.Job) -> JobComparison:
-    """Find the last run before that completed. What was registered by its lines alone has no other runs."""
+async def _last_completed(info: Info, job: jobs.Job) -> tuple[str | None, jobs.Job | None]:
+    """Find the last run before that completed, or why there is none. A job known by its lines alone has no other runs."""
     if job.handler_name == UNKNOWN_HANDLER:
-        reason = "nobody said what runs this job; name one to compare it with"
-        return JobComparison(reason=reason, job=job, other=None)
+        return "nobody said what runs this job; name one to compare it with", None
     request = JobPageRequest(
         window=Window(limit=1, after=(job.created_at, job.job_id)),
         filter=JobFilter(statuses=frozenset({JobStatus.COMPLETED}), handler_names=frozenset({job.handler_name})),
     )
     page = await info.context.loaders.job_pages.load(request)
     if page.items:
-        return JobComparison(reason=None, job=job, other=page.items[0])
-    reason = f"no run of {job.handler_name!r} before this one completed; name a job to compare it with"
-    return JobComparison(reason=reason, job=job, other=None)
+        return None, page.items[0]
+    return f"no run of {job.handler_name!r} before this one completed; name a job to compare it with", None

@@ -1,20 +1,20 @@
-"""Jobs: thin views of the domain's values."""
+"""Jobs, and the executions that they make up: thin views of the domain's values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Self, cast
+from typing import Annotated, Self, cast
 
 import strawberry
 from strawberry import UNSET
 from strawberry.scalars import JSON
 
-from domain import cursors, filters, jobs
+from domain import cursors, executions, filters, jobs
 from domain.access import Scope
 from domain.logs import storable_label
 from domain.pages import Window, window
-from domain.ports import JobPageRequest, LogScope
+from domain.ports import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest, JobPageRequest, LogScope
 from domain.retention import pruned_before
 from domain.stages import stage_status as hierarchy
 from domain.stages.job_stages import JobStages
@@ -23,19 +23,16 @@ from graph.formats.scalars import BigInt
 from graph.plans.column_executor import require
 from graph.plans.planned_info import asks_for_page, selected_below
 from graph.relay.connections import Connection, Node
-from graph.relay.list_cursors import job_key
+from graph.relay.list_cursors import creation_key, job_key, line_cursor, line_key
 from graph.types.comparison import JobComparison, resolve_compare
 from graph.types.failure import JobFailure, load_failure
 from graph.types.histogram import LogBucket, resolve_log_histogram
-from graph.types.inputs import After, First, given
+from graph.types.inputs import After, Before, First, Last, LogFilterArgument, given, log_filter
 from graph.types.lines import TaskLog, resolve_logs
 from graph.types.log_counts import LogCounts, duration
 from graph.types.stage_rows import StageRows
 from graph.types.stages import Stage
 from jobtail.events import JobStatus
-
-if TYPE_CHECKING:
-    from graph.executions import Execution
 
 
 @strawberry.type(description="How much of a job's work is done.")
@@ -124,9 +121,7 @@ class Job(Node):
         return job_connection(info.context, asked, filters.JobFilter(parent_job_id=self.job_id))
 
     @strawberry.field(description="The execution that it is part of.")
-    async def execution(self, info: Info) -> Annotated[Execution, strawberry.lazy("graph.executions")] | None:
-        from graph.executions import Execution  # noqa: PLC0415 - it is made of jobs
-
+    async def execution(self, info: Info) -> Execution | None:
         if self.job.execution_id is None:
             return None
         execution = await info.context.loaders.executions.load(self.job.execution_id)
@@ -183,18 +178,6 @@ class Job(Node):
         return await load_failure(info.context.loaders, self.job)
 
 
-async def load_job(info: Info, job_id: str) -> Job | None:
-    """Load a job, together with its tasks where its stages are asked for; not yet where a page of its lines is all that is."""
-    loaders, selected = info.context.loaders, selected_below(info)
-    if asks_for_page(selected) or (selected.keys() == {"stage"} and asks_for_page(selected["stage"])):
-        return Job.presumed(job_id)
-    if selected.keys() & {"stages", "stage"}:
-        found = (await info.context.services.tasks.hierarchies([job_id])).get(job_id)
-        return Job.from_domain(found.job, found.stages) if found else None
-    job = await loaders.jobs.load(job_id)
-    return Job.from_domain(job) if job else None
-
-
 def job_connection(
     context: Context,
     asked: Window[tuple[datetime, str]],
@@ -209,15 +192,81 @@ def job_connection(
     )
 
 
-def job_window(
+@strawberry.type(
+    description="A run of a schedule, or whatever else jobs name as what they are part of: what these jobs make of it. "
+    "Its root, the first of them (one that a schedule started before all others), says how it goes.",
+)
+class Execution(Node):
+    execution_id: str = strawberry.field(description="The id that its jobs give it.")
+    schedule_id: str = strawberry.field(description="What started it; `unknown` where no job says.")
+    status: executions.ExecutionStatus = strawberry.field(description="How its root stands.")
+    started_at: datetime = strawberry.field(
+        description="When its root started or, where that is unknown, was heard of."
+    )
+    finished_at: datetime | None = strawberry.field(description="When its root ended.")
+    duration_ms: BigInt | None = strawberry.field(description="From start to end, in milliseconds.")
+    result_summary: str | None = strawberry.field(description="What came of it, as its root said.")
+    error_message: str | None = strawberry.field(description="Why its root failed; `cancelled` if it only was that.")
+
+    @classmethod
+    def from_domain(cls, execution: executions.Execution) -> Self:
+        return cls(
+            id=strawberry.ID(cursors.encode("Execution", execution.execution_id)),
+            execution_id=execution.execution_id,
+            schedule_id=execution.schedule_id,
+            status=execution.status,
+            started_at=execution.started_at,
+            finished_at=execution.finished_at,
+            duration_ms=duration(execution.started_at, execution.finished_at),
+            result_summary=execution.result_summary,
+            error_message=execution.error_message,
+        )
+
+    @strawberry.field(description="All jobs that are part of it, the newest first.")
+    def jobs(self, info: Info, first: First = 50, after: After = UNSET) -> Connection[Job]:
+        asked = window(first=given(first), after=job_key(given(after)))
+        return job_connection(info.context, asked, filters.JobFilter(execution_id=self.execution_id))
+
+    @strawberry.field(
+        description="The lines of all its jobs: job by job in the order in which they were heard of, each by seq."
+    )
+    async def logs(
+        self,
+        info: Info,
+        first: First = UNSET,
+        after: After = UNSET,
+        last: Last = UNSET,
+        before: Before = UNSET,
+        filter: LogFilterArgument = UNSET,  # noqa: A002 - the contract's name
+    ) -> Connection[TaskLog]:
+        asked = window(
+            first=given(first),
+            after=line_key(given(after), self.execution_id),
+            last=given(last),
+            before=line_key(given(before), self.execution_id),
+        )
+        loaders, chosen = info.context.loaders, log_filter(filter)
+        page = ExecutionLogPageRequest(execution_id=self.execution_id, window=asked, filter=chosen)
+        count = ExecutionLogCount(execution_id=self.execution_id, filter=chosen)
+        return Connection(
+            load=lambda: loaders.execution_log_pages.load(page),
+            count=lambda: loaders.execution_log_counts.load(count),
+            to_node=lambda line: TaskLog.from_domain(line.log),
+            to_cursor=lambda line: line_cursor(line, self.execution_id),
+        )
+
+
+def execution_connection(
+    context: Context,
     first: int | None,
     after: str | None,
-    last: int | None,
-    before: str | None,
-) -> Window[tuple[datetime, str]]:
-    return window(
-        first=given(first),
-        after=job_key(given(after)),
-        last=given(last),
-        before=job_key(given(before)),
+    chosen: filters.ExecutionFilter,
+) -> Connection[Execution]:
+    asked = window(first=given(first), after=creation_key(given(after), "execution", "executions"))
+    request = ExecutionPageRequest(window=asked, filter=chosen)
+    return Connection(
+        load=lambda: context.loaders.execution_pages.load(request),
+        count=lambda: context.services.executions.count(chosen),
+        to_node=Execution.from_domain,
+        to_cursor=lambda each: cursors.encode("execution", each.root.created_at.isoformat(), each.root.job_id),
     )

@@ -8,9 +8,8 @@ from domain.pages import Window
 from domain.ports import LogPageRequest, LogScope
 from domain.stages import stage_status as hierarchy
 from graph.context import Context
-from graph.executions import Execution
 from graph.relay.connections import Node
-from graph.types.jobs import Job
+from graph.types.jobs import Execution, Job
 from graph.types.lines import TaskLog
 from graph.types.stages import Stage, Task
 

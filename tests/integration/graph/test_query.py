@@ -12,7 +12,7 @@ import pytest
 
 from domain.recorder import Recorder
 from graph.context import Context, Services
-from graph.live.shared_frames import to_bytes
+from graph.formats.json_fragment import to_bytes
 from graph.schema import schema
 from jobtail.events import Event, JobProgressed, JobStarted, JobStatus, Line, LogLevel, TaskChanged, TaskStatus
 from persistence.database import Database

@@ -20,7 +20,7 @@ from domain.pages import Window
 from domain.ports import LogPageRequest, LogScope
 from graph.capture.recorder_sink import RecorderSink
 from graph.context import Context, Services
-from graph.live.shared_frames import to_bytes
+from graph.formats.json_fragment import to_bytes
 from graph.schema import schema
 from jobtail import LogCapturingEmitter, LogLevel, Writer
 from persistence.database import Database

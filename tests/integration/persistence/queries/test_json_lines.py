@@ -19,8 +19,7 @@ from domain.pages import Window
 from domain.ports import LogPageRequest, LogScope
 from domain.visibility import VisibleLogs
 from graph.context import Context, Services
-from graph.formats.json_fragment import Encoded
-from graph.live.shared_frames import to_bytes
+from graph.formats.json_fragment import Encoded, to_bytes
 from graph.schema import schema
 from jobtail.events import JobStarted, Line, LogLevel
 from persistence.database import Database

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from domain.logs import EARLIEST, LATEST
 from graph.capture import event_reader as ndjson
-from graph.capture.event_reader import BadLine, EventReader
+from graph.capture.event_reader import EventReader
+from graph.errors import BadLine
 from jobtail.events import (
     Event,
     JobFinished,

@@ -17,8 +17,7 @@ from domain import logs
 from domain.live.tail_hub import TailHub
 from domain.recorder import Recorder
 from graph.context import Context, Services
-from graph.formats.json_fragment import Encoded
-from graph.live.shared_frames import to_json
+from graph.formats.json_fragment import Encoded, to_json
 from graph.schema import schema
 from graph.types.lines import TaskLog
 from jobtail.events import JobFinished, JobStatus, Line, LogLevel

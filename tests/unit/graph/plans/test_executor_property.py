@@ -32,7 +32,7 @@ from domain.logs import TaskLog
 from domain.pages import Page
 from domain.stages.stage_status import StageRecord, TaskRecord
 from graph.context import Context, Services
-from graph.live.shared_frames import to_json
+from graph.formats.json_fragment import to_json
 from graph.operations.limits import USUAL_LIMITS
 from graph.plans.column_executor import ColumnExecutor
 from graph.schema import schema
