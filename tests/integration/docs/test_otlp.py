@@ -30,7 +30,7 @@ def test_the_program_of_the_page_leaves_the_lines_that_it_shows(service: Service
 
 
 def test_the_command_of_the_page_answers_as_it_shows(service: Service) -> None:
-    (command,) = [block.text for block in blocks(PAGE) if block.language == "sh"]
+    _install, command = [block.text for block in blocks(PAGE) if block.language == "sh"]
     (shown,) = [json.loads(block.text) for block in blocks(PAGE) if block.language == "json"]
     assert json.loads(run_shell(command, service)) == shown
     with Api(service) as api:

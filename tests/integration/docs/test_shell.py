@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -72,10 +73,11 @@ def job(api: Api, job_id: str) -> dict[str, object]:
 
 def test_the_commands_of_the_page_run_in_their_order(api: Api, bin_directory: Path) -> None:
     said = [shell(block.text, api.service.url, bin_directory) for block in blocks(PAGE) if block.language == "sh"]
+    today = datetime.now().astimezone().date().isoformat()
     run, within, ci, perl, tail, script = said
     assert run == "backup --all\nsecond line\n"
     assert within == "fetch-orders \nsecond line\nimport-orders \nsecond line\n"
-    assert job(api, "nightly-import")["parent"] == {"jobId": "nightly"}
+    assert job(api, f"nightly-import-{today}")["parent"] == {"jobId": f"nightly-{today}"}
     assert ci == "make-tests \nsecond line\n"
     assert job(api, "build-71") == {
         "status": "COMPLETED",
@@ -119,6 +121,6 @@ def test_the_tables_of_options_name_exactly_the_options() -> None:
 
 
 def test_the_table_of_exit_statuses_is_the_programs() -> None:
-    section = (ROOT / PAGE).read_text().split("| `jobtail tail` | |")[1]
+    section = (ROOT / PAGE).read_text().split("| `jobtail tail` | meaning |")[1]
     named = {int(code) for code in re.findall(r"^\| (\d+) \|", section, re.MULTILINE)}
     assert named == {int(each) for each in Exit} - {Exit.NOT_EXECUTABLE, Exit.NOT_FOUND}
