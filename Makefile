@@ -9,17 +9,18 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 run: .venv/.runtime graph/static/viewer/index.html
 	@exec $(BIN)/python -m examples.recruiting
 
+# A whole run tells which lines of domain/ no test reaches.
 test: .venv/.installed web/node_modules/.installed graph/static/viewer/index.html
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 2 --dist worksteal $(if $(ARGS),$(ARGS),--cov)
 
 # What needs no service, and the types: the run between two edits.
 quick: .venv/.installed
-	$(BIN)/pytest -n 2 -q tests/unit tests/contract $(ARGS)
+	$(BIN)/pytest -n 2 --dist worksteal -q tests/unit tests/contract $(ARGS)
 	$(BIN)/mypy
 
 # Every test, and many examples of each property.
 test-long: .venv/.installed graph/static/viewer/index.html
-	$(BIN)/pytest -n 2 -m "" --hypothesis-profile=many --timeout=1200 $(ARGS)
+	$(BIN)/pytest -n 2 --dist worksteal -m "" --hypothesis-profile=many --timeout=1200 $(ARGS)
 
 check: lint test
 

@@ -189,6 +189,13 @@ def service(database_url: str) -> Iterator[Service]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def shared_service(new_database: CloneDatabase, migrated_template: str) -> Iterator[Service]:
+    """One service for all tests of this process that ask for their own jobs only."""
+    with serving(new_database(migrated_template)) as running:
+        yield running
+
+
 @pytest.fixture(scope="module")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run a Redis for the tests of a module; yields its URL."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from starlette.responses import HTMLResponse
 
-STATIC: Final = Path(__file__).parent / "static"
+STATIC: Final = Path(__file__).parents[1] / "static"
 _UNBUILT: Final = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>{name} - Jobtail</title><link rel="icon" href="data:,"></head>

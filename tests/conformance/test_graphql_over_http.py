@@ -11,15 +11,15 @@ import pytest
 
 from tests.client import Api
 from tests.conformance.running import node
-from tests.conftest import CloneDatabase, serving
+from tests.conftest import Service
 
 AUDITS = 61
 RESPONSE_JSON = "application/graphql-response+json"
 
 
 @pytest.fixture(scope="module")
-def api(new_database: CloneDatabase, migrated_template: str) -> Iterator[Api]:
-    with serving(new_database(migrated_template)) as service, Api(service) as api:
+def api(shared_service: Service) -> Iterator[Api]:
+    with Api(shared_service) as api:
         yield api
 
 

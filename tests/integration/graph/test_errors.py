@@ -16,7 +16,7 @@ from persistence.embedded.embedded_server import EmbeddedPostgres
 from persistence.migration import upgrade
 from persistence.upkeep.maintenance import ensure_partitions
 from tests.client import JOB_LOGS, Api, Refusal, by_sse, by_websocket, new_job_id
-from tests.conftest import CloneDatabase, serving
+from tests.conftest import CloneDatabase, Service, serving
 
 JOB = "query ($id: String!) { job(jobId: $id) { jobId status } }"
 LOGS = 'query ($f: LogFilter) { job(jobId: "JB_LINES") { logs(filter: $f) { nodes { seq timestamp } } } }'
@@ -26,8 +26,8 @@ BIG_HELP = "is no whole number between -(2^53-1) and 2^53-1"
 
 
 @pytest.fixture(scope="module")
-def api(new_database: CloneDatabase, migrated_template: str) -> Iterator[Api]:
-    with serving(new_database(migrated_template)) as service, Api(service) as api:
+def api(shared_service: Service) -> Iterator[Api]:
+    with Api(shared_service) as api:
         api.capture("JB_LINES", "one")
         yield api
 

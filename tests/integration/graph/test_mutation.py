@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from tests.client import Api, new_job_id
-from tests.conftest import CloneDatabase, serving
+from tests.conftest import Service
 
 
 @pytest.fixture(scope="module")
-def api(new_database: CloneDatabase, migrated_template: str) -> Iterator[Api]:
-    with serving(new_database(migrated_template)) as service, Api(service) as api:
+def api(shared_service: Service) -> Iterator[Api]:
+    with Api(shared_service) as api:
         yield api
 
 

@@ -24,14 +24,14 @@ from persistence.embedded.embedded_server import EmbeddedPostgres
 from persistence.migration import upgrade
 from persistence.upkeep.maintenance import ensure_partitions
 from tests.client import Api, new_job_id
-from tests.conftest import CloneDatabase, connect, serving
+from tests.conftest import CloneDatabase, Service, connect, serving
 
 PATIENCE_S = 30
 
 
 @pytest.fixture(scope="module")
-def api(new_database: CloneDatabase, migrated_template: str) -> Iterator[Api]:
-    with serving(new_database(migrated_template)) as service, Api(service) as api:
+def api(shared_service: Service) -> Iterator[Api]:
+    with Api(shared_service) as api:
         yield api
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.client import PATIENCE_S, REQUEST_ID, Api
-from tests.conftest import CloneDatabase, serving
+from tests.conftest import Service
 
 PLAIN, OTHER = "application/json", "application/json; plain=no"
 """The second names the same type; only Strawberry's view knows that."""
@@ -59,8 +59,8 @@ ACCEPTS = ["*/*", "application/json", "application/graphql-response+json", "text
 
 
 @pytest.fixture(scope="module")
-def api(new_database: CloneDatabase, migrated_template: str) -> Iterator[Api]:
-    with serving(new_database(migrated_template)) as service, Api(service) as api:
+def api(shared_service: Service) -> Iterator[Api]:
+    with Api(shared_service) as api:
         api.capture("JB_plain", "one", "two", "three")
         yield api
 

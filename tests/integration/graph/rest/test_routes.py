@@ -11,14 +11,14 @@ import httpx
 import pytest
 
 from tests.client import Api, new_job_id
-from tests.conftest import CloneDatabase, serving
+from tests.conftest import Service
 
 AT = "2026-11-22T20:33:58.123456Z"
 
 
 @pytest.fixture(scope="module")
-def api(new_database: CloneDatabase, migrated_template: str) -> Iterator[Api]:
-    with serving(new_database(migrated_template)) as service, Api(service) as api:
+def api(shared_service: Service) -> Iterator[Api]:
+    with Api(shared_service) as api:
         yield api
 
 

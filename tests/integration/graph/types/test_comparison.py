@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.client import Api, Refusal, new_job_id
-from tests.conftest import CloneDatabase, serving
+from tests.conftest import Service
 
 COMPARE = """
 query ($jobId: String!, $with: String, $first: Int) {
@@ -33,8 +33,8 @@ query ($jobId: String!, $with: String, $first: Int) {
 
 
 @pytest.fixture(scope="module")
-def api(new_database: CloneDatabase, migrated_template: str) -> Iterator[Api]:
-    with serving(new_database(migrated_template)) as service, Api(service) as api:
+def api(shared_service: Service) -> Iterator[Api]:
+    with Api(shared_service) as api:
         yield api
 
 

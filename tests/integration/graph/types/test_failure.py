@@ -15,7 +15,7 @@ from persistence.database import Database
 from persistence.stores.job_store import PostgresJobStore
 from persistence.stores.log_store import PostgresLogStore
 from tests.client import Api, new_job_id
-from tests.conftest import CloneDatabase, serving
+from tests.conftest import Service
 from tests.fakes import store
 from tests.statements import statements_of
 
@@ -30,8 +30,8 @@ query ($job: String!, $before: Int = 10, $after: Int = 5) {
 
 
 @pytest.fixture(scope="module")
-def api(new_database: CloneDatabase, migrated_template: str) -> Iterator[Api]:
-    with serving(new_database(migrated_template)) as service, Api(service) as api:
+def api(shared_service: Service) -> Iterator[Api]:
+    with Api(shared_service) as api:
         yield api
 
 
