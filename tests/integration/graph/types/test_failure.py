@@ -15,7 +15,7 @@ from persistence.database import Database
 from persistence.stores.job_store import PostgresJobStore
 from persistence.stores.log_store import PostgresLogStore
 from tests.client import Api, new_job_id
-from tests.conftest import Service
+from tests.conftest import CloneDatabase, Service
 from tests.fakes import store
 from tests.statements import statements_of
 
