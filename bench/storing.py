@@ -20,18 +20,24 @@ from domain.ports import Announcement, Resync
 from domain.recorder import Recorder
 from jobtail.events import Batch, Line, LogLevel, NumberedEvent
 from persistence.database import Database
+from persistence.prepared_statements import Statement
 from persistence.stores.log_store import PostgresLogStore
 
 BATCHES = 400
 LINES_A_TASK = 20
 
-PLAIN = """
+PLAIN = Statement(
+    """
 INSERT INTO task_logs (job_id, seq, execution_id, stage, task_id, timestamp, recorded_at, level, message, metadata)
 SELECT $1::text, $2::bigint + line.ordinality, NULL, line.stage, line.task_id, line.at, now(), line.level, line.message,
     line.metadata::jsonb
 FROM unnest($3::text[], $4::text[], $5::timestamptz[], $6::smallint[], $7::text[], $8::text[])
     WITH ORDINALITY AS line (stage, task_id, at, level, message, metadata, ordinality)
-"""
+""",
+    ("job_id", "start", "stages", "task_ids", "times", "levels", "messages", "metadata"),
+    {},
+    {},
+)
 
 
 Way = Callable[[Database, int], AsyncIterator[None]]
@@ -119,13 +125,13 @@ async def _insert(database: Database, said: Sequence[Line], size: int) -> AsyncI
     """Make arrays of the same lines at every step, as any program must that has lines, and insert them."""
     for start in range(0, len(said), size):
         part = said[start : start + size]
-        columns = (
-            [line.stage for line in part],
-            [line.task_id for line in part],
-            [line.at for line in part],
-            [line.level for line in part],
-            [line.message for line in part],
-            [None if line.metadata is None else orjson.dumps(line.metadata).decode() for line in part],
-        )
-        await database.write(PLAIN, said[0].job_id, start, *columns)
+        columns = {
+            "stages": [line.stage for line in part],
+            "task_ids": [line.task_id for line in part],
+            "times": [line.at for line in part],
+            "levels": [line.level for line in part],
+            "messages": [line.message for line in part],
+            "metadata": [None if line.metadata is None else orjson.dumps(line.metadata).decode() for line in part],
+        }
+        await database.write(PLAIN, {"job_id": said[0].job_id, "start": start, **columns})
         yield

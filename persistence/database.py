@@ -124,14 +124,15 @@ class Database:
         with self._watched(statement):
             return await _twice(lambda: self.driven(run), within_s)
 
-    async def write(self, statement: str, *arguments: Any) -> asyncpg.Record | None:
+    async def write(self, statement: Statement, values: Mapping[str, Any]) -> asyncpg.Record | None:
         """Run one statement in a transaction of its own on the driver itself, and return its first row.
 
         Never tried again here: whether it was committed is not known when the connection dies.
         """
+        arguments = statement.arguments(values)
 
         async def run(driver: Any) -> asyncpg.Record | None:
-            row: asyncpg.Record | None = await driver.fetchrow(statement, *arguments)
+            row: asyncpg.Record | None = await driver.fetchrow(statement.text, *arguments)
             return row
 
         with self._watched(statement):
@@ -152,9 +153,7 @@ class Database:
         except Unavailable:
             await self._connected(run)
 
-    def _watched(
-        self, statement: Select[Any] | CompoundSelect[Any] | Statement | str
-    ) -> AbstractContextManager[object]:
+    def _watched(self, statement: Select[Any] | CompoundSelect[Any] | Statement) -> AbstractContextManager[object]:
         return nullcontext() if self._watch is None else self._watch(partial(name_of, statement))
 
     async def driven(self, run: Callable[[Any], Awaitable[Result]]) -> Result:

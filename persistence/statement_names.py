@@ -16,7 +16,7 @@ from persistence.tables import metadata
 _TABLES = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE)\s+({'|'.join(metadata.tables)})\b")
 
 
-def name_of(statement: Select[Any] | CompoundSelect[Any] | Statement | str) -> str:
+def name_of(statement: Select[Any] | CompoundSelect[Any] | Statement) -> str:
     """Name a statement by its file or, where it has none, by what it does to which tables."""
     text = statement.text if isinstance(statement, Statement) else str(statement)
     return NAMES.get(text) or _summary(text)

@@ -1,3 +1,3 @@
 -- Stores a new token.
 INSERT INTO access_tokens (token_id, digest, scopes, job_prefix, name, created_at, expires_at)
-VALUES ($1::text, $2::bytea, $3::text[], $4::text, $5::text, $6::timestamptz, $7::timestamptz)
+VALUES (:token_id::text, :digest::bytea, :scopes::text[], :job_prefix::text, :name::text, :created_at::timestamptz, :expires_at::timestamptz)

@@ -5,17 +5,17 @@
 -- row lock makes the order of the numbers the order of the commits.
 WITH position AS (
     INSERT INTO capture_positions AS known (job_id, writer_id, last_n)
-    SELECT $1::text, $2::uuid, $4::bigint
-    WHERE $2::uuid IS NOT NULL
+    SELECT :job_id::text, :writer_id::uuid, :last_n::bigint
+    WHERE :writer_id::uuid IS NOT NULL
     ON CONFLICT (job_id, writer_id) DO UPDATE
     SET last_n = EXCLUDED.last_n
-    WHERE known.last_n < $3::bigint
+    WHERE known.last_n < :first_n::bigint
     RETURNING known.job_id
 ),
 accepted AS (
     SELECT job_id FROM position
     UNION ALL
-    SELECT $1::text WHERE $2::uuid IS NULL
+    SELECT :job_id::text WHERE :writer_id::uuid IS NULL
 ),
 job AS (
     INSERT INTO jobs AS known (
@@ -26,56 +26,53 @@ job AS (
         schedule_id
     )
     SELECT
-        accepted.job_id, COALESCE($5::text, $6::text), $7::text, COALESCE($8::text, $47::text), $9::text, $10::jsonb,
-        COALESCE($11::text, 'RUNNING'), COALESCE($13::timestamptz, $14::timestamptz), $15::timestamptz,
-        $16::text, $17::text, $18::bigint, $19::bigint,
-        $20::bigint, statement_timestamp(), statement_timestamp(),
-        $21::bigint, $22::bigint, $23::bigint, $24::bigint, $25::bigint, $26::bigint,
-        $48::text
+        accepted.job_id, COALESCE(:handler_name::text, :assumed_handler_name::text), :source::text,
+        COALESCE(:execution_id::text, :assumed_execution_id::text), :parent_job_id::text, :metadata::jsonb,
+        COALESCE(:status::text, 'RUNNING'), COALESCE(:started_at::timestamptz, :first_at::timestamptz),
+        :finished_at::timestamptz, :error::text, :result::text, :progress_current::bigint, :progress_total::bigint,
+        :line_count::bigint, statement_timestamp(), statement_timestamp(),
+        :count_trace::bigint, :count_debug::bigint, :count_info::bigint,
+        :count_warning::bigint, :count_error::bigint, :count_critical::bigint,
+        :schedule_id::text
     FROM accepted
     ON CONFLICT (job_id) DO UPDATE
-    -- What is assumed of a job ($6, $47) holds where it was told nothing else, now or before.
-    SET handler_name = COALESCE($5::text, NULLIF(known.handler_name, 'unknown'), $6::text),
+    -- What is assumed of a job holds where it was told nothing else, now or before.
+    SET handler_name = COALESCE(:handler_name::text, NULLIF(known.handler_name, 'unknown'), :assumed_handler_name::text),
         source = COALESCE(EXCLUDED.source, known.source),
-        execution_id = COALESCE($8::text, known.execution_id, $47::text),
-        schedule_id = COALESCE($48::text, known.schedule_id),
+        execution_id = COALESCE(:execution_id::text, known.execution_id, :assumed_execution_id::text),
+        schedule_id = COALESCE(:schedule_id::text, known.schedule_id),
         parent_job_id = COALESCE(EXCLUDED.parent_job_id, known.parent_job_id),
         metadata = COALESCE(EXCLUDED.metadata, known.metadata),
         -- A start that comes late, from a spool or from the worker of an earlier attempt, does not bring back to life what
         -- has ended since: it leaves the status and what goes with it alone.
-        status = CASE
-            WHEN $12::boolean AND COALESCE($15::timestamptz, $13::timestamptz) < known.finished_at THEN known.status
-            WHEN $11::text IS NOT NULL THEN $11::text
-            WHEN known.status = 'QUEUED' THEN 'RUNNING'
-            ELSE known.status
-        END,
-        started_at = CASE
-            WHEN $12::boolean AND COALESCE($15::timestamptz, $13::timestamptz) < known.finished_at THEN known.started_at
-            -- A job that is started again after its end begins anew; one that runs keeps its earliest start.
-            WHEN $12::boolean AND known.finished_at IS NOT NULL THEN EXCLUDED.started_at
-            WHEN $12::boolean THEN LEAST(known.started_at, EXCLUDED.started_at)
-            ELSE COALESCE(known.started_at, EXCLUDED.started_at)
-        END,
-        finished_at = CASE
-            WHEN $12::boolean AND COALESCE($15::timestamptz, $13::timestamptz) < known.finished_at THEN known.finished_at
-            WHEN $11::text IS NOT NULL THEN EXCLUDED.finished_at
-            ELSE known.finished_at
-        END,
-        error = CASE
-            WHEN $12::boolean AND COALESCE($15::timestamptz, $13::timestamptz) < known.finished_at THEN known.error
-            WHEN $11::text IS NOT NULL THEN EXCLUDED.error
-            ELSE known.error
-        END,
-        result = CASE
-            WHEN $12::boolean AND COALESCE($15::timestamptz, $13::timestamptz) < known.finished_at THEN known.result
-            WHEN $11::text IS NOT NULL THEN EXCLUDED.result
-            ELSE known.result
-        END,
-        progress_current = CASE
-            WHEN $12::boolean AND COALESCE($15::timestamptz, $13::timestamptz) < known.finished_at THEN known.progress_current
-            WHEN $12::boolean AND known.finished_at IS NOT NULL THEN EXCLUDED.progress_current
-            ELSE COALESCE(EXCLUDED.progress_current, known.progress_current)
-        END,
+        (status, started_at, finished_at, error, result, progress_current) = (
+            SELECT
+                CASE
+                    WHEN late.start THEN known.status
+                    WHEN :status::text IS NOT NULL THEN :status::text
+                    WHEN known.status = 'QUEUED' THEN 'RUNNING'
+                    ELSE known.status
+                END,
+                CASE
+                    WHEN late.start THEN known.started_at
+                    -- A job that is started again after its end begins anew; one that runs keeps its earliest start.
+                    WHEN :is_restarted::boolean AND known.finished_at IS NOT NULL THEN EXCLUDED.started_at
+                    WHEN :is_restarted::boolean THEN LEAST(known.started_at, EXCLUDED.started_at)
+                    ELSE COALESCE(known.started_at, EXCLUDED.started_at)
+                END,
+                CASE WHEN :status::text IS NULL OR late.start THEN known.finished_at ELSE EXCLUDED.finished_at END,
+                CASE WHEN :status::text IS NULL OR late.start THEN known.error ELSE EXCLUDED.error END,
+                CASE WHEN :status::text IS NULL OR late.start THEN known.result ELSE EXCLUDED.result END,
+                CASE
+                    WHEN late.start THEN known.progress_current
+                    WHEN :is_restarted::boolean AND known.finished_at IS NOT NULL THEN EXCLUDED.progress_current
+                    ELSE COALESCE(EXCLUDED.progress_current, known.progress_current)
+                END
+            FROM (
+                SELECT :is_restarted::boolean
+                    AND COALESCE(:finished_at::timestamptz, :started_at::timestamptz) < known.finished_at AS start
+            ) AS late
+        ),
         progress_total = COALESCE(EXCLUDED.progress_total, known.progress_total),
         last_seq = known.last_seq + EXCLUDED.last_seq,
         first_recorded_at = LEAST(known.first_recorded_at, EXCLUDED.first_recorded_at),
@@ -95,20 +92,21 @@ lines AS (
         job_id, seq, execution_id, stage, task_id, timestamp, recorded_at, level, message, metadata
     )
     SELECT
-        job.job_id, job.last_seq - $20::bigint + line.ordinality, job.execution_id,
-        ($32::text[])[line.task], ($33::text[])[line.task], to_timestamp(line.at), job.last_recorded_at,
+        job.job_id, job.last_seq - :line_count::bigint + line.ordinality, job.execution_id,
+        -- Lists of JSON, since a subscript into an array of texts passes all of those before it.
+        :line_stages::jsonb ->> line.task, :line_task_ids::jsonb ->> line.task, to_timestamp(line.at), job.last_recorded_at,
         line.level, line.message, line.metadata::jsonb
     FROM job, unnest(
-        $27::int[], $28::float8[], $29::smallint[], $30::text[], $31::text[]
+        :line_tasks::int[], :line_times::float8[], :line_levels::smallint[], :line_messages::text[], :line_metadata::text[]
     ) WITH ORDINALITY AS line (task, at, level, message, metadata, ordinality)
 ),
 batch AS (
     INSERT INTO stored_batches (job_id, first_seq, last_seq, recorded_at, levels, first_at, last_at, size)
     SELECT
-        job.job_id, job.last_seq - $20::bigint + 1, job.last_seq, job.last_recorded_at,
-        $49::smallint, $14::timestamptz, $50::timestamptz, $51::bigint
+        job.job_id, job.last_seq - :line_count::bigint + 1, job.last_seq, job.last_recorded_at,
+        :levels::smallint, :first_at::timestamptz, :last_at::timestamptz, :size::bigint
     FROM job
-    WHERE $20::bigint > 0
+    WHERE :line_count::bigint > 0
 ),
 tasks AS (
     INSERT INTO job_tasks AS known (
@@ -117,12 +115,14 @@ tasks AS (
     )
     SELECT
         job.job_id, task.stage, task.task_id, task.name, task.status, task.result,
-        job.last_seq - $20::bigint + task.first_line + 1, task.first_at, task.last_at, task.finished_at,
+        job.last_seq - :line_count::bigint + task.first_line + 1, task.first_at, task.last_at, task.finished_at,
         task.trace, task.debug, task.info, task.warning, task.error, task.critical, job.last_seq
     FROM job, unnest(
-        $32::text[], $33::text[], $34::text[], $35::text[], $36::text[], $37::bigint[],
-        $38::timestamptz[], $39::timestamptz[], $40::timestamptz[],
-        $41::bigint[], $42::bigint[], $43::bigint[], $44::bigint[], $45::bigint[], $46::bigint[]
+        :task_stages::text[], :task_ids::text[], :task_names::text[], :task_statuses::text[], :task_results::text[],
+        :task_first_lines::bigint[], :task_first_ats::timestamptz[], :task_last_ats::timestamptz[],
+        :task_finished_ats::timestamptz[],
+        :task_count_trace::bigint[], :task_count_debug::bigint[], :task_count_info::bigint[],
+        :task_count_warning::bigint[], :task_count_error::bigint[], :task_count_critical::bigint[]
     ) AS task (
         stage, task_id, name, status, result, first_line, first_at, last_at, finished_at,
         trace, debug, info, warning, error, critical

@@ -1,1 +1,1 @@
-SELECT task_logs_drop_week($1::text::regclass)
+SELECT task_logs_drop_week(:week::text::regclass)

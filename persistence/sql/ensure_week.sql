@@ -1,1 +1,1 @@
-SELECT task_logs_ensure_week($1::date) AS is_made
+SELECT task_logs_ensure_week(:day::date) AS is_made

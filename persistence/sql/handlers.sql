@@ -1,7 +1,7 @@
 -- Counts the jobs and lines of each handler by the kept counters, and weighs what is kept of them: by all batches, or by a
--- random part of them, 16 MiB, where there are more. A line weighs $1 bytes more than its content.
+-- random part of them, 16 MiB, where there are more. A line weighs `line_bytes` more than its content.
 WITH weighed AS MATERIALIZED (
-    SELECT job_id, sum(size + $1::bigint * (last_seq - first_seq + 1)) AS weight
+    SELECT job_id, sum(size + :line_bytes::bigint * (last_seq - first_seq + 1)) AS weight
     FROM stored_batches
     TABLESAMPLE SYSTEM (100 * LEAST(1, 16777216.0 / GREATEST(pg_relation_size('stored_batches'), 1)))
     GROUP BY job_id
@@ -16,4 +16,4 @@ FROM jobs
 LEFT JOIN weighed USING (job_id)
 GROUP BY handler_name
 ORDER BY share DESC, lines DESC, handler_name
-LIMIT $2::bigint
+LIMIT :most::bigint

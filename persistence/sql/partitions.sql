@@ -1,5 +1,5 @@
--- Lists the partitions of lines by time, the default one last, each with its size. Lines are counted in those of at most $1
--- bytes; of larger ones there is what the last vacuum or analysis estimated, or null before the first.
+-- Lists the partitions of lines by time, the default one last, each with its size. Lines are counted in those of at most so many
+-- bytes as are asked for; of larger ones there is what the last vacuum or analysis estimated, or null before the first.
 --
 -- Times are taken from the batches: lines have no index by time.
 WITH partition AS MATERIALIZED (
@@ -17,7 +17,7 @@ WITH partition AS MATERIALIZED (
 SELECT
     oid, name, since, until, size,
     CASE
-        WHEN table_size > $1::bigint THEN NULLIF(reltuples, -1)::bigint
+        WHEN table_size > :counted_bytes::bigint THEN NULLIF(reltuples, -1)::bigint
         WHEN since IS NULL THEN (SELECT count(*) FROM task_logs_default)
         ELSE (SELECT count(*) FROM task_logs WHERE recorded_at >= since AND recorded_at < until)
     END AS lines,

@@ -1,3 +1,3 @@
 SELECT last_n
 FROM capture_positions
-WHERE job_id = $1::text AND writer_id = $2::uuid
+WHERE job_id = :job_id::text AND writer_id = :writer_id::uuid

@@ -7,4 +7,4 @@ SELECT
             FROM pg_partition_tree(to_regclass(named.name)) AS part
             WHERE part.level > 0)
     )::bigint AS bytes
-FROM unnest($1::text[]) AS named (name)
+FROM unnest(:names::text[]) AS named (name)

@@ -40,11 +40,12 @@ class PostgresLogStore:
         self._database = database
 
     async def append(self, batch: JobBatch) -> Appended | AlreadyAt:
-        row = await self._database.write(statement("append"), *_arguments(batch))
+        row = await self._database.write(statement("append"), values_of(batch))
         if row is not None:
             status = JobStatus(row["status"])
             return Appended(row["last_seq"], row["recorded_at"], row["execution_id"], status)
-        position = await self._database.write(statement("position"), batch.job_id, batch.writer_id)
+        asked = {"job_id": batch.job_id, "writer_id": batch.writer_id}
+        position = await self._database.write(statement("position"), asked)
         assert position is not None, "a position that refused the batch exists"
         return AlreadyAt(position["last_n"])
 
@@ -94,69 +95,73 @@ class PostgresLogStore:
         return [found[place] for place in range(len(requests))]
 
 
-def _arguments(batch: JobBatch) -> list[Any]:
-    """List the parameters of append.sql, in its order."""
+def values_of(batch: JobBatch) -> dict[str, Any]:
+    """Name the values of append.sql."""
     job, deltas = batch.job, batch.tasks.values()
     counts = list(zip(*(task.counts.values() for task in deltas), strict=True)) or [()] * len(LogLevel)
-    sums, lines = list(map(sum, counts)), _line_columns(batch)
-    times = [task.first_at for task in deltas]
-    return [
-        batch.job_id,
-        batch.writer_id,
-        batch.first_n,
-        batch.last_n,
-        job.handler_name,
-        job.assumed_handler_name,
-        job.source,
-        job.execution_id,
-        job.parent_job_id,
-        _json(job.metadata),
-        job.status,
-        job.is_restarted,
-        job.started_at,
-        min(times, default=job.finished_at),
-        job.finished_at,
-        job.error,
-        job.result,
-        job.progress_current,
-        job.progress_total,
-        len(batch.lines),
-        *sums,
-        *lines,
-        [stage for stage, _ in batch.tasks],
-        [task_id for _, task_id in batch.tasks],
-        [task.name for task in deltas],
-        [task.status for task in deltas],
-        [task.result for task in deltas],
-        [task.first_line for task in deltas],
-        times,
-        [task.last_at for task in deltas],
-        [task.finished_at for task in deltas],
-        *counts,
-        job.assumed_execution_id,
-        job.schedule_id,
-        level_bits(level for level, count in zip(LogLevel, sums, strict=True) if count),
-        max((task.last_at for task in deltas), default=None),
-        _size(*lines[-2:]),
-    ]
+    totals, first_ats = list(map(sum, counts)), [task.first_at for task in deltas]
+    stages, task_ids = zip(*batch.tasks, strict=True) if batch.tasks else ((), ())
+    lines = _line_columns(batch)
+    return {
+        "job_id": batch.job_id,
+        "writer_id": batch.writer_id,
+        "first_n": batch.first_n,
+        "last_n": batch.last_n,
+        "handler_name": job.handler_name,
+        "assumed_handler_name": job.assumed_handler_name,
+        "source": job.source,
+        "execution_id": job.execution_id,
+        "assumed_execution_id": job.assumed_execution_id,
+        "schedule_id": job.schedule_id,
+        "parent_job_id": job.parent_job_id,
+        "metadata": _json(job.metadata),
+        "status": job.status,
+        "is_restarted": job.is_restarted,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "error": job.error,
+        "result": job.result,
+        "progress_current": job.progress_current,
+        "progress_total": job.progress_total,
+        "line_count": len(batch.lines),
+        "levels": level_bits(level for level, total in zip(LogLevel, totals, strict=True) if total),
+        "first_at": min(first_ats, default=job.finished_at),
+        "last_at": max((task.last_at for task in deltas), default=None),
+        "size": _size(lines["line_messages"], lines["line_metadata"]),
+        "line_stages": _json(stages),
+        "line_task_ids": _json(task_ids),
+        "task_stages": stages,
+        "task_ids": task_ids,
+        "task_names": [task.name for task in deltas],
+        "task_statuses": [task.status for task in deltas],
+        "task_results": [task.result for task in deltas],
+        "task_first_lines": [task.first_line for task in deltas],
+        "task_first_ats": first_ats,
+        "task_last_ats": [task.last_at for task in deltas],
+        "task_finished_ats": [task.finished_at for task in deltas],
+        **dict(zip(LEVEL_COLUMNS.values(), totals, strict=True)),
+        **dict(zip(_TASK_COUNTS, counts, strict=True)),
+        **lines,
+    }
 
 
-def _line_columns(batch: JobBatch) -> list[Sequence[Any]]:
-    """List the columns of the lines.
+_TASK_COUNTS = [f"task_{column}" for column in LEVEL_COLUMNS.values()]
+
+
+def _line_columns(batch: JobBatch) -> dict[str, Sequence[Any]]:
+    """Name the columns of the lines.
 
     A line names its task by its place in the batch, and its time in seconds: two texts and a datetime take longer to send.
     """
-    if not batch.lines:
-        return [()] * 5
-    places = {task: place for place, task in enumerate(batch.tasks, 1)}
-    stages, task_ids, times, levels, messages, metadata = zip(*batch.lines, strict=True)
-    return [
-        [places[stage, task_id or stage] for stage, task_id in zip(stages, task_ids, strict=True)],
-        [at.timestamp() for at in times],
-        levels,
-        messages,
-        [_json(value) for value in metadata],
-    ]
+    places = {task: place for place, task in enumerate(batch.tasks)}
+    stages, task_ids, times, levels, messages, metadata = zip(*batch.lines, strict=True) if batch.lines else [()] * 6
+    return {
+        "line_tasks": [places[stage, task_id or stage] for stage, task_id in zip(stages, task_ids, strict=True)],
+        "line_times": [at.timestamp() for at in times],
+        "line_levels": levels,
+        "line_messages": messages,
+        "line_metadata": [_json(value) for value in metadata],
+    }
 
 
 def _size(messages: Sequence[str], metadata: Sequence[str | None]) -> int:
@@ -164,7 +169,7 @@ def _size(messages: Sequence[str], metadata: Sequence[str | None]) -> int:
     return sum(map(len, messages)) + sum(len(value) for value in metadata if value)
 
 
-def _json(value: Mapping[str, Any] | None) -> str | None:
+def _json(value: Mapping[str, Any] | Sequence[str] | None) -> str | None:
     return None if value is None else orjson.dumps(value).decode()
 
 

@@ -102,7 +102,7 @@ would for a limit that it does not know, too."""
 
 @cache
 def _hierarchies(asked: str, most: int) -> Statement:
-    text = statement("hierarchies").format(most=most)
+    text = statement("hierarchies").text.format(most=most)
     return Statement(f"{text}{_OF_JOBS[asked]}", (asked,), {}, {})
 
 

@@ -23,13 +23,15 @@ class PostgresTokenStore:
     async def add(self, token: Token) -> None:
         await self._database.write(
             statement("add_token"),
-            token.token_id,
-            token.digest,
-            sorted(token.scopes),
-            token.job_prefix,
-            token.name,
-            token.created_at,
-            token.expires_at,
+            {
+                "token_id": token.token_id,
+                "digest": token.digest,
+                "scopes": sorted(token.scopes),
+                "job_prefix": token.job_prefix,
+                "name": token.name,
+                "created_at": token.created_at,
+                "expires_at": token.expires_at,
+            },
         )
 
     async def get(self, token_ids: Sequence[str]) -> Sequence[Token]:
@@ -44,7 +46,8 @@ class PostgresTokenStore:
         return [_token(row._mapping) for row in await self._database.read(ordered)]  # noqa: SLF001 - SQLAlchemy's public name for it
 
     async def revoke(self, token_id: str, at: datetime) -> bool:
-        return await self._database.write(statement("revoke_token"), token_id, at) is not None
+        row = await self._database.write(statement("revoke_token"), {"token_id": token_id, "revoked_at": at})
+        return row is not None
 
 
 def _token(row: Named) -> Token:

@@ -27,7 +27,7 @@ async def ensure_partitions(
     start = today or datetime.now(UTC)
     made = 0
     for week in range(weeks_ahead + 1):
-        row = await database.write(statement("ensure_week"), (start + timedelta(weeks=week)).date())
+        row = await database.write(statement("ensure_week"), {"day": (start + timedelta(weeks=week)).date()})
         made += bool(row and row["is_made"])
     return made
 

@@ -15,7 +15,6 @@ from domain.retention import DroppedWeek, Pruned, PrunedLevels, Retention, Span
 from domain.storage import Partition
 from jobtail.events import LogLevel
 from persistence.database import Database
-from persistence.prepared_statements import Statement
 from persistence.sql import statement
 from persistence.tables import level_bits
 from persistence.upkeep.storage import COUNTED_BYTES, partition_of
@@ -50,7 +49,7 @@ class PostgresLogPruner:
         self._pause_s = pause_s
 
     async def pruned_levels(self) -> PrunedLevels:
-        return _levels(await self._database.fetch(Statement(statement("pruned_levels"), (), {}, {}), {}))
+        return _levels(await self._database.fetch(statement("pruned_levels"), {}))
 
     async def prune(
         self, retention: Retention, now: datetime, *, whole_weeks: bool = False, is_dry: bool = False
@@ -91,7 +90,7 @@ class _Run:
         self._is_dry = is_dry
 
     async def prune(self, retention: Retention, now: datetime, *, whole_weeks: bool) -> None:
-        known = _levels(await self._driver.fetch(statement("pruned_levels")))
+        known = _levels(await self._fetch("pruned_levels"))
         whole, *parts = retention.spans(now)
         reached = await self._prune_all(_until_monday(whole) if whole_weeks else whole)
         for span in parts:
@@ -118,7 +117,7 @@ class _Run:
 
     async def _weeks(self, span: Span) -> Sequence[Partition]:
         """List the partitions all of which is too old."""
-        rows = await self._driver.fetch(statement("partitions"), COUNTED_BYTES)
+        rows = await self._fetch("partitions", counted_bytes=COUNTED_BYTES)
         weeks = [partition_of(row) for row in rows]
         return [week for week in weeks if week.until is not None and week.until <= span.before]
 
@@ -137,7 +136,7 @@ class _Run:
             try:
                 async with self._driver.transaction():
                     await self._driver.execute(f"SET LOCAL lock_timeout = {round(1000 * LOCK_S)}")
-                    await self._driver.execute(statement("drop_week"), week.name)
+                    await self._fetch("drop_week", week=week.name)
                     await self._mark(levels, week.until)
             except asyncpg.LockNotAvailableError:
                 continue
@@ -145,7 +144,7 @@ class _Run:
         return False
 
     async def _mark(self, levels: Iterable[LogLevel], before: datetime | None) -> None:
-        await self._driver.execute(statement("mark_pruned"), sorted(levels), before)
+        await self._fetch("mark_pruned", levels=sorted(levels), before=before)
 
     async def _prune_lines(self, span: Span, begun: datetime, most_lines: int) -> None:
         """Delete the lines of a span, step by step from a time on."""
@@ -163,14 +162,24 @@ class _Run:
 
     async def _step(self, span: Span, place: BatchKey, most_lines: int) -> BatchKey | None:
         """Go one step; tell the place that it came to, None at the end."""
-        levels: list[Any] = [sorted(span.levels), level_bits(span.levels)]
-        rows = await self._driver.fetch(
-            statement("prune_lines"), *place, span.before, *levels, STEP_BATCHES, most_lines, self._is_dry
+        rows = await self._fetch(
+            "prune_lines",
+            **place._asdict(),
+            before=span.before,
+            levels=sorted(span.levels),
+            level_bits=level_bits(span.levels),
+            most_batches=STEP_BATCHES,
+            most_lines=most_lines,
+            is_dry=self._is_dry,
         )
         for row in rows:
             if row["level"] is not None:
                 self.pruned.add(LogLevel(row["level"]), row["lines"], row["size"])
         return BatchKey(*rows[0][:3]) if rows else None
+
+    async def _fetch(self, name: str, **values: Any) -> Sequence[asyncpg.Record]:
+        asked = statement(name)
+        return await self._driver.fetch(asked.text, *asked.arguments(values))
 
 
 def _until_monday(span: Span) -> Span:

@@ -9,7 +9,6 @@ import asyncpg
 
 from domain.storage import HandlerStorage, Partition
 from persistence.database import Database
-from persistence.prepared_statements import Statement
 from persistence.sql import statement
 from persistence.upkeep.table_sizes import table_sizes
 
@@ -32,7 +31,7 @@ class PostgresStorage:
         return sum((await table_sizes(self._database)).values())
 
     async def partitions(self) -> Sequence[Partition]:
-        return [partition_of(row) for row in await self._rows("partitions", COUNTED_BYTES)]
+        return [partition_of(row) for row in await self._rows("partitions", counted_bytes=COUNTED_BYTES)]
 
     async def handlers(self) -> Sequence[HandlerStorage]:
         return [
@@ -42,13 +41,11 @@ class PostgresStorage:
                 lines=row["lines"],
                 size=round(row["share"] * row["size_of_all"]),
             )
-            for row in await self._rows("handlers", LINE_BYTES, MOST_HANDLERS)
+            for row in await self._rows("handlers", line_bytes=LINE_BYTES, most=MOST_HANDLERS)
         ]
 
-    async def _rows(self, name: str, *values: Any) -> Sequence[asyncpg.Record]:
-        names = tuple(f"${place}" for place, _ in enumerate(values, 1))
-        asked = Statement(statement(name), names, {}, {})
-        return await self._database.fetch(asked, dict(zip(names, values, strict=True)), within_s=PATIENCE_S)
+    async def _rows(self, name: str, **values: Any) -> Sequence[asyncpg.Record]:
+        return await self._database.fetch(statement(name), values, within_s=PATIENCE_S)
 
 
 def partition_of(row: asyncpg.Record) -> Partition:

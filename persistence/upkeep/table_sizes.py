@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 from domain.errors import JobtailError
 from persistence.database import Database
-from persistence.prepared_statements import Statement
 from persistence.sql import statement
 from persistence.tables import metadata
 
@@ -40,6 +39,5 @@ class TableSizes:
 
 async def table_sizes(database: Database) -> Mapping[str, int]:
     """Ask how many bytes each table takes, partitions, indexes and long values included."""
-    query = Statement(statement("table_sizes"), ("names",), {}, {})
-    rows = await database.fetch(query, {"names": sorted(metadata.tables)})
+    rows = await database.fetch(statement("table_sizes"), {"names": sorted(metadata.tables)})
     return {row["name"]: row["bytes"] for row in rows}

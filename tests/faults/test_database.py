@@ -31,6 +31,7 @@ from persistence.channel.channel import BroadcastChannel
 from persistence.database import Database
 from persistence.embedded.embedded_server import EmbeddedPostgres
 from persistence.migration import upgrade
+from persistence.prepared_statements import Statement
 from persistence.stores.log_store import PostgresLogStore
 from persistence.upkeep.maintenance import ensure_partitions
 from tests.conftest import connect, serving
@@ -260,7 +261,7 @@ async def test_a_writer_whose_answers_are_lost_stores_every_line_once(
         assert await asyncio.to_thread(writer.close)
         assert proxy.lost == sum(1 + number % 3 for number in range(0, 100, 10))
         assert await stored_messages(database) == said
-        row = await database.write("SELECT last_seq, count_info FROM jobs")
+        row = await database.write(Statement("SELECT last_seq, count_info FROM jobs", (), {}, {}), {})
         assert row is not None
         assert (row["last_seq"], row["count_info"]) == (100, 100)
 

@@ -22,8 +22,9 @@ from graph.settings import Settings
 from jobtail.events import Batch, Line, NumberedEvent
 from persistence.channel.channel import BroadcastChannel
 from persistence.database import Database
+from persistence.prepared_statements import Statement
 from persistence.sql import statement
-from persistence.stores.log_store import PostgresLogStore, _arguments
+from persistence.stores.log_store import PostgresLogStore, values_of
 from tests.announced import AT
 from tests.conftest import connect, serving
 from tests.processes import Reader, reading, until, writer_process
@@ -113,7 +114,7 @@ def lines_of(name: str, number: int) -> list[Line]:
 def appending(name: str, number: int) -> list[object]:
     """The parameters of append.sql for a batch of a new writer."""
     events = [NumberedEvent(n, line) for n, line in enumerate(lines_of(name, number), 1)]
-    return _arguments(fold(JOB, uuid4(), events, AT))
+    return statement("append").arguments(values_of(fold(JOB, uuid4(), events, AT)))
 
 
 async def someone_waits(connection: asyncpg.Connection[asyncpg.Record]) -> bool:
@@ -132,7 +133,7 @@ async def test_a_transaction_that_commits_late_hides_nothing(
 
         transaction = other_writer.transaction()
         await transaction.start()
-        row = await other_writer.fetchrow(statement("append"), *appending("late", 3))
+        row = await other_writer.fetchrow(statement("append").text, *appending("late", 3))
         assert row is not None
         assert row["last_seq"] == 5
         quick = group.create_task(services.recorder.record_job(JOB, lines_of("quick", 2)))
@@ -157,7 +158,7 @@ async def test_a_transaction_that_rolls_back_late_leaves_no_gap(
         for attempt, expected in enumerate(("first", "then", "last")):
             transaction = other_writer.transaction()
             await transaction.start()
-            await other_writer.fetchrow(statement("append"), *appending("undone", 3))
+            await other_writer.fetchrow(statement("append").text, *appending("undone", 3))
             quick = group.create_task(services.recorder.record_job(JOB, lines_of(expected, 1)))
             await until(lambda: someone_waits(other_writer))
             await transaction.rollback()
@@ -176,6 +177,6 @@ async def test_many_writers_that_send_their_batches_twice_at_once_are_stored_onc
     recorded = await asyncio.gather(*(recorder.record(batch) for batch in sent * 2))
     assert sum(outcome.stored for outcome in recorded) == 200
     assert sum(outcome.skipped for outcome in recorded) == 200
-    row = await database.write("SELECT last_seq, count_info FROM jobs WHERE job_id = $1", JOB)
+    row = await database.write(Statement("SELECT last_seq, count_info FROM jobs", (), {}, {}), {})
     assert row is not None
     assert (row["last_seq"], row["count_info"]) == (200, 200)

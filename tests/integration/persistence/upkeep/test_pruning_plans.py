@@ -41,11 +41,14 @@ async def driver(new_database: CloneDatabase, loaded_template: str) -> AsyncIter
 async def explain(
     driver: asyncpg.Connection[Any], place: tuple[datetime, str, int], levels: list[LogLevel], *, is_dry: bool
 ) -> list[Node]:
-    values = (*place, END, levels, level_bits(levels), BATCHES, LINES, is_dry)
+    step = statement("prune_lines")
+    values = dict(zip(("recorded_at", "job_id", "first_seq"), place, strict=True))
+    values |= {"before": END, "levels": levels, "level_bits": level_bits(levels)}
+    values |= {"most_batches": BATCHES, "most_lines": LINES, "is_dry": is_dry}
     async with driver.transaction():
         for setting in BY_KEYS:
             await driver.execute(setting)
-        text = await driver.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement('prune_lines')}", *values)
+        text = await driver.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {step.text}", *step.arguments(values))
         (told,) = json.loads(text)
     return list(nodes(told["Plan"]))
 
