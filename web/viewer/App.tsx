@@ -1,8 +1,6 @@
 // The frame around every page, and which page it is.
 import { useState } from "preact/hooks";
 
-import { ExecutionPage } from "./executions/ExecutionPage";
-import { ExecutionsPage } from "./executions/ExecutionsPage";
 import { connection } from "./graph/client";
 import { JobPage } from "./job/JobPage";
 import { JobsPage } from "./jobs/JobsPage";
@@ -11,8 +9,12 @@ import { useObserved } from "./observed";
 import { type Route, go, path, place } from "./routes";
 import { theme } from "./theme";
 import { timeStyle } from "./time";
-import { KeysDialog } from "./ui/KeysDialog";
 import { TokenDialog } from "./ui/TokenDialog";
+import { lazy } from "./ui/lazy";
+
+const ExecutionPage = lazy(async () => (await import("./executions/ExecutionPage")).ExecutionPage);
+const ExecutionsPage = lazy(async () => (await import("./executions/ExecutionsPage")).ExecutionsPage);
+const KeysDialog = lazy(async () => (await import("./ui/KeysDialog")).KeysDialog);
 
 export function App() {
   const { route } = useObserved(place);

@@ -1,6 +1,8 @@
 // Values that change and are watched, by components and by others.
 import { useEffect, useState } from "preact/hooks";
 
+import { keep, kept } from "./storage";
+
 export interface Observed<T> {
   readonly value: T;
   /** Hears of every change from now on; returns what ends it. */
@@ -48,12 +50,12 @@ export class Preference<T extends string> extends State<T> {
     readonly choices: readonly T[],
     preset: T,
   ) {
-    const kept = localStorage.getItem(`jobtail.${name}`);
-    super(choices.find((choice) => choice === kept) ?? preset);
+    const chosen = kept(`jobtail.${name}`);
+    super(choices.find((choice) => choice === chosen) ?? preset);
   }
 
   override set(value: T): void {
-    localStorage.setItem(`jobtail.${this.name}`, value);
+    keep(`jobtail.${this.name}`, value);
     super.set(value);
   }
 

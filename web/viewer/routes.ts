@@ -17,23 +17,26 @@ export interface Place {
 
 export type Params = Record<string, string | readonly string[] | null | undefined>;
 
+const SCROLL_REST_MS = 200;
+
 const state = new State<Place>(read());
 export const place: Observed<Place> = state;
 
 function read(): Place {
   return {
-    route: parsePath(location.pathname),
+    route: parsePath(location.pathname, new URLSearchParams(location.search)),
     params: new URLSearchParams(location.search),
     hash: location.hash.slice(1),
   };
 }
 
-export function parsePath(path: string): Route | null {
-  if (path === "/") return { page: "jobs" };
-  const [, page, id, ...more] = path.split("/");
+export function parsePath(path: string, params = new URLSearchParams()): Route | null {
+  const [, page, id = "", ...more] = path.replace(/\/+$/, "").split("/");
   if (more.length > 0) return null;
-  if (page === "executions" && !id) return { page: "executions" };
-  if (!id) return null;
+  const named = params.get("id");
+  if (!page || (page === "jobs" && !id && !named)) return { page: "jobs" };
+  if (page === "executions" && !id && !named) return { page: "executions" };
+  if (!id && named) return page === "jobs" ? { page: "job", jobId: named } : { page: "execution", executionId: named };
   try {
     if (page === "jobs") return { page: "job", jobId: decodeURIComponent(id) };
     if (page === "executions") return { page: "execution", executionId: decodeURIComponent(id) };
@@ -48,17 +51,28 @@ export function path(route: Route): string {
     case "jobs":
       return "/";
     case "job":
-      return `/jobs/${encodeURIComponent(route.jobId)}`;
+      return isDots(route.jobId) ? "/jobs" : `/jobs/${encodeURIComponent(route.jobId)}`;
     case "executions":
       return "/executions";
     case "execution":
-      return `/executions/${encodeURIComponent(route.executionId)}`;
+      return isDots(route.executionId) ? "/executions" : `/executions/${encodeURIComponent(route.executionId)}`;
   }
 }
 
+/** In a path they lead upwards, however they are encoded: such an id is a param. */
+function isDots(id: string): boolean {
+  return id === "." || id === "..";
+}
+
+function idParams(route: Route): Params {
+  const id = route.page === "job" ? route.jobId : route.page === "execution" ? route.executionId : "";
+  return isDots(id) ? { id } : {};
+}
+
 /** The address of a page, for a link. */
-export function href(route: Route, params: Params = {}, hash = ""): string {
-  const text = merged(new URLSearchParams(), params).toString();
+export function href(route: Route, params: Params | URLSearchParams = {}, hash = ""): string {
+  const chosen = params instanceof URLSearchParams ? params : merged(new URLSearchParams(), params);
+  const text = merged(chosen, idParams(route)).toString();
   return path(route) + (text && `?${text}`) + (hash && `#${hash}`);
 }
 
@@ -80,9 +94,22 @@ export function merged(params: URLSearchParams, changes: Params): URLSearchParam
 
 /** Goes to an address of the page. */
 export function go(address: string, { replace = false } = {}): void {
-  if (replace) history.replaceState(null, "", address);
-  else history.pushState(null, "", address);
+  if (replace) history.replaceState(history.state, "", address);
+  else {
+    keepScroll();
+    history.pushState(null, "", address);
+  }
   state.set(read());
+}
+
+/** Where the page was scrolled to when the visitor left it, if this is the way back to it. */
+export function keptScroll(): number {
+  const kept = history.state as { scroll?: number } | null;
+  return kept?.scroll ?? 0;
+}
+
+function keepScroll(): void {
+  if (keptScroll() !== scrollY) history.replaceState({ scroll: scrollY }, "");
 }
 
 /** Changes the query string; the hash stays. A change of what is shown is no step in the history unless it says so. */
@@ -98,16 +125,26 @@ export function setHash(hash: string, { push = false } = {}): void {
 
 /** Takes clicks on links to pages of ours, so that nothing is loaded anew. */
 export function followLinks(): void {
-  addEventListener("popstate", () => state.set(read()));
+  history.scrollRestoration = "manual"; // a page is as high as its rows, which come later
+  let resting: number | undefined;
+  addEventListener("scroll", () => {
+    clearTimeout(resting);
+    resting = window.setTimeout(keepScroll, SCROLL_REST_MS);
+  });
+  addEventListener("popstate", () => {
+    clearTimeout(resting);
+    state.set(read());
+  });
   addEventListener("hashchange", () => state.set(read()));
   document.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
       return;
     const link = event.target instanceof Element ? event.target.closest("a") : null;
     if (!link?.href || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
-    if (!parsePath(link.pathname)) return;
+    if (!parsePath(link.pathname, new URLSearchParams(link.search))) return;
     event.preventDefault();
     const isNewPage = link.pathname !== location.pathname;
+    clearTimeout(resting);
     go(link.pathname + link.search + link.hash);
     if (isNewPage) scrollTo(0, 0);
   });

@@ -1,6 +1,7 @@
 // How times are said, on the whole page alike: since when, by the visitor's clock, or in UTC.
 import { useEffect } from "preact/hooks";
 
+import { serviceNow } from "./clock";
 import { Preference, State, useObserved } from "./observed";
 
 export type TimeStyle = "relative" | "local" | "utc";
@@ -11,16 +12,16 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** The present, for what counts on. It ticks once a second while somebody looks. */
-const present = new State(Date.now());
+/** The present by the service's clock, for what counts on. It ticks once a second while somebody looks. */
+const present = new State(serviceNow());
 let lookers = 0;
 let ticking: number | undefined;
 
 export function useNow(isNeeded = true): number {
   useEffect(() => {
     if (!isNeeded) return;
-    if (lookers++ === 0) ticking = window.setInterval(() => present.set(Date.now()), SECOND);
-    present.set(Date.now());
+    if (lookers++ === 0) ticking = window.setInterval(() => present.set(serviceNow()), SECOND);
+    present.set(serviceNow());
     return () => {
       if (--lookers === 0) clearInterval(ticking);
     };

@@ -7,6 +7,8 @@ import { ExecutionDocument, type ExecutionRowFragment } from "../graph/generated
 import { useQuery } from "../graph/useQuery";
 import { JobTable } from "../jobs/JobTable";
 import { useJobs } from "../jobs/useJobs";
+import { ShownText } from "../log/LineText";
+import { shown } from "../log/text/terminal";
 import { useObserved } from "../observed";
 import { href } from "../routes";
 import { Duration } from "../ui/Duration";
@@ -73,9 +75,13 @@ function Head({ execution }: { execution: ExecutionRowFragment }) {
         <Fact name="Took">
           <Duration durationMs={execution.durationMs} since={execution.startedAt} />
         </Fact>
-        {execution.resultSummary && <Fact name="Result">{execution.resultSummary}</Fact>}
+        {execution.resultSummary && <Fact name="Result">{shown(execution.resultSummary)}</Fact>}
       </dl>
-      {execution.errorMessage && <pre class="error-text">{execution.errorMessage}</pre>}
+      {execution.errorMessage && (
+        <pre class="error-text" tabIndex={0} aria-label="What it ended with">
+          <ShownText text={execution.errorMessage} />
+        </pre>
+      )}
       {isScheduled && (
         <HistoryStrip
           label={`Runs of ${execution.scheduleId}, the newest last`}

@@ -3,6 +3,8 @@ import { useEffect, useMemo } from "preact/hooks";
 
 import { connection } from "../graph/client";
 import type { ExecutionRowFragment } from "../graph/generated";
+import { telling } from "../log/text/telling";
+import { shown } from "../log/text/terminal";
 import { useObserved } from "../observed";
 import { href, place, setParams } from "../routes";
 import { sayDuration } from "../time";
@@ -111,8 +113,11 @@ function ExecutionTable({ executions, isStale }: { executions: readonly Executio
               <a href={href({ page: "execution", executionId: execution.executionId })}>{execution.executionId}</a>
             </td>
             <td>{execution.scheduleId}</td>
-            <td class={execution.errorMessage ? "job-error clipped" : "muted clipped"}>
-              {execution.errorMessage ?? execution.resultSummary}
+            <td
+              class={execution.errorMessage ? "job-error clipped" : "muted clipped"}
+              title={shown(execution.errorMessage ?? execution.resultSummary ?? "")}
+            >
+              {execution.errorMessage ? telling(execution.errorMessage) : shown(execution.resultSummary ?? "")}
             </td>
             <td>
               <Duration

@@ -1,4 +1,5 @@
 // The runs of a schedule side by side, the newest right: how they went by colour, how long they took by height.
+import { serviceNow } from "../clock";
 import type { ExecutionRowFragment } from "../graph/generated";
 import { href } from "../routes";
 import { sayStatus } from "../ui/Status";
@@ -38,7 +39,7 @@ export function HistoryStrip({ label, executions, current }: HistoryStripProps) 
 }
 
 function lasted(execution: ExecutionRowFragment): number {
-  return execution.durationMs ?? Date.now() - Date.parse(execution.startedAt);
+  return execution.durationMs ?? serviceNow() - Date.parse(execution.startedAt);
 }
 
 function took(execution: ExecutionRowFragment): string {

@@ -1,8 +1,10 @@
 // The page's way to the API: queries by POST, subscriptions by one websocket that is opened when it is needed.
 import { createClient } from "graphql-ws";
 
+import { learnTime } from "../clock";
 import { type Observed, State } from "../observed";
 import { type AnsweredError, GraphError, answeredError, unreachable } from "./errors";
+import { marked, parsed, unmarked, withNumbers, written } from "./exactJson";
 import type { TypedDocumentString } from "./generated";
 import { askForToken, currentToken } from "./token";
 
@@ -52,7 +54,7 @@ async function post<R>(text: string, variables: unknown, token: string | null, s
   const requestId = answer.headers.get("x-request-id") ?? undefined;
   let body: { data?: R | null; errors?: AnsweredError[] };
   try {
-    body = (await answer.json()) as typeof body;
+    body = parsed(await answer.text()) as typeof body;
   } catch {
     signal?.throwIfAborted();
     throw new GraphError("UNAVAILABLE", `the answer is no JSON (status ${answer.status})`, requestId);
@@ -63,20 +65,38 @@ async function post<R>(text: string, variables: unknown, token: string | null, s
 }
 
 async function fetched(text: string, variables: unknown, token: string | null, signal?: AbortSignal): Promise<Response> {
+  const askedAt = Date.now();
   try {
-    return await fetch(ADDRESS, {
+    const answer = await fetch(ADDRESS, {
       method: "POST",
       headers: {
         "content-type": "application/json",
         accept: "application/json",
         ...(token === null ? {} : { authorization: `Bearer ${token}` }),
       },
-      body: JSON.stringify({ query: text, variables }),
+      body: written({ query: text, variables }),
       signal: signal ?? null,
     });
+    learnTime(answer.headers.get("date"), askedAt);
+    return answer;
   } catch {
     signal?.throwIfAborted();
     throw unreachable();
+  }
+}
+
+/** A websocket whose messages keep their numbers; graphql-ws reads and writes JSON by itself. */
+class ExactSocket extends WebSocket {
+  override set onmessage(listener: ((event: MessageEvent) => unknown) | null) {
+    super.onmessage = listener && ((event) => listener(new MessageEvent("message", { data: marked(event.data as string) })));
+  }
+
+  override get onmessage() {
+    return super.onmessage;
+  }
+
+  override send(text: string): void {
+    super.send(withNumbers(text));
   }
 }
 
@@ -86,7 +106,8 @@ let shownToken: string | null = null;
 
 const client = createClient({
   url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${ADDRESS}`,
-  retryAttempts: 0, // whoever subscribed knows the cursor to go on behind, see resume.ts
+  webSocketImpl: ExactSocket,
+  retryAttempts: 0, // the subscriber knows the cursor to resume after, see follow.ts
   keepAlive: PING_EVERY_MS,
   lazyCloseTimeout: 3_000, // a page's change from one job to the next keeps it
   connectionParams: () => {
@@ -127,7 +148,7 @@ export function subscribe<R, V>(document: TypedDocumentString<R, V>, variables: 
           end(() => sink.error(answeredError(errors)));
           stop();
         } else if (data) {
-          sink.next(data);
+          sink.next(unmarked(data) as R);
         }
       },
       error: (problem) => { end(() => sink.error(asGraphError(problem))); },

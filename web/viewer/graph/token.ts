@@ -1,5 +1,6 @@
 // The token that lets the page in: asked for once, kept for as long as the tab lives.
 import { type Observed, State } from "../observed";
+import { keep, kept } from "../storage";
 
 const PLACE = "jobtail.token";
 
@@ -16,11 +17,11 @@ let asking: Promise<string | null> | null = null;
 export const tokenRequest: Observed<Request | null> = request;
 
 export function currentToken(): string | null {
-  return sessionStorage.getItem(PLACE);
+  return kept(PLACE, "session");
 }
 
 export function forgetToken(): void {
-  sessionStorage.removeItem(PLACE);
+  keep(PLACE, null, "session");
 }
 
 /** Asks for another token than the one that was refused; null if the visitor has none. All who ask share one question. */
@@ -33,7 +34,7 @@ export function askForToken(refused: string | null): Promise<string | null> {
     request.set(null);
     asking = null;
     if (token === null) forgetToken();
-    else sessionStorage.setItem(PLACE, token);
+    else keep(PLACE, token, "session");
     return token;
   });
   return asking;

@@ -1,6 +1,7 @@
 // Why a job failed: its first error with what was said around it, the traceback folded out.
 import { type ContextLineFragment, FailureDocument, type FailureQuery, type JobHeadFragment } from "../graph/generated";
 import { useQuery } from "../graph/useQuery";
+import { ShownText } from "../log/LineText";
 import { useObserved } from "../observed";
 import { jobHref } from "../routes";
 import { sayClock, timeStyle } from "../time";
@@ -21,7 +22,9 @@ export function Failure({ job }: { job: JobHeadFragment }) {
       {job.error && job.error !== failure?.firstError.message && (
         <>
           <h2>What the job ended with</h2>
-          <pre class="error-text">{job.error}</pre>
+          <pre class="error-text" tabIndex={0} aria-label="The error">
+            <ShownText text={job.error} />
+          </pre>
         </>
       )}
       {failure ? <FirstError job={job} failure={failure} /> : <NoError job={job} />}
@@ -60,11 +63,15 @@ function FirstError({ job, failure }: { job: JobHeadFragment; failure: Found }) 
           Compare with the last good run
         </a>
       </div>
-      <pre class="error-text failure-message">{firstError.message}</pre>
+      <pre class="error-text failure-message" tabIndex={0} aria-label="The first error">
+        <ShownText text={firstError.message} />
+      </pre>
       {traceback && (
         <details open>
           <summary>Traceback</summary>
-          <pre class="error-text traceback">{traceback}</pre>
+          <pre class="error-text traceback" tabIndex={0} aria-label="Traceback">
+            <ShownText text={traceback} />
+          </pre>
         </details>
       )}
       <h2>What was said around it</h2>
@@ -89,7 +96,9 @@ function ContextLine({ line, jobId, isFirstError }: { line: ContextLineFragment;
       <span class="muted clipped" title={line.taskId ? `${line.stage}/${line.taskId}` : line.stage}>
         {line.taskId ? `${line.stage}/${line.taskId}` : line.stage}
       </span>
-      <span class="context-message">{line.message}</span>
+      <span class="context-message">
+        <ShownText text={line.message} />
+      </span>
     </li>
   );
 }

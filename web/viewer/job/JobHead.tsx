@@ -2,8 +2,13 @@
 import { useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 
+import { sayJson } from "../graph/exactJson";
 import type { JobHeadFragment } from "../graph/generated";
-import { isOver, lastLine } from "../jobs/JobTable";
+import { isOver } from "../jobs/JobTable";
+import { ShownText } from "../log/LineText";
+import { copyText } from "../log/text/copying";
+import { telling } from "../log/text/telling";
+import { shown } from "../log/text/terminal";
 import { href, jobHref } from "../routes";
 import { Duration } from "../ui/Duration";
 import { type Live, Liveness } from "../ui/Liveness";
@@ -11,6 +16,9 @@ import { ProgressBar } from "../ui/ProgressBar";
 import { Status } from "../ui/Status";
 import { Time } from "../ui/Time";
 import { sayCount, sayNumber } from "../ui/numbers";
+
+/** So many characters of an error lie in the head: the log begins below. */
+const MOST_SAID = 300;
 
 export interface JobHeadProps {
   job: JobHeadFragment;
@@ -22,7 +30,7 @@ export function JobHead({ job, live }: JobHeadProps) {
     <header class="job-top">
       <div class="job-title">
         <Status status={job.status} />
-        <h1>{job.handlerName}</h1>
+        <h1>{shown(job.handlerName)}</h1>
         <CopyId jobId={job.jobId} />
         <Liveness state={live} />
         {hasFailed(job) && (
@@ -53,7 +61,7 @@ export function JobHead({ job, live }: JobHeadProps) {
             lines from before <Time at={job.logsPrunedBefore} />
           </Fact>
         )}
-        {job.source && <Fact name="Source">{job.source}</Fact>}
+        {job.source && <Fact name="Source">{shown(job.source)}</Fact>}
         {job.scheduleId && (
           <Fact name="Schedule">
             <a href={href({ page: "executions" }, { schedule: job.scheduleId })}>{job.scheduleId}</a>
@@ -89,13 +97,13 @@ function CopyId({ jobId }: { jobId: string }) {
       class="job-name mono"
       title={`${jobId}\nCopy it`}
       onClick={() => {
-        void navigator.clipboard.writeText(jobId).then(() => {
+        void copyText(jobId).then(() => {
           setIsCopied(true);
           setTimeout(() => setIsCopied(false), 1_500);
         });
       }}
     >
-      <span class="clipped">{jobId}</span>
+      <span class="clipped">{shown(jobId)}</span>
       <span class="muted" role="status">
         {isCopied ? "copied" : ""}
       </span>
@@ -131,7 +139,7 @@ function Levels({ job }: { job: JobHeadFragment }) {
 function Related({ job }: { job: NonNullable<JobHeadFragment["parent"]> }) {
   return (
     <a class="related" href={jobHref(job.jobId)} title={job.jobId}>
-      <Status status={job.status} isBrief /> {job.handlerName} <span class="mono">{job.jobId}</span>
+      <Status status={job.status} isBrief /> {shown(job.handlerName)} <span class="mono">{shown(job.jobId)}</span>
     </a>
   );
 }
@@ -158,19 +166,21 @@ function Metadata({ value }: { value: unknown }) {
   return (
     <details class="more">
       <summary>Metadata</summary>
-      <pre class="more-panel">{JSON.stringify(value, null, 2)}</pre>
+      <pre class="more-panel" tabIndex={0} aria-label="Metadata of the job">{sayJson(value)}</pre>
     </details>
   );
 }
 
-/** One line of it, and all of it on demand. */
+/** What went wrong in a line or two, and all of the error on demand. */
 function ErrorText({ text }: { text: string }) {
-  const last = lastLine(text);
-  if (last === text.trim()) return <p class="job-why">{last}</p>;
+  const said = telling(text);
+  if (said === shown(text).trim() && said.length <= MOST_SAID) return <p class="job-why">{said}</p>;
   return (
     <details class="job-why">
-      <summary>{last}</summary>
-      <pre>{text}</pre>
+      <summary>{said.slice(0, MOST_SAID)}</summary>
+      <pre tabIndex={0} aria-label="The whole error">
+        <ShownText text={text} />
+      </pre>
     </details>
   );
 }

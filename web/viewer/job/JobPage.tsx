@@ -6,19 +6,21 @@ import type { JobHeadFragment } from "../graph/generated";
 import { useShortcuts } from "../shortcuts";
 import { LogPane } from "../log/LogPane";
 import { Preference, useObserved } from "../observed";
-import { href, merged, path, place, setParams } from "../routes";
+import { href, merged, place, setParams } from "../routes";
 import { type Selection, readSelection, selectionParams } from "../selection";
 import { Liveness } from "../ui/Liveness";
 import { Problem } from "../ui/Problem";
 import { sayStatus } from "../ui/Status";
+import { lazy } from "../ui/lazy";
 import { useMedia } from "../ui/media";
-import { Comparison } from "./Comparison";
-import { Failure } from "./Failure";
 import { JobHead, hasFailed } from "./JobHead";
 import { StageTree } from "./StageTree";
 import { Timeline } from "./Timeline";
 import { useJob } from "./liveJob";
 import { StageTasks } from "./stageTasks";
+
+const Comparison = lazy(async () => (await import("./Comparison")).Comparison);
+const Failure = lazy(async () => (await import("./Failure")).Failure);
 
 const timeline = new Preference("timeline", ["open", "closed"], innerWidth < 700 ? "closed" : "open");
 
@@ -146,11 +148,10 @@ interface ViewLinkProps {
 
 function ViewLink({ job, view, present, children }: ViewLinkProps) {
   const { params } = useObserved(place);
-  const text = merged(params, { view: view === "log" ? null : view }).toString();
   return (
     <a
       class="tab"
-      href={path({ page: "job", jobId: job.jobId }) + (text && `?${text}`)}
+      href={href({ page: "job", jobId: job.jobId }, merged(params, { view: view === "log" ? null : view }))}
       aria-current={view === present ? "page" : undefined}
     >
       {children}

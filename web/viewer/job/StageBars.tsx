@@ -2,6 +2,7 @@
 import { useMemo } from "preact/hooks";
 
 import type { TaskRowFragment } from "../graph/generated";
+import { shown } from "../log/text/terminal";
 import { type Selection, withStage, withTask } from "../selection";
 import { sayStatus } from "../ui/Status";
 import { sayCount } from "../ui/numbers";
@@ -58,7 +59,7 @@ export function StageBars({ stages, pages, scale, selection, onSelection }: Stag
                 title={describe(stage)}
                 onClick={() => onSelection(withStage(selection, stage.name))}
               >
-                <span class="clipped">{stage.name}</span>
+                <span class="clipped">{shown(stage.name)}</span>
               </button>
               <Tasks
                 tasks={pages.get(stage.name)?.tasks ?? []}
@@ -78,7 +79,7 @@ export function StageBars({ stages, pages, scale, selection, onSelection }: Stag
 
 function describe(stage: Stage): string {
   const took = stage.durationMs === null ? "" : `, ${sayDuration(stage.durationMs)}`;
-  return `${stage.name}: ${sayStatus(stage.status)}${took}\n${sayCount(stage.logCounts.total, "line")}, ${sayCount(stage.taskCount, "task")}`;
+  return `${shown(stage.name)}: ${sayStatus(stage.status)}${took}\n${sayCount(stage.logCounts.total, "line")}, ${sayCount(stage.taskCount, "task")}`;
 }
 
 interface TasksProps {

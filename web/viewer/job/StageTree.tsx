@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { JobHeadFragment, TaskRowFragment } from "../graph/generated";
+import { shown } from "../log/text/terminal";
 import { useObserved } from "../observed";
 import { type Selection, withStage, withTask } from "../selection";
 import { Counts } from "../ui/Counts";
@@ -144,7 +145,7 @@ function TreeRow({ row, at, stageCount, stageAt, isActive, isChosen, onToggle, o
   const isStage = row.kind === "stage";
   const it = isStage ? row.stage : row.task;
   const isOwn = !isStage && row.task.taskId === row.stage.name;
-  const text = isStage ? row.stage.name : isOwn ? "its own lines" : (row.task.name ?? row.task.taskId);
+  const text = shown(isStage ? row.stage.name : isOwn ? "its own lines" : (row.task.name ?? row.task.taskId));
   return (
     <div
       class="tree-row"
@@ -157,7 +158,7 @@ function TreeRow({ row, at, stageCount, stageAt, isActive, isChosen, onToggle, o
       aria-posinset={isStage ? stageAt + 1 : row.index + 1}
       aria-expanded={isStage ? row.isOpen : undefined}
       aria-selected={isChosen}
-      title={isStage ? text : [row.task.taskId, row.task.name, row.task.result].filter(Boolean).join("\n")}
+      title={isStage ? text : shown([row.task.taskId, row.task.name, row.task.result].filter(Boolean).join("\n"))}
       onClick={onSelect}
       onFocus={onFocus}
     >

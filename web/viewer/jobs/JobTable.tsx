@@ -3,6 +3,8 @@ import { useEffect, useRef } from "preact/hooks";
 
 import type { JobRowFragment } from "../graph/generated";
 import { useShortcuts } from "../shortcuts";
+import { telling } from "../log/text/telling";
+import { shown } from "../log/text/terminal";
 import { jobHref } from "../routes";
 import { Counts } from "../ui/Counts";
 import { Duration } from "../ui/Duration";
@@ -14,9 +16,12 @@ import { useRows } from "../ui/windowed";
 import { rowFocus } from "./rowFocus";
 
 const ROW_PX = 34;
-/** Two lines a row, where the screen is narrow. */
-const CARD_PX = 62;
+/** Three lines a row, where the screen is narrow. */
+const CARD_PX = 84;
 const MORE_AT_ROWS = 40;
+/** Characters of an error: on its line, and in the box that shows all of it. */
+const MOST_SAID = 300;
+const MOST_SHOWN = 2_000;
 
 export interface JobTableProps {
   label: string;
@@ -28,7 +33,7 @@ export interface JobTableProps {
 
 export function JobTable({ label, jobs, totalCount, isStale, onMore }: JobTableProps) {
   const body = useRef<HTMLDivElement>(null);
-  const rowHeight = useMedia("(max-width: 44rem)") ? CARD_PX : ROW_PX;
+  const rowHeight = useMedia("(max-width: 56rem)") ? CARD_PX : ROW_PX;
   const { start, end } = useRows(body, jobs.length, rowHeight);
   useEffect(() => {
     if (end > jobs.length - MORE_AT_ROWS) onMore?.();
@@ -65,12 +70,12 @@ function JobRow({ job, index }: { job: JobRowFragment; index: number }) {
       <span role="cell">
         <Status status={job.status} />
       </span>
-      <span role="cell" class="job-handler" title={job.handlerName}>
-        {job.handlerName}
+      <span role="cell" class="job-handler" title={shown(job.handlerName)}>
+        {shown(job.handlerName)}
       </span>
       <span role="cell" class="job-id">
-        <a href={jobHref(job.jobId)} title={job.jobId}>
-          {job.jobId}
+        <a href={jobHref(job.jobId)} title={job.jobId} aria-describedby={reasonId(job)}>
+          {shown(job.jobId)}
         </a>
       </span>
       <About job={job} />
@@ -90,19 +95,30 @@ function JobRow({ job, index }: { job: JobRowFragment; index: number }) {
   );
 }
 
-/** Why it failed, or else what it works on. */
+/** Why it failed, which leads to more of it, or else what it works on. The whole error shows while the row is chosen. */
 function About({ job }: { job: JobRowFragment }) {
-  const text = job.status === "FAILED" && job.error ? lastLine(job.error) : (job.source ?? "");
+  if (job.status !== "FAILED" || !job.error) {
+    const source = shown(job.source ?? "");
+    return (
+      <span role="cell" class="job-about muted" title={source}>
+        {source}
+      </span>
+    );
+  }
   return (
-    <span role="cell" class={job.status === "FAILED" && job.error ? "job-about job-error" : "job-about muted"} title={text}>
-      {text}
+    <span role="cell" class="job-about job-error">
+      <a href={jobHref(job.jobId, { view: "failure" })} tabIndex={-1}>
+        {telling(job.error).slice(0, MOST_SAID)}
+      </a>
+      <span class="job-reason" id={reasonId(job)} role="tooltip">
+        {shown(job.error).trim().slice(0, MOST_SHOWN)}
+      </span>
     </span>
   );
 }
 
-/** A traceback says last what happened. */
-export function lastLine(text: string): string {
-  return text.trimEnd().split("\n").at(-1) ?? "";
+function reasonId(job: JobRowFragment): string | undefined {
+  return job.status === "FAILED" && job.error ? `reason-${job.jobId}` : undefined;
 }
 
 export function isOver(job: Pick<JobRowFragment, "status">): boolean {

@@ -1,6 +1,7 @@
 // All jobs, the newest first, live.
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 
+import { serviceNow } from "../clock";
 import { connection } from "../graph/client";
 import { useShortcuts } from "../shortcuts";
 import { useObserved } from "../observed";
@@ -19,7 +20,7 @@ export function JobsPage() {
   const { params } = useObserved(place);
   const text = params.toString();
   const choice = useMemo(() => readChoice(new URLSearchParams(text)), [text]);
-  const filter = useMemo(() => filterOf(choice, Date.now()), [choice]);
+  const filter = useMemo(() => filterOf(choice, serviceNow()), [choice]);
   const table = useRef<HTMLDivElement>(null);
   const { state, list } = useJobs(filter, table);
   const isStale = useObserved(connection) === "lost";

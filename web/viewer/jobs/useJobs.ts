@@ -1,9 +1,10 @@
 // A live list of jobs for as long as a component is on the screen.
 import type { RefObject } from "preact";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef } from "preact/hooks";
 
 import type { JobFilter } from "../graph/generated";
 import { useObserved } from "../observed";
+import { keptScroll } from "../routes";
 import { JobList, type JobListState } from "./jobList";
 
 const TOP_PX = 8;
@@ -27,6 +28,14 @@ export function useJobs(filter: JobFilter, frame: RefObject<HTMLElement | null>)
   const state = useObserved(list.state);
   const last = useRef(state);
   if (state.totalCount !== null || state.error) last.current = state;
+  const hasRows = last.current.jobs.length > 0;
+  const isBack = useRef(keptScroll() > 0);
+  useLayoutEffect(() => {
+    if (hasRows && isBack.current) {
+      scrollTo(0, keptScroll());
+      isBack.current = false;
+    }
+  }, [hasRows]);
   return { state: last.current, list };
 }
 

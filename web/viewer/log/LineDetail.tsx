@@ -2,13 +2,14 @@
 import { useEffect, useState } from "preact/hooks";
 
 import { GraphError, query } from "../graph/client";
+import { sayJson } from "../graph/exactJson";
 import { WholeLinesDocument } from "../graph/generated";
 import { sayWhole } from "../time";
-import { stripped } from "./text/ansi";
 import { copyText } from "./text/copying";
 import type { Finder } from "./text/finding";
+import { shown } from "./text/terminal";
 import type { Line } from "./model/lineList";
-import { LineText } from "./LineText";
+import { ShownText } from "./LineText";
 import type { Pane } from "./pane";
 
 /** Messages up to here are loaded whole without being asked for. */
@@ -24,12 +25,12 @@ export function LineDetail({ line, pane, find }: LineDetailProps) {
   const [isWanted, want] = useState(line.messageLength <= LOADED_AT_ONCE);
   const { text, error } = useWholeMessage(pane.jobId, line, isWanted);
   const isCut = text === null && isShortened(line);
-  const metadata = line.metadata === null ? null : JSON.stringify(line.metadata, null, 2);
+  const metadata = line.metadata === null ? null : sayJson(line.metadata);
   const copy = (what: string, copied: string) => void copyText(copied).then(() => { pane.say(`Copied the ${what}`); });
   return (
     <div class="log-detail">
       <pre class="log-whole" tabIndex={0} aria-label={`Message of line ${line.seq}`}>
-        <LineText text={text ?? line.message} find={find} />
+        <ShownText text={text ?? line.message} find={find} />
         {isCut && "…"}
       </pre>
       {isCut && !isWanted && (
@@ -55,7 +56,7 @@ export function LineDetail({ line, pane, find }: LineDetailProps) {
         {line.taskId !== null && <dd>{line.taskId}</dd>}
       </dl>
       <p class="log-actions">
-        <button type="button" disabled={isCut} onClick={() => { copy("message", stripped(text ?? line.message)); }}>
+        <button type="button" disabled={isCut} onClick={() => { copy("message", shown(text ?? line.message)); }}>
           Copy message
         </button>
         {metadata !== null && (

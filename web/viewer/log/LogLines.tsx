@@ -67,7 +67,7 @@ export function LogLines({ pane, look, digits, since, onNumber }: LogLinesProps)
           {list &&
             slots.map((slot) => {
               const content = list.at(slot);
-              const hole = content === "pruned" ? list.holeAt(slot) : null;
+              const hole = list.holeAt(slot - 1);
               const seq = typeof content === "object" ? content.seq : isWhole ? slot : null;
               return (
                 <LogRow
@@ -104,13 +104,13 @@ function isOfAnotherDay(iso: string, style: Look["time"]): boolean {
   return style !== "relative" && sayDate(iso, clock) !== sayDate(new Date().toISOString(), clock);
 }
 
-/** The slots of rows: of a hole only the first. */
+/** The slots of rows: what was pruned has none. */
 function drawnSlots(list: LineList, from: number, to: number): number[] {
   const slots: number[] = [];
   for (let slot = from; slot < to; slot++) {
     const hole = list.at(slot) === "pruned" ? list.holeAt(slot) : null;
-    if (!hole || hole.from === slot) slots.push(slot);
-    slot = hole?.to ?? slot;
+    if (hole) slot = hole.to;
+    else slots.push(slot);
   }
   return slots;
 }

@@ -3,7 +3,8 @@ import { Component, createRef } from "preact";
 
 import { type TimeStyle, sayAgo, sayClock, sayDate, sayWhole } from "../time";
 import type { Finder } from "./text/finding";
-import { folded, linesOf } from "./text/folding";
+import { folded } from "./text/folding";
+import { type Piece, plain, shown } from "./text/terminal";
 import { isShortened, LineDetail } from "./LineDetail";
 import type { Content, Line } from "./model/lineList";
 import { LineText } from "./LineText";
@@ -18,7 +19,7 @@ export interface LogRowProps {
   /** Of a line that is not loaded, where that is known. */
   seq: number | null;
   content: Content;
-  /** How many lines were pruned here. */
+  /** How many lines were pruned above it. */
   pruned: number;
   pane: Pane;
   find: Finder | null;
@@ -66,6 +67,7 @@ export class LogRow extends Component<LogRowProps> {
       isMarked && "is-marked",
       isCurrentHit && "is-hit",
       this.props.isExpanded && "is-expanded",
+      this.props.pruned > 0 && "is-behind-pruned",
       typeof content === "object" ? `is-${content.level.toLowerCase()}` : `is-${content}`,
     ];
     return (
@@ -78,8 +80,9 @@ export class LogRow extends Component<LogRowProps> {
         aria-selected={isCursor || isMarked}
         data-slot={slot}
         data-seq={seq}
+        title={this.props.pruned > 0 ? `${sayLines(this.props.pruned)} above this one ${this.props.pruned === 1 ? "was" : "were"} deleted` : undefined}
       >
-        {typeof content === "object" ? this.#cells(content) : <Missing seq={seq} pruned={this.props.pruned} />}
+        {typeof content === "object" ? this.#cells(content) : <Missing seq={seq} />}
       </div>
     );
   }
@@ -136,14 +139,19 @@ export class LogRow extends Component<LogRowProps> {
 
   #message(line: Line) {
     const { pane, find, isUnfolded, isExpanded } = this.props;
-    const { first, hidden, last } = folded(line.message);
+    const { lines, hidden, last } = folded(line.message);
     const isCut = isShortened(line);
     const toggle = () => { pane.toggle("unfolded", line.seq); };
     if (isUnfolded && hidden > 0) {
       return (
         <>
           <span class="log-text is-unfolded" data-text>
-            <LineText text={linesOf(line.message).join("\n")} find={find} />
+            {lines.map((each, index) => (
+              <>
+                {index > 0 && "\n"}
+                <LineText line={each} find={find} />
+              </>
+            ))}
           </span>
           <button type="button" class="log-fold" tabIndex={-1} aria-expanded={true} onClick={toggle}>
             fold {hidden + 1} lines
@@ -152,11 +160,11 @@ export class LogRow extends Component<LogRowProps> {
         </>
       );
     }
-    const isHitBelow = hidden > 0 && find !== null && (find(line.message.slice(first.length))?.length ?? 0) > 0;
+    const isHitBelow = hidden > 0 && hits(find, lines.slice(1));
     return (
       <>
         <span class="log-text" data-text>
-          <LineText text={first} find={find} />
+          <LineText line={lines[0] ?? []} find={find} />
         </span>
         {hidden > 0 && (
           <button
@@ -171,7 +179,7 @@ export class LogRow extends Component<LogRowProps> {
         )}
         {last !== null && !isCut && (
           <span class="log-last">
-            <LineText text={last} find={find} />
+            <LineText line={last} find={find} />
           </span>
         )}
         {isCut && !isExpanded && <More line={line} pane={pane} />}
@@ -188,21 +196,25 @@ function More({ line, pane }: { line: Line; pane: Pane }) {
   );
 }
 
-function Missing({ seq, pruned }: { seq: number | null; pruned: number }) {
+function Missing({ seq }: { seq: number | null }) {
   return (
     <>
       <span role="gridcell" class="log-number">
-        {pruned === 0 && seq}
+        {seq}
       </span>
       <span role="gridcell" class="log-message">
-        {pruned > 0 ? `${sayLines(pruned)} pruned` : <span class="log-skeleton" aria-label="loading" role="img" />}
+        <span class="log-skeleton" aria-label="loading" role="img" />
       </span>
     </>
   );
 }
 
+function hits(find: Finder | null, lines: readonly Piece[][]): boolean {
+  return find !== null && (find(lines.map(plain).join("\n"))?.length ?? 0) > 0;
+}
+
 function placeOf({ stage, taskId }: Line): string {
-  return taskId === null ? stage : `${stage}/${taskId}`;
+  return shown(taskId === null ? stage : `${stage}/${taskId}`);
 }
 
 function sayLineTime(iso: string, style: TimeStyle, isDated: boolean, now: number): string {

@@ -1,6 +1,6 @@
 // How lines are drawn, as the visitor likes it.
 import { Preference, useObserved } from "../observed";
-import type { TimeStyle } from "../time";
+import { type TimeStyle, timeStyle } from "../time";
 
 const SWITCH = ["off", "on"] as const;
 
@@ -15,6 +15,12 @@ export interface Look {
   isUnfolded: boolean;
   hasPlace: boolean;
   time: TimeStyle | "none";
+}
+
+/** By which clock times are said that are no line's: as lines say theirs, and where those do not, as the page does. */
+export function useClockStyle(): "local" | "utc" {
+  const [ofLines, ofPage] = [useObserved(timing), useObserved(timeStyle)];
+  return (ofLines === "local" || ofLines === "utc" ? ofLines : ofPage) === "utc" ? "utc" : "local";
 }
 
 export function useLook(): Look {

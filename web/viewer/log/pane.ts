@@ -38,6 +38,8 @@ export class Pane {
   #wasFollowing = false;
   #phase: Phase | null = null;
   #isLost = false;
+  /** The line that the address names, once it was said that it is not there any more. */
+  #gone: number | null = null;
 
   constructor(
     readonly jobId: string,
@@ -68,6 +70,7 @@ export class Pane {
     this.redraw();
     if (!range) return;
     this.cursor = range.from;
+    this.#gone = null;
     if (this.model.list) void this.goTo(range.from);
   }
 
@@ -108,8 +111,12 @@ export class Pane {
     if (!list) return;
     if (place === "end") this.scroll.follow();
     else if (place === "start") this.scroll.goTo(list.start, "start");
-    else this.scroll.goTo(list.slotOf(place), align);
-    if (typeof place === "number" && !list.has(place)) this.say(`Line ${place} is not among the lines shown`);
+    else {
+      const last = this.range?.from === place ? this.range.to : place;
+      this.scroll.goTo(list.slotOf(place), align, list.slotOf(last));
+    }
+    if (typeof place !== "number" || list.has(place)) return;
+    this.say(this.prunedTo >= place ? sayGone(place) : `Line ${place} is not among the lines shown`);
   }
 
   toggleFollowing(): void {
@@ -257,6 +264,11 @@ export class Pane {
 
   #changed(): void {
     const { list, tail } = this.model;
+    const target = this.range?.from ?? 0;
+    if (list?.holeAt(target) && this.#gone !== target) {
+      this.#gone = target;
+      this.note = sayGone(target);
+    }
     if (tail && tail.phase !== this.#phase) this.#heard(this.#phase, tail.phase);
     if (list) this.scroll.show(list);
     else this.redraw();
@@ -277,6 +289,10 @@ export class Pane {
     this.#wasFollowing = isFollowing;
     this.redraw();
   }
+}
+
+function sayGone(seq: number): string {
+  return `Line ${seq.toLocaleString("en")} was deleted by retention`;
 }
 
 export function sayLines(count: number): string {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { pieces } from "../../../viewer/log/text/ansi";
+import { pieces } from "../../../viewer/log/text/terminal";
 import { finder, marked } from "../../../viewer/log/text/finding";
 
 const found = (search: string, isRegex: boolean, text: string): string[] | undefined =>

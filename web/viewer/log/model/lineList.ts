@@ -17,7 +17,7 @@ export interface LineList {
   slotOf(seq: number): number;
   /** Whether a line is here, or would be if it were loaded. */
   has(seq: number): boolean;
-  /** The pruned slots around one, which are drawn as one row at the first of them; null where it was not pruned. */
+  /** The pruned slots around one, which are not drawn; null where it was not pruned. */
   holeAt(slot: number): LineRange | null;
   /** The holes that were found since this was asked last. */
   takeHoles(): LineRange[];

@@ -121,6 +121,8 @@ export class WholeLog implements LineList {
       // Without an end: behind a hole the first line that is left tells how long it is.
       const { lines, hasNext } = await this.load({ first: to - from + 1, sinceSeq: from }, controller.signal);
       controller.signal.throwIfAborted();
+      const isHole = (lines[0]?.seq ?? Infinity) > from;
+      if (isHole) await this.#findHoleBefore(from, controller.signal);
       this.#take(lines, from, hasNext ? 0 : to);
       this.events.loaded();
     } catch (error) {
@@ -132,6 +134,13 @@ export class WholeLog implements LineList {
     this.#evict();
     this.events.changed();
     this.#fill();
+  }
+
+  /** Finds where the hole begins that a line is in: however long it is, it is known at once. */
+  async #findHoleBefore(seq: number, signal: AbortSignal): Promise<void> {
+    const { lines } = await this.load({ last: 1, untilSeq: seq }, signal);
+    signal.throwIfAborted();
+    this.#addHole(Math.max((lines.at(-1)?.seq ?? 0) + 1, this.start), seq - 1);
   }
 
   /** Takes the lines that there are from a place on, and at least up to another. What is not among them was pruned. */

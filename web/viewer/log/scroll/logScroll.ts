@@ -25,7 +25,7 @@ export class LogScroll {
   #seen = 0;
   #width = 0;
   /** A line that was gone to stays in place until the reader scrolls. */
-  #pinned: { slot: number; align: Align } | null = null;
+  #pinned: { slot: number; last: number; align: Align } | null = null;
   #resting: ReturnType<typeof setTimeout> | undefined;
   readonly #rows = new ResizeObserver((entries) => { this.#measured(entries); });
 
@@ -66,9 +66,8 @@ export class LogScroll {
     if (list !== this.list) this.#heights = new Heights(this.#heights.row);
     this.list = list;
     this.#heights.setRange(list.start, list.end);
-    // A hole is a row at its first slot; the others have no height.
     for (const { from, to } of list.takeHoles()) {
-      for (let slot = from + 1; slot <= to; slot++) this.#heights.measured(slot, 0);
+      for (let slot = from; slot <= to; slot++) this.#heights.measured(slot, 0);
     }
     this.#layOut(anchor);
   }
@@ -85,9 +84,10 @@ export class LogScroll {
     this.#onChange();
   }
 
-  goTo(slot: number, align: Align): void {
+  /** Goes to a line, or to several up to another one: all of them are in view if they fit. */
+  goTo(slot: number, align: Align, last = slot): void {
     this.isFollowing = false;
-    this.#pinned = { slot, align };
+    this.#pinned = { slot, last, align };
     this.#layOut(null);
   }
 
@@ -182,14 +182,14 @@ export class LogScroll {
     const heights = this.#heights;
     this.#range.resize(heights.total, this.#seen);
     if (this.isFollowing) this.#range.place(Infinity);
-    else if (this.#pinned) this.#range.place(this.#aligned(this.#pinned.slot, this.#pinned.align));
+    else if (this.#pinned) this.#range.place(this.#aligned(this.#pinned));
     else if (anchor) this.#range.place(heights.offsetOf(anchor.slot) + anchor.below);
     this.#draw();
   }
 
-  #aligned(slot: number, align: Align): number {
+  #aligned({ slot, last, align }: { slot: number; last: number; align: Align }): number {
     const begin = this.#heights.offsetOf(slot);
-    const height = this.#heights.heightOf(slot);
+    const height = this.#heights.offsetOf(last) + this.#heights.heightOf(last) - begin;
     if (align === "start" || height > this.#seen) return begin;
     if (align === "center") return begin - (this.#seen - height) / 2;
     return Math.min(Math.max(this.#range.offset, begin + height - this.#seen), begin);

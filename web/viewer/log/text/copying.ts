@@ -1,8 +1,8 @@
 // Lines as text, for the clipboard: the messages alone, or each with its time, level and place as downloads have them.
 import { query } from "../../graph/client";
 import { type LogFilter, WholeLinesDocument, type WholeLinesQuery } from "../../graph/generated";
-import { stripped } from "./ansi";
 import type { LineRange } from "./permalink";
+import { shown } from "./terminal";
 
 type WholeLine = NonNullable<WholeLinesQuery["job"]>["logs"]["nodes"][number];
 
@@ -11,7 +11,7 @@ export const MAX_COPIED = 20_000;
 const PAGE = 1_000;
 
 export function textOf(line: WholeLine, hasPrefix: boolean): string {
-  const message = stripped(line.message);
+  const message = shown(line.message);
   if (!hasPrefix) return message;
   const place = line.taskId === null ? line.stage : `${line.stage}/${line.taskId}`;
   return `${line.timestamp}  ${line.level.padEnd(8)}  ${place}  ${message}`;

@@ -1,6 +1,6 @@
 // Finds in a text what the service found in a line, to highlight it. The service decides which lines match; this only says
 // where, and says nothing where that would take long.
-import type { Piece } from "./ansi";
+import type { Piece } from "./terminal";
 
 export interface Range {
   from: number;
@@ -33,7 +33,7 @@ function plainFinder(search: string): Finder {
 }
 
 /** Lowers letters as the service does: one by one, never to more letters than there were. */
-function foldCase(text: string): string {
+export function foldCase(text: string): string {
   const lower = text.toLowerCase();
   return lower.length === text.length ? lower : Array.from(text, foldLetter).join("");
 }
@@ -87,7 +87,7 @@ export interface MarkedPiece extends Piece {
 }
 
 /** Cuts styled text at the edges of what was found. */
-export function marked(styled: Piece[], hits: Range[]): MarkedPiece[] {
+export function marked(styled: readonly Piece[], hits: Range[]): MarkedPiece[] {
   const cut: MarkedPiece[] = [];
   let start = 0;
   for (const piece of styled) {

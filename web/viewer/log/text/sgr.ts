@@ -1,11 +1,9 @@
-// The colours and styles that programs write for terminals (SGR), as styled pieces of text. All other escape sequences
-// and control characters say nothing on a page and are left out.
+// The pen that colours and styles (SGR) change, and what a page makes of it.
 
-export interface Piece {
-  text: string;
-  /** Classes of log.css, separated by blanks. */
+/** Classes of log.css, separated by blanks, and colours that no theme names: `--ansi-color` alone is brought to a readable
+ * lightness by log.css. */
+export interface Style {
   className: string;
-  /** Colours that no theme names: `--ansi-color` alone is brought to a readable lightness by log.css. */
   style: Record<string, string>;
 }
 
@@ -19,50 +17,11 @@ interface Pen {
   marks: Set<string>;
 }
 
-const ESC = "\u001b";
-const BEL = "\u0007";
-const CONTROL_CHARACTER = "[\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f]";
-const SGR = `${ESC}\\[([0-9;:]*)m`;
-const OTHER = [
-  `${ESC}\\][^${BEL}${ESC}]*(?:${BEL}|${ESC}\\\\)`, // a title, a link
-  `${ESC}[PX^_][^${ESC}]*${ESC}\\\\`,
-  `${ESC}\\[[0-?]*[ -/]*[@-~]`, // the cursor, the screen
-  `${ESC}[ -/]*[0-~]`,
-  CONTROL_CHARACTER,
-];
-const CONTROLS = new RegExp([SGR, ...OTHER].join("|"), "g");
-const CONTROL = new RegExp(CONTROL_CHARACTER);
-
-/** The text as a terminal would print it, without any style. */
-export function stripped(text: string): string {
-  return CONTROL.test(text) ? text.replace(CONTROLS, "") : text;
+export function newPen(): Pen {
+  return { color: null, background: null, marks: new Set() };
 }
 
-export function pieces(text: string): Piece[] {
-  if (!CONTROL.test(text)) return text ? [{ text, className: "", style: {} }] : [];
-  const found: Piece[] = [];
-  const pen: Pen = { color: null, background: null, marks: new Set() };
-  let at = 0;
-  for (const control of text.matchAll(CONTROLS)) {
-    add(found, text.slice(at, control.index), pen);
-    at = control.index + control[0].length;
-    if (control[1] !== undefined) apply(pen, control[1]);
-  }
-  add(found, text.slice(at), pen);
-  return found;
-}
-
-function add(found: Piece[], text: string, pen: Pen): void {
-  if (!text) return;
-  const last = found.at(-1);
-  const piece = { text, ...look(pen) };
-  if (last?.className === piece.className && same(last.style, piece.style)) last.text += text;
-  else found.push(piece);
-}
-
-function same(one: Record<string, string>, other: Record<string, string>): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
-}
+export const PLAIN: Style = { className: "", style: {} };
 
 const MARKS: Record<number, string> = {
   1: "bold",
@@ -72,31 +31,44 @@ const MARKS: Record<number, string> = {
   7: "inverse",
   9: "strike",
   21: "underline",
+  53: "overline",
 };
-const ENDS: Record<number, string[]> = { 22: ["bold", "dim"], 23: ["italic"], 24: ["underline"], 27: ["inverse"], 29: ["strike"] };
+const ENDS: Record<number, string[]> = {
+  22: ["bold", "dim"],
+  23: ["italic"],
+  24: ["underline"],
+  27: ["inverse"],
+  29: ["strike"],
+  55: ["overline"],
+};
+/** What takes a colour of its own: the text, its background, its underline. */
+const EXTENDED: Record<number, "color" | "background" | null> = { 38: "color", 48: "background", 58: null };
 
-function apply(pen: Pen, parameters: string): void {
+export function apply(pen: Pen, parameters: string): void {
   const codes = parameters.split(";").flatMap((part) => (part.includes(":") ? colonForm(part) : [Number(part || 0)]));
   for (let at = 0; at < codes.length; at++) {
     const code = codes[at] ?? 0;
-    if (code === 38 || code === 48) {
-      const [color, used] = extended(codes.slice(at + 1));
-      if (color !== null) pen[code === 38 ? "color" : "background"] = color;
-      at += used;
-    } else applyOne(pen, code);
+    const target = EXTENDED[code];
+    if (target === undefined) {
+      applyOne(pen, code);
+      continue;
+    }
+    const [color, used] = extended(codes.slice(at + 1));
+    if (color !== null && target) pen[target] = color;
+    at += used;
   }
 }
 
 /** `38:2::255:0:0` and `4:3` say what `38;2;255;0;0` and `4` do. */
 function colonForm(part: string): number[] {
   const numbers = part.split(":").map(Number);
-  if (numbers[0] !== 38 && numbers[0] !== 48) return [numbers[1] === 0 && numbers[0] === 4 ? 24 : (numbers[0] ?? 0)];
+  if (EXTENDED[numbers[0] ?? 0] === undefined) return [numbers[1] === 0 && numbers[0] === 4 ? 24 : (numbers[0] ?? 0)];
   return numbers[1] === 2 && numbers.length > 5 ? [...numbers.slice(0, 2), ...numbers.slice(3, 6)] : numbers;
 }
 
 function applyOne(pen: Pen, code: number): void {
   const mark = MARKS[code];
-  if (code === 0) Object.assign(pen, { color: null, background: null, marks: new Set() });
+  if (code === 0) Object.assign(pen, newPen());
   else if (mark) pen.marks.add(mark);
   else if (ENDS[code]) ENDS[code].forEach((each) => pen.marks.delete(each));
   else if (code >= 30 && code <= 37) pen.color = code - 30;
@@ -107,10 +79,13 @@ function applyOne(pen: Pen, code: number): void {
   else if (code === 49) pen.background = null;
 }
 
-/** Reads what follows 38 or 48: the colour, and how many codes it takes. */
+/** Reads what follows 38, 48 or 58: the colour, null where it is not all there, and how many codes it takes. */
 function extended([kind, ...rest]: number[]): [Color | null, number] {
-  if (kind === 5) return [indexed(byte(rest[0])), 2];
-  if (kind === 2) return [[byte(rest[0]), byte(rest[1]), byte(rest[2])], 4];
+  if (kind === 5) return [rest[0] === undefined ? null : indexed(byte(rest[0])), 2];
+  if (kind === 2) {
+    const [red, green, blue] = rest;
+    return [blue === undefined ? null : [byte(red), byte(green), byte(blue)], 4];
+  }
   return [null, 1];
 }
 
@@ -152,7 +127,8 @@ const BLACK: Rgb = [0, 0, 0];
 const WHITE: Rgb = [255, 255, 255];
 const LEGIBLE = 4.5;
 
-function look(pen: Pen): Omit<Piece, "text"> {
+/** How text is drawn that is written with the pen. */
+export function look(pen: Pen): Style {
   const classes = [...pen.marks].filter((mark) => mark !== "inverse").map((mark) => `ansi-${mark}`);
   const isInverse = pen.marks.has("inverse");
   const [color, background] = isInverse ? [pen.background, pen.color] : [pen.color, pen.background];
