@@ -27,7 +27,6 @@ from tests.processes import until
 pytestmark = pytest.mark.timeout(150)
 
 JOB = "job-that-outlives-the-service"
-AWAY_S = 30.0
 EXIT_S = 10.0
 """A process that may flush for one second ends within that, on a machine that is busy with other tests."""
 
@@ -41,10 +40,12 @@ async def assert_untouched(worker: Worker, result: object) -> None:
     assert (stats["sent"], stats["spooled"], stats["waiting"], stats["dropped"]) == (stats["captured"], 0, 0, 0)
 
 
-async def test_a_service_that_is_away_for_half_a_minute_costs_no_line(
-    returning: ReturningService, store: Store, tmp_path: Path
+@pytest.mark.parametrize("away_s", [5.0, pytest.param(30.0, marks=pytest.mark.long)])
+async def test_a_service_that_is_away_for_long_costs_no_line(
+    returning: ReturningService, store: Store, tmp_path: Path, away_s: float
 ) -> None:
     options = {"wait_s": 30}
+    lines = int(away_s * 650)
     with working(
         returning.url,
         tmp_path,
@@ -52,22 +53,22 @@ async def test_a_service_that_is_away_for_half_a_minute_costs_no_line(
         options=options,
         job_id=JOB,
         name="a",
-        lines=20_000,
+        lines=lines,
         every_s=0.0016,
-        hold_at=19_500,
+        hold_at=lines - 500,
     ) as worker:
-        await store.until_lines(JOB, 1_000)
+        await store.until_lines(JOB, lines // 20)
         await returning.stop()
-        back_at = time.monotonic() + AWAY_S
-        await until(lambda: time.monotonic() > back_at, patience_s=AWAY_S + 5)
+        back_at = time.monotonic() + away_s
+        await until(lambda: time.monotonic() > back_at, patience_s=away_s + 5)
         stored = await store.last_seq(JOB)
-        assert stored < worker.said - 10_000
+        assert stored < worker.said - lines // 4
         await returning.start()
         worker.release()
-        await assert_untouched(worker, 20_000)
+        await assert_untouched(worker, lines)
         assert worker.log.count(NOT_SENDING) == worker.log.count(SENDING_AGAIN) == 1, worker.log
         assert len(worker.log.splitlines()) == 2, worker.log
-    assert await store.messages(JOB) == counted("a", 20_000)
+    assert await store.messages(JOB) == counted("a", lines)
     assert await store.status(JOB) == "COMPLETED"
 
 
