@@ -163,3 +163,27 @@ def run_program(program: str, **environment: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.mark.parametrize("mark", ["graphql-ws", "Authorization"])
+async def test_the_javascript_client_follows_a_job_to_its_end(mark: str, service: Service) -> None:
+    (program,) = [block.text for block in blocks("docs/graphql.md") if block.language == "js" and mark in block.text]
+    with Api(service) as api:
+        api.start("JB_DEMO_1")
+        api.capture("JB_DEMO_1", "Reading job description", "312 words")
+        api.finish("JB_DEMO_1")
+    there = program.replace("ws://127.0.0.1:8820/graphql", service.websocket_url)
+    there = there.replace("http://127.0.0.1:8820", service.url)
+    websocket = 'import * as ws from "ws"; globalThis.WebSocket ??= ws.WebSocket;\n'
+    done = await asyncio.to_thread(
+        subprocess.run,
+        ["node", "--input-type=module", "--eval", websocket + there],
+        cwd=ROOT / "web",
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split(" ")[0] for line in done.stdout.splitlines()] == ["1", "2"]
+    assert done.stdout.endswith("312 words\n")
