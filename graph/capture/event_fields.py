@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.logs import storable_time
-from graph.formats.levels import level_of_name, level_of_number
+from graph.formats.levels import level_of_name
 from jobtail.events import (
     Event,
     JobFinished,
@@ -125,7 +125,7 @@ def _level(value: Any) -> LogLevel:
     if type(value) is str:
         level = level_of_name(value)
     elif type(value) is int:
-        level = level_of_number(value)
+        level = LogLevel.at_or_below(value)
     if level is None:
         raise Wrong.of("level", f"one of {', '.join(_LEVELS)} or a number of Python's logging", value)
     return level

@@ -15,11 +15,9 @@ from domain.logs import TaskLog
 from domain.pages import Page
 from domain.ports import LogCount, LogPageRequest, LogStore
 from graph.observability.metrics import Metrics
-from jobtail.events import LogLevel
+from jobtail.events import LogLevel, LossNotice
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-NOTICE = {"dropped", "from", "until"}
-"""What a worker's line holds that says how many lines it gave up."""
 
 log = logging.getLogger(__name__)
 
@@ -60,9 +58,8 @@ class MeasuredLogStore:
 
 def _given_up(batch: JobBatch) -> int:
     """Add up what workers say that they could not keep."""
-    warnings = (line.metadata for line in batch.lines if line.level is LogLevel.WARNING and line.metadata)
-    said = (metadata["dropped"] for metadata in warnings if metadata.keys() == NOTICE)
-    return sum(count for count in said if isinstance(count, int) and count > 0)
+    warnings = (line for line in batch.lines if line.level is LogLevel.WARNING and line.metadata)
+    return sum(lost.lines for lost in map(LossNotice.of, warnings) if lost is not None)
 
 
 class MeasuredRequests:

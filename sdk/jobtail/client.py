@@ -5,6 +5,7 @@ Without a configuration all of it is silent.
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import os
@@ -13,16 +14,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import ParamSpec
 
 from jobtail import current as context
 from jobtail.events import Event
-from jobtail.job.narration import EventWriter
 from jobtail.jsonable import shown
 from jobtail.outbox.state_directory import state_directory
 from jobtail.process.exit_hooks import on_departure
 from jobtail.process.fork_hooks import renew_after_fork
-from jobtail.sink import Sink
+from jobtail.sink import CountingSink, EventWriter, Sink
 from jobtail.writer.writer import Writer
 
 URL, TOKEN, SPOOL_DIR = "JOBTAIL_URL", "JOBTAIL_TOKEN", "JOBTAIL_SPOOL_DIR"
@@ -30,6 +30,8 @@ SPOOL_BYTES = 256 << 20
 FLUSH_S = 5.0
 KEEP_S = 10.0
 KEEP_STEP_S = 1.0
+
+P = ParamSpec("P")
 
 log = logging.getLogger("jobtail")
 
@@ -90,7 +92,7 @@ class Client:
 
     def stats(self) -> Stats:
         # The sink's books first: what it has taken by then was captured before.
-        kept = self._kept()
+        kept = self._sink.stats() if isinstance(self._sink, CountingSink) else None
         books = self.writer.stats()
         sent, spooled, lost = (books.sent, 0, 0) if kept is None else (kept.sent, kept.spooled, kept.dropped)
         dropped = books.dropped + lost
@@ -102,12 +104,8 @@ class Client:
             masked=self._masked(),
             waiting=books.captured - sent - spooled - dropped,
             faults=books.faults,
-            last_error=getattr(kept, "last_error", None) or books.last_error,
+            last_error=(kept and kept.last_error) or books.last_error,
         )
-
-    def _kept(self) -> Any:
-        stats = getattr(self._sink, "stats", None)
-        return None if stats is None else stats()
 
 
 class _ProcessWriter:
@@ -231,6 +229,19 @@ def writer() -> EventWriter:
     if not _process.has_looked:
         _process.look()
     return _process.writer
+
+
+def guarded(hook: Callable[P, None]) -> Callable[P, None]:
+    """Keep a fault of ours from whoever calls, the job or its queue, and count it."""
+
+    @functools.wraps(hook)
+    def safe(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            hook(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
+            writer().report_fault(error)
+
+    return safe
 
 
 def is_on() -> bool:

@@ -6,14 +6,13 @@ Threads and asyncio tasks each see their own.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token, copy_context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from jobtail.job.session import JobCapture
+from jobtail.events import LogLevel
 
 JOB_ID, EXECUTION_ID = "JOBTAIL_JOB_ID", "JOBTAIL_EXECUTION_ID"
 """What `jobtail run` puts into the environment of its command: the job around all jobs of that process."""
@@ -22,11 +21,30 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class OpenJob(Protocol):
+    """The job that is open somewhere: `jobtail.job.session.JobCapture`."""
+
+    @property
+    def execution_id(self) -> str | None:
+        """The scheduled run that it belongs to."""
+
+    def say(
+        self,
+        message: str,
+        level: LogLevel = ...,
+        metadata: Mapping[str, Any] | None = ...,
+        *,
+        stage: str | None = ...,
+        task_id: str | None = ...,
+    ) -> None:
+        """Capture a line. Never raises."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A job, and the stage and task that context managers have opened in it."""
 
-    job: JobCapture
+    job: OpenJob
     job_id: str
     stage: str | None = None
     task_id: str | None = None

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, Self, TypeAlias
 from uuid import UUID
 
 MAIN_STAGE = "main"
@@ -25,6 +25,14 @@ class LogLevel(IntEnum):
     WARNING = 30
     ERROR = 40
     CRITICAL = 50
+
+    @classmethod
+    def at_or_below(cls, number: int) -> LogLevel:
+        """Give the nearest level at or below a number of Python's logging; below all of them it is TRACE."""
+        return next((level for level in _GRAVEST_FIRST if number >= level), cls.TRACE)
+
+
+_GRAVEST_FIRST = tuple(reversed(LogLevel))
 
 
 class JobStatus(StrEnum):
@@ -79,6 +87,28 @@ class Line:
     at: datetime | None = None
     metadata: Mapping[str, Any] | None = None
 
+    @classmethod
+    def now(
+        cls,
+        job_id: str,
+        message: str,
+        level: LogLevel = LogLevel.INFO,
+        *,
+        stage: str | None = None,
+        task_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Make one that is said at this moment."""
+        return cls(
+            job_id=job_id,
+            message=message,
+            level=level,
+            stage=stage,
+            task_id=task_id,
+            at=datetime.now(UTC),
+            metadata=metadata,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgressed:
@@ -129,3 +159,70 @@ class Batch:
 
     writer_id: UUID | None
     events: tuple[NumberedEvent, ...]
+
+
+class Said(Protocol):
+    """A line as whoever has it holds it: an event, a stored line, one that was read from the wire."""
+
+    @property
+    def message(self) -> str: ...
+
+    @property
+    def metadata(self) -> Mapping[str, Any] | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossNotice:
+    """How many lines of a job were given up, and between which times the job had said them."""
+
+    lines: int
+    first_at: datetime
+    last_at: datetime
+
+    def line(self, job_id: str, stage: str | None) -> Line:
+        """Make the line that says so in the job's log, in the stage of what was given up."""
+        first, last = rfc3339(self.first_at), rfc3339(self.last_at)
+        return Line.now(
+            job_id,
+            f"{self.lines} {'line' if self.lines == 1 else 'lines'} dropped between {first} and {last}",
+            LogLevel.WARNING,
+            stage=stage,
+            metadata={"dropped": self.lines, "from": first, "until": last},
+        )
+
+    @classmethod
+    def of(cls, line: Said) -> Self | None:
+        """Read what a line says was given up. None if it is no such line."""
+        match line.metadata:
+            case {"dropped": int() as lines, "from": str() as first, "until": str() as last} if lines > 0:
+                try:
+                    notice = cls(lines=lines, first_at=_moment(first), last_at=_moment(last))
+                except ValueError:
+                    return None
+                return notice if line.message == notice.line("", None).message else None
+        return None
+
+
+REFUSAL = frozenset({"refused", "n", "reason"})
+"""What the metadata of a line hold that stands in for an event which could not be stored."""
+
+
+def refused(job_id: str, kind: str, n: int | None, reason: str, *, stage: str | None) -> Line:
+    """Make the line that says in the job's log that an event could not be stored."""
+    return Line.now(
+        job_id,
+        f"an event of kind {kind} could not be stored and was dropped: {reason}",
+        LogLevel.WARNING,
+        stage=stage,
+        metadata={"refused": kind, "n": n, "reason": reason},
+    )
+
+
+def rfc3339(moment: datetime) -> str:
+    """Write a time in UTC with microseconds. One without an offset is local, as Python has it."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

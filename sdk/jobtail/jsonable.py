@@ -11,10 +11,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, ValuesView
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from enum import Enum
 from numbers import Integral, Rational, Real
 from typing import Any
+
+from jobtail.events import rfc3339
 
 MAX_DEPTH = 50
 MAX_VALUES = 1_000_000
@@ -54,9 +56,10 @@ def shown(value: Any) -> str:
         return f"<{type(value).__qualname__} that cannot be shown>"
 
 
-def rfc3339(moment: datetime) -> str:
-    """Write a time in UTC with microseconds. One without an offset is local, as Python has it."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+def named(error: BaseException) -> str:
+    """Say an error's kind and message in one line."""
+    kind, text = type(error).__qualname__, shown(error)
+    return f"{kind}: {text}" if text else kind
 
 
 def _is_flat(metadata: dict[Any, Any]) -> bool:

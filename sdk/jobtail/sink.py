@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
-from jobtail.events import Batch
+from jobtail.events import Batch, Event
 
 
 class Sink(Protocol):
@@ -32,6 +33,40 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Free what it holds. Called once, after the last `send` has returned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkStats:
+    """Counts of events that a sink was handed: the sum of sent, spooled, waiting and dropped."""
+
+    sent: int
+    spooled: int
+    """On disk now."""
+    waiting: int
+    """In memory now."""
+    dropped: int
+    """Given up because the spool was full, refused by the service, or lost by a close without a spool."""
+    adopted: int = 0
+    """Sent for processes that died; part of no other count."""
+    last_error: str | None = None
+
+
+@runtime_checkable
+class CountingSink(Sink, Protocol):
+    """A sink that knows what became of what it has taken: it takes a batch before it is stored."""
+
+    def stats(self) -> SinkStats:
+        """Count it."""
+
+
+class EventWriter(Protocol):
+    """What takes events: `jobtail.Writer`."""
+
+    def capture(self, event: Event) -> None:
+        """Take an event. Never raises, never blocks."""
+
+    def report_fault(self, error: Exception) -> None:
+        """Count an emission that could not be captured."""
 
 
 class SinkUnavailable(Exception):

@@ -28,13 +28,12 @@ from jobtail.integrations.runs import (
     TaskRun,
     ended,
     failure,
-    guarded,
     retry_message,
     seconds_until,
     tell,
     warning,
 )
-from jobtail.writer.accounts import named
+from jobtail.jsonable import named
 
 _open: dict[tuple[int, str], Attempt] = {}
 """The runs of this process by thread and task. A task that was delivered twice may run in two threads at once."""
@@ -64,7 +63,7 @@ def install(app: Celery) -> None:
         signal.connect(hook, weak=False, dispatch_uid=f"jobtail.{hook.__name__}")
 
 
-@guarded
+@client.guarded
 def _on_publish(*, headers: Any = None, **_: Any) -> None:
     """Give a task that is sent its parent and its execution. A retry carries the headers of the run before."""
     task_id = headers["id"]
@@ -83,7 +82,7 @@ def _on_publish(*, headers: Any = None, **_: Any) -> None:
             headers.setdefault(EXECUTION, place.job.execution_id)
 
 
-@guarded
+@client.guarded
 def _on_prerun(*, task_id: str, task: Any, args: Any, kwargs: Any, **_: Any) -> None:
     # A task's logger from celery.utils.log does not pass on to the root.
     listen(apart_from=["celery.app.trace"], also_to=["celery.task"])
@@ -91,7 +90,7 @@ def _on_prerun(*, task_id: str, task: Any, args: Any, kwargs: Any, **_: Any) -> 
     _open[_here(task_id)] = Attempt(run)
 
 
-@guarded
+@client.guarded
 def _on_postrun(*, task_id: str, task: Any, retval: Any = None, state: str | None = None, **_: Any) -> None:
     attempt = _open.pop(_here(task_id), None)
     if attempt is None:
@@ -132,12 +131,12 @@ def _break_off(attempt: Attempt, error: BaseException | None) -> None:
         attempt.leave()
 
 
-@guarded
+@client.guarded
 def _on_received(*, request: Any, **_: Any) -> None:
     _told_dead.pop(request.id, None)
 
 
-@guarded
+@client.guarded
 def _on_retry_elsewhere(*, sender: Any, request: Any, reason: Any = None, **_: Any) -> None:
     """Tell of a retry that the worker decided and not the run, whose pool process is lost."""
     if _here(request.id) in _open:
@@ -145,7 +144,7 @@ def _on_retry_elsewhere(*, sender: Any, request: Any, reason: Any = None, **_: A
     tell(warning(request.id, _retry(sender, request, reason)))
 
 
-@guarded
+@client.guarded
 def _on_failure_elsewhere(
     *, sender: Any, task_id: str, exception: BaseException, traceback: Any = None, einfo: Any = None, **_: Any
 ) -> None:
@@ -162,7 +161,7 @@ def _on_failure_elsewhere(
     )
 
 
-@guarded
+@client.guarded
 def _on_revoked(
     *, sender: Any, request: Any, terminated: bool, signum: Any = None, expired: bool = False, **_: Any
 ) -> None:
@@ -174,7 +173,7 @@ def _on_revoked(
     tell(warning(request.id, reason), ended(request.id, JobStatus.CANCELLED, reason))
 
 
-@guarded
+@client.guarded
 def _on_beat(*, sender: Any, **_: Any) -> None:
     """Know which entry of the schedule a task is sent for, whatever scheduler sends it."""
     scheduler = sender.scheduler
@@ -190,7 +189,7 @@ def _on_beat(*, sender: Any, **_: Any) -> None:
     scheduler.apply_async = apply_async
 
 
-@guarded
+@client.guarded
 def _on_shutdown(**_: Any) -> None:
     # A pool process leaves by os._exit, which asks nobody.
     client.flush(FLUSH_S)

@@ -24,13 +24,12 @@ from jobtail.integrations.runs import (
     TaskRun,
     ended,
     failure,
-    guarded,
     retry_message,
     seconds_until,
     tell,
     warning,
 )
-from jobtail.writer.accounts import named
+from jobtail.jsonable import named
 
 CARRIED = "_jobtail"
 """The argument under which a job carries its parent. It is taken out before the task sees its arguments."""
@@ -111,7 +110,7 @@ class RunMiddleware:
             client.writer().report_fault(error)
             return None
 
-    @guarded
+    @client.guarded
     def _break_off(self, attempt: Attempt, job_context: JobContext, error: BaseException) -> None:
         attempt.step_out()
         self._broken_off[job_context.job.id] = BrokenOff(
@@ -197,7 +196,7 @@ class RunMiddleware:
 
         return carrying
 
-    @guarded
+    @client.guarded
     def _tell_end(self, job: Job, status: Status, broken_off: BrokenOff | None) -> None:
         if broken_off is None:
             if status is Status.FAILED:  # it never began: no task has its name
@@ -209,7 +208,7 @@ class RunMiddleware:
         else:
             broken_off.attempt.fail(broken_off.error)
 
-    @guarded
+    @client.guarded
     def _tell_retry(self, number: int, retry_at: datetime, broken_off: BrokenOff | None) -> None:
         if broken_off is None:
             tell(warning(self._job_id(number), "put back into the queue"))
@@ -217,7 +216,7 @@ class RunMiddleware:
         attempt, error, _, attempts, most = broken_off
         attempt.leave(retry_message(attempts + 1, most, seconds_until(retry_at), named(error)), error)
 
-    @guarded
+    @client.guarded
     def _tell_cancel(self, waiting: Iterable[Job]) -> None:
         reason = "cancelled while it waited"
         for job in waiting:

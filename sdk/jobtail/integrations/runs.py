@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import reprlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextvars import Token
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, ParamSpec
+from typing import Any
 
 from jobtail import client
 from jobtail import current as context
@@ -17,8 +16,6 @@ from jobtail.events import Event, JobFinished, JobStarted, JobStatus, Line, LogL
 from jobtail.job.exception_text import exception_facts, traceback_text
 from jobtail.job.session import JobCapture, job
 from jobtail.jsonable import jsonable_object
-
-P = ParamSpec("P")
 
 FLUSH_S = 5.0
 """How long a worker that ends waits for what it has captured to leave."""
@@ -105,19 +102,6 @@ class Attempt:
             context.leave(outside)
 
 
-def guarded(hook: Callable[P, None]) -> Callable[P, None]:
-    """Keep a fault of ours from the queue, and count it."""
-
-    @functools.wraps(hook)
-    def safe(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            hook(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
-            client.writer().report_fault(error)
-
-    return safe
-
-
 def tell(*events: Event) -> None:
     """Capture what happened to a job that is not open in this context."""
     writer = client.writer()
@@ -127,18 +111,12 @@ def tell(*events: Event) -> None:
 
 def warning(job_id: str, message: str, error: BaseException | None = None) -> Line:
     metadata = None if error is None else _with_traceback(error)
-    return Line(job_id=job_id, message=message, level=LogLevel.WARNING, at=datetime.now(UTC), metadata=metadata)
+    return Line.now(job_id, message, LogLevel.WARNING, metadata=metadata)
 
 
 def failure(job_id: str, error: BaseException, text: str | None = None) -> Line:
     """Make the line that says why a job failed. `text` is the traceback of an error that has lost its own."""
-    return Line(
-        job_id=job_id,
-        message=text or traceback_text(error),
-        level=LogLevel.ERROR,
-        at=datetime.now(UTC),
-        metadata=exception_facts(error),
-    )
+    return Line.now(job_id, text or traceback_text(error), LogLevel.ERROR, metadata=exception_facts(error))
 
 
 def ended(job_id: str, status: JobStatus, error: str) -> JobFinished:

@@ -28,10 +28,9 @@ from jobtail.integrations.runs import (
     SCHEDULE,
     Attempt,
     TaskRun,
-    guarded,
     retry_message,
 )
-from jobtail.writer.accounts import named
+from jobtail.jsonable import named
 
 REQUEUED = "X-Taskiq-requeue"
 _UNNAMED = re.compile("[0-9a-f]{32}")
@@ -71,14 +70,14 @@ class JobtailMiddleware(TaskiqMiddleware):
         self._begin(message)
         return message
 
-    @guarded
+    @client.guarded
     def on_error(self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException) -> None:
         del result
         run = _run.get()
         if run is not None and run.attempt.job_id == message.task_id:
             run.error = exception
 
-    @guarded
+    @client.guarded
     def post_execute(self, message: TaskiqMessage, result: TaskiqResult[Any]) -> None:
         run = _run.get()
         if run is None or run.attempt.job_id != message.task_id:
@@ -101,7 +100,7 @@ class JobtailMiddleware(TaskiqMiddleware):
         """Wait for what was captured to leave: a worker's process ends without asking further."""
         await asyncio.to_thread(client.flush, FLUSH_S)
 
-    @guarded
+    @client.guarded
     def _label(self, message: TaskiqMessage) -> None:
         """Give a task that is sent its parent and its execution. A retry has the labels of the run before."""
         labels, run = message.labels, _run.get()
@@ -120,7 +119,7 @@ class JobtailMiddleware(TaskiqMiddleware):
             labels[EXECUTION] = message.task_id
             labels[SCHEDULE] = message.task_name if _UNNAMED.fullmatch(str(schedule_id)) else str(schedule_id)
 
-    @guarded
+    @client.guarded
     def _begin(self, message: TaskiqMessage) -> None:
         outer = _run.get()
         if outer is not None and outer.message is message:

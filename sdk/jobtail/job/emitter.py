@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from jobtail.job.calls import CallShape
-from jobtail.job.narration import EMISSIONS, EventWriter, Narration
+from jobtail.job.narration import EMISSIONS, Narration
+from jobtail.sink import EventWriter
 
 
 class ProgressEmitter(Protocol):

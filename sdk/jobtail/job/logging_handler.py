@@ -17,7 +17,6 @@ from jobtail.jsonable import shown
 OWN_NAME = "jobtail"
 """Our loggers' name, and with a dash how the names of our threads begin."""
 
-_LEVELS = tuple(reversed(LogLevel))
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _BASIC_FORMATS = frozenset({logging.BASIC_FORMAT, "{levelname}:{name}:{message}", "${levelname}:${name}:${message}"})
 """Of each style the one that `logging.basicConfig` gives every handler without a formatter, ours too. Nobody chose it."""
@@ -42,7 +41,7 @@ class CaptureHandler(logging.Handler):
             if _is_own(record):
                 return
             message, at = self._message(record), datetime.fromtimestamp(record.created, UTC)
-            job.say(message, level_of(record.levelno), _metadata(record), at=at)
+            job.say(message, LogLevel.at_or_below(record.levelno), _metadata(record), at=at)
         except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
             client.writer().report_fault(error)
 
@@ -62,11 +61,6 @@ class CaptureHandler(logging.Handler):
         if stack := record.stack_info or _event(record).get("stack_info"):
             parts.append(shown(stack))
         return "\n".join(parts)
-
-
-def level_of(number: int) -> LogLevel:
-    """Give the nearest level at or below a number of logging; below all of them it is TRACE."""
-    return next((level for level in _LEVELS if number >= level), LogLevel.TRACE)
 
 
 def _is_basic(formatter: logging.Formatter) -> bool:

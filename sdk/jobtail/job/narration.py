@@ -11,12 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from threading import RLock
-from typing import Any, Protocol
+from typing import Any
 
 from jobtail.current import present
 from jobtail.events import (
     MAIN_STAGE,
-    Event,
     JobFinished,
     JobProgressed,
     JobStatus,
@@ -28,21 +27,12 @@ from jobtail.events import (
 from jobtail.job.calls import Call
 from jobtail.job.exception_text import exception_name
 from jobtail.jsonable import jsonable_object, shown
+from jobtail.sink import EventWriter
 
 SHOWN_LENGTH = 80
 """Where a value is cut in a message that is made of arguments; the metadata holds it whole."""
 
 _ERROR_ENDINGS = ("error", "failed", "failure")
-
-
-class EventWriter(Protocol):
-    """What takes events: `jobtail.Writer`."""
-
-    def capture(self, event: Event) -> None:
-        """Take an event. Never raises, never blocks."""
-
-    def report_fault(self, error: Exception) -> None:
-        """Count an emission that could not be captured."""
 
 
 class Narration:
@@ -172,15 +162,7 @@ class Narration:
         if task_id is None:
             task_id = self._task_in(stage)
         self.writer.capture(
-            Line(
-                job_id=self.job_id,
-                message=message,
-                level=level,
-                stage=stage,
-                task_id=task_id,
-                at=datetime.now(UTC),
-                metadata=metadata,
-            ),
+            Line.now(self.job_id, message, level, stage=stage, task_id=task_id, metadata=metadata),
         )
 
     def _present_stage(self) -> str | None:

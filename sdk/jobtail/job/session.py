@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextvars import Token
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 from jobtail import client
@@ -22,8 +22,7 @@ from jobtail.job.exception_text import CANCELLATIONS, Origin, exception_facts, t
 from jobtail.job.narration import Narration
 from jobtail.job.options import JobId, JobOptions
 from jobtail.job.silent import SilentEmitter
-from jobtail.jsonable import jsonable_object, shown
-from jobtail.writer.accounts import named
+from jobtail.jsonable import jsonable_object, named, shown
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -273,4 +272,4 @@ def job(
 def current_job() -> JobCapture | None:
     """Give the job that is open here."""
     place = present()
-    return None if place is None else place.job
+    return None if place is None else cast("JobCapture", place.job)

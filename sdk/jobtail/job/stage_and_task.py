@@ -7,13 +7,14 @@ from contextvars import Token
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import cast
 
 from jobtail import client
 from jobtail.current import Place, enter, leave, present
 from jobtail.events import MAIN_STAGE, TaskChanged, TaskStatus
 from jobtail.job.exception_text import CANCELLATIONS
-from jobtail.jsonable import shown
-from jobtail.writer.accounts import named
+from jobtail.job.session import JobCapture
+from jobtail.jsonable import named, shown
 
 
 class PlaceCapture:
@@ -34,17 +35,16 @@ class PlaceCapture:
             self._entered.append(None)
             client.writer().report_fault(error)
 
+    @client.guarded
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         entered = self._entered.pop() if self._entered else None
         if entered is None:
             return
         place, token = entered
         leave(token)
-        try:
-            place.job.move()
-            _end(place, error, tb)
-        except Exception as fault:  # noqa: BLE001 - no fault of the capture reaches the job
-            client.writer().report_fault(fault)
+        job = _job_of(place)
+        job.move()
+        _end(job, place, error, tb)
 
     async def __aenter__(self) -> None:
         self.__enter__()
@@ -59,12 +59,13 @@ class PlaceCapture:
         if outer is None:
             return None
         place = self._place_in(outer)
-        place.job.origin.forget()
+        job = _job_of(place)
+        job.origin.forget()
         _change(place, TaskStatus.RUNNING, name=self._name)
         if self._message is not None:
-            place.job.say(shown(self._message), stage=place.stage, task_id=place.task_id)
+            job.say(shown(self._message), stage=place.stage, task_id=place.task_id)
         token = enter(place)
-        place.job.move()
+        job.move()
         return place, token
 
 
@@ -77,20 +78,23 @@ def task(task_id: str, name: str | None = None) -> PlaceCapture:
     """Open a task of the present stage: what is captured within belongs to it."""
 
     def place_in(outer: Place) -> Place:
-        return replace(outer, stage=outer.stage or outer.job.stage_now(), task_id=shown(task_id))
+        return replace(outer, stage=outer.stage or _job_of(outer).stage_now(), task_id=shown(task_id))
 
     return PlaceCapture(place_in, name=None if name is None else shown(name))
 
 
-def _end(place: Place, error: BaseException | None, tb: TracebackType | None) -> None:
-    origin = place.job.origin
+def _job_of(place: Place) -> JobCapture:
+    return cast("JobCapture", place.job)  # nothing else goes to a place
+
+
+def _end(job: JobCapture, place: Place, error: BaseException | None, tb: TracebackType | None) -> None:
     if error is None:
-        origin.forget()
+        job.origin.forget()
         _change(place, TaskStatus.COMPLETED)
     elif isinstance(error, CANCELLATIONS):
         _change(place, TaskStatus.CANCELLED)
     else:
-        origin.note(error, tb, place)
+        job.origin.note(error, tb, place)
         _change(place, TaskStatus.FAILED, result=named(error))
 
 

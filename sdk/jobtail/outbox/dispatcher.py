@@ -1,25 +1,22 @@
-"""The courier: carries loads from the depot to the service in their order, with pauses while it is away."""
+"""The dispatcher: carries posts from the queue to the service in their order, with pauses while it is away."""
 
 from __future__ import annotations
 
 import logging
-import random
 import time
 from contextvars import Context
 from threading import Thread
 
+from jobtail.backoff import Attempts
 from jobtail.jsonable import shown
 from jobtail.outbox.loss_notices import refusal, split
-from jobtail.outbox.post import Load
-from jobtail.outbox.queue import Depot
+from jobtail.outbox.post import Post
+from jobtail.outbox.queue import DeliveryQueue
 from jobtail.outbox.spool import SpoolUnavailable
 from jobtail.outbox.transport import POST_TIMEOUT_S, AnswerLate, HttpTransport
 from jobtail.sink import BatchRejected, SinkUnavailable
 
 ADOPT_EVERY_S = 30.0
-FIRST_PAUSE_S = 0.1
-MAX_PAUSE_S = 5.0
-MAX_RETRY_AFTER_S = 60.0
 QUICK_POST_S = 0.5
 """What a batch that is in memory only may wait for its answer."""
 SLOW_POST_S = 0.25
@@ -29,22 +26,19 @@ SLOWEST_BYTES_A_SECOND = 256 << 10
 log = logging.getLogger("jobtail")
 
 
-class Courier:
+class Dispatcher:
     """A thread that posts. It ends when it is stopped and not before, whatever happens to it."""
 
-    def __init__(self, depot: Depot, transport: HttpTransport, *, kept_in: str, has_spool: bool) -> None:
+    def __init__(self, queue: DeliveryQueue, transport: HttpTransport, *, kept_in: str, has_spool: bool) -> None:
+        self.attempts = Attempts(queue.changed)
         self.failures = 0
         """All that ever were; who waits looks whether one comes."""
-        self.named_pause_until = 0.0
-        """The service asked for a pause until then, by the monotonic clock."""
-        self._depot = depot
+        self._queue = queue
         self._transport = transport
         self._kept_in = kept_in
         self._has_spool = has_spool
-        self._failing = 0
-        self._hurries = 0
+        self._is_failing = False
         self._has_defect = False
-        self._is_stopped = False
         self._thread: Thread | None = None
 
     @property
@@ -53,109 +47,96 @@ class Courier:
 
     def start(self) -> None:
         # A context of its own: what libraries log here belongs to no job.
-        thread = Thread(target=Context().run, args=(self._run,), name="jobtail-courier", daemon=True)
+        thread = Thread(target=Context().run, args=(self._run,), name="jobtail-dispatcher", daemon=True)
         thread.start()
         self._thread = thread
 
-    def hurry(self) -> None:
-        """End a pause, unless the service named it: somebody waits."""
-        with self._depot.changed:
-            self._hurries += 1
-            self._depot.changed.notify_all()
-
-    def stop(self) -> None:
-        with self._depot.changed:
-            self._is_stopped = True
-            self._depot.changed.notify_all()
-
     def _run(self) -> None:
         has_looked = False
-        while not self._is_stopped:
-            hurries = self._hurries
+        while not self.attempts.is_stopped:
+            self.attempts.begin()
             try:
                 if not has_looked:
                     has_looked = True
-                    self._depot.adopt()
-                load = self._depot.take()
-                if load is None:
+                    self._queue.adopt()
+                post = self._queue.take()
+                if post is None:
                     self._wait()
                 else:
-                    self._carry(load)
+                    self._carry(post)
             except (SinkUnavailable, SpoolUnavailable) as error:
-                self._note_failure(error)
-                self._pause(error, hurries)
+                self._fail(error)
             except Exception as error:
                 if not self._has_defect:  # it would be said again with every attempt
-                    log.exception("a defect in capture's courier; it goes on")
+                    log.exception("a defect in capture's dispatcher; it goes on")
                 self._has_defect = True
-                self._note_failure(error)
-                self._pause(error, hurries)
-        self._depot.leave()
+                self._fail(error)
+        self._queue.leave()
 
     def _wait(self) -> None:
         """Sleep until something waits to be sent; look for orphans after a while."""
-        with self._depot.changed:
-            has_news = self._depot.changed.wait_for(
-                lambda: self._is_stopped or not self._depot.is_empty, timeout=ADOPT_EVERY_S
+        with self._queue.changed:
+            has_news = self._queue.changed.wait_for(
+                lambda: self.attempts.is_stopped or not self._queue.is_empty, timeout=ADOPT_EVERY_S
             )
         if not has_news:
-            self._depot.adopt()
+            self._queue.adopt()
 
-    def _carry(self, load: Load) -> None:
+    def _carry(self, post: Post) -> None:
         began = time.monotonic()
-        is_in_memory, is_hasty = not load.row_ids, self._is_hasty(load)
-        waited = self._depot.spooled + self._depot.waiting
+        is_in_memory, is_hasty = not post.row_ids, self._is_hasty(post)
+        waited = self._queue.counts.spooled + self._queue.counts.waiting
         try:
-            self._deliver(load)
+            self._deliver(post)
         except AnswerLate as error:
-            self._depot.put_back(load, error)
+            self._queue.put_back(post, error)
             if not is_hasty:
                 raise
-            load.was_late = True  # no failure yet: from the disk it is sent again with all the time it may need
+            post.was_late = True  # no failure yet: from the disk it is sent again with all the time it may need
             return
         except Exception as error:
-            self._depot.put_back(load, error)
+            self._queue.put_back(post, error)
             raise
         self._note_recovery(waited)
         if is_in_memory and time.monotonic() - began > SLOW_POST_S:
-            self._depot.spill()
+            self._queue.spill()
 
-    def _deliver(self, load: Load) -> None:
-        """Post a load whole; where the service refuses it, all of it but what is to blame."""
+    def _deliver(self, post: Post) -> None:
+        """Send a post whole; where the service refuses it, all of it but what is to blame."""
         try:
-            self._post(load, load.body)
+            self._post(post, post.body)
         except BatchRejected as error:
-            if len(load.row_ids) > 1:
-                self._depot.part(load)
+            if len(post.row_ids) > 1:
+                self._queue.part(post)
                 return
-            self._mend(load, error)
-        self._depot.settle(load)
+            self._mend(post, error)
+        self._queue.settle(post)
 
-    def _is_hasty(self, load: Load) -> bool:
-        return self._has_spool and not load.row_ids and not load.was_late
+    def _is_hasty(self, post: Post) -> bool:
+        return self._has_spool and not post.row_ids and not post.was_late
 
-    def _post(self, load: Load, body: bytes) -> None:
+    def _post(self, post: Post, body: bytes) -> None:
         timeout_s = POST_TIMEOUT_S + len(body) / SLOWEST_BYTES_A_SECOND
-        if self._is_hasty(load):
+        if self._is_hasty(post):
             timeout_s = QUICK_POST_S
-        self._transport.post(load.writer_id, body, timeout_s=timeout_s)
+        self._transport.post(post.writer_id, body, timeout_s=timeout_s)
 
-    def _mend(self, load: Load, error: BatchRejected) -> None:
+    def _mend(self, post: Post, error: BatchRejected) -> None:
         """Each round halves a part or takes an event out of it, so that it ends whatever the service says."""
         reason = shown(error)
-        parts = self._parts(load, split(load.body), error)
+        parts = self._parts(post, split(post.body), error)
         while parts:
             part = parts.pop()
             if not part:
                 continue
             try:
-                self._post(load, b"".join(part))
+                self._post(post, b"".join(part))
             except BatchRejected as again:
                 reason = shown(again)
-                parts += self._parts(load, part, again)
+                parts += self._parts(post, part, again)
         log.warning("events of a batch were refused and are dropped: %s", reason)
 
-    def _parts(self, load: Load, part: list[bytes], error: BatchRejected) -> list[list[bytes]]:
+    def _parts(self, post: Post, part: list[bytes], error: BatchRejected) -> list[list[bytes]]:
         """Say what to post instead, the last first."""
         line = error.line if error.line is not None and error.line <= len(part) else None
         if line is None and len(part) > 1:
@@ -163,36 +144,21 @@ class Courier:
             return [part[middle:], part[:middle]]
         at = (line or 1) - 1
         mended = refusal(part[at], shown(error))
-        self._depot.mend(load, part[at], mended)
+        self._queue.mend(post, part[at], mended)
         return [[*part[:at], *([mended] if mended else []), *part[at + 1 :]]]
 
-    def _note_failure(self, error: Exception) -> None:
-        self._failing += 1
-        with self._depot.changed:
+    def _fail(self, error: Exception) -> None:
+        with self._queue.changed:
             self.failures += 1
-            self._depot.changed.notify_all()
-        if self._failing == 1:
+            self._queue.changed.notify_all()
+        if not self._is_failing:
+            self._is_failing = True
             log.warning("capture can't send, lines are kept in %s; jobs go on: %s", self._kept_in, error)
+        self.attempts.pause(error.retry_after_s if isinstance(error, SinkUnavailable) else None)
 
     def _note_recovery(self, waited: int) -> None:
         self._has_defect = False
-        if self._failing:
-            self._failing = 0
+        self.attempts.succeed()
+        if self._is_failing:
+            self._is_failing = False
             log.warning("capture can send again; %d events waited", waited)
-
-    def _pause(self, error: BaseException, hurries: int) -> None:
-        named_s = error.retry_after_s if isinstance(error, SinkUnavailable) else None
-        deadline = time.monotonic() + self._pause_s(named_s)
-        with self._depot.changed:
-            self.named_pause_until = deadline if named_s is not None else 0.0
-            self._depot.changed.notify_all()
-            while not self._is_stopped and (left_s := deadline - time.monotonic()) > 0:
-                if named_s is None and hurries != self._hurries:
-                    break
-                self._depot.changed.wait(left_s)
-
-    def _pause_s(self, named_s: float | None) -> float:
-        if named_s is not None:
-            return min(max(named_s, FIRST_PAUSE_S), MAX_RETRY_AFTER_S)
-        longest = min(FIRST_PAUSE_S * 2.0 ** min(max(self._failing - 1, 0), 30), MAX_PAUSE_S)
-        return longest * random.uniform(0.5, 1)  # noqa: S311 - spreads writers, guards nothing

@@ -22,7 +22,7 @@ else:
 
 
 @dataclass(slots=True)
-class Lease:
+class FileLock:
     """A lock that is held. flock belongs to the open file: a forked child shares it until it closes its copy."""
 
     path: Path

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from jobtail.events import Line, LogLevel, NumberedEvent
+from jobtail.events import REFUSAL, Line, LossNotice, NumberedEvent, refused
 from jobtail.outbox.wire import encode
 from jobtail.writer.buffer import Gap
 
-_NOTICE = re.compile(r"\d+ lines? dropped between \S+ and \S+")
 _KINDS = {
     "line": "Line",
     "progress": "JobProgressed",
@@ -65,18 +63,12 @@ def refusal(raw: bytes, reason: str) -> bytes | None:
     """Write the line that stands in for an event that was refused. None if it was such a line itself."""
     event = _parsed(raw)
     metadata = event.get("metadata")
-    if isinstance(metadata, dict) and metadata.keys() == {"refused", "n", "reason"}:
+    if isinstance(metadata, dict) and metadata.keys() == REFUSAL:
         return None
     kind = _KINDS.get(str(event.get("type")), "unknown")
     stage = event.get("stage")
-    line = Line(
-        job_id=str(event.get("job_id", "")),
-        message=f"an event of kind {kind} could not be stored and was dropped: {reason}",
-        level=LogLevel.WARNING,
-        stage=stage if isinstance(stage, str) else None,
-        at=datetime.now(UTC),
-        metadata={"refused": kind, "n": event.get("n"), "reason": reason},
-    )
+    stage = stage if isinstance(stage, str) else None
+    line = refused(str(event.get("job_id", "")), kind, event.get("n"), reason, stage=stage)
     return encode([NumberedEvent(_number(event), line)])
 
 
@@ -115,29 +107,13 @@ def _sort(work: _GivingUp, raw: bytes, event: dict[str, Any]) -> None:
         loss.progress = n, raw
         return
     loss.last_n = n
-    counted = _counted(event)
-    if counted is None:
-        work.dropped += 1
-        counted = 1, at, at
-    _add(loss.gap, counted)
-    loss.gap.stage = event.get("stage")
+    lost = LossNotice.of(_said(event))
+    work.dropped += lost is None
+    loss.gap.add(lost or LossNotice(lines=1, first_at=at, last_at=at), event.get("stage"))
 
 
-def _counted(event: dict[str, Any]) -> tuple[int, datetime, datetime] | None:
-    """Read what an earlier notice counted. None if the event is no notice."""
-    match event.get("metadata"):
-        case {"dropped": int() as lines, "from": str() as first, "until": str() as last} if _NOTICE.fullmatch(
-            str(event.get("message"))
-        ):
-            return lines, _moment(first), _moment(last)
-    return None
-
-
-def _add(gap: Gap, counted: tuple[int, datetime, datetime]) -> None:
-    lines, first_at, last_at = counted
-    gap.first_at = min(gap.first_at, first_at) if gap.lines else first_at
-    gap.last_at = max(gap.last_at, last_at) if gap.lines else last_at
-    gap.lines += lines
+def _said(event: dict[str, Any]) -> Line:
+    return Line(job_id="", message=str(event.get("message")), metadata=event.get("metadata"))
 
 
 def _in_order(work: _GivingUp) -> list[bytes]:

@@ -6,11 +6,11 @@ import time
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from jobtail.outbox.spool import Parcel, Row
+from jobtail.outbox.spool import EncodedBatch, StoredBatch
 
 
 @dataclass(slots=True, eq=False)
-class Load:
+class Post:
     """What goes into one post."""
 
     writer_id: UUID
@@ -26,19 +26,19 @@ class Load:
     was_late: bool = False
     """The service took it and did not answer in the time that a batch in memory has."""
 
-    def join(self, later: Load) -> None:
+    def join(self, later: Post) -> None:
         """Take in a batch of the same writer that comes right behind."""
         self.body += later.body
         self.events += later.events
         self.last_n = later.last_n
 
     @property
-    def parcel(self) -> Parcel:
-        return Parcel(self.writer_id, self.first_n, self.last_n, self.events, self.body)
+    def encoded(self) -> EncodedBatch:
+        return EncodedBatch(self.writer_id, self.first_n, self.last_n, self.events, self.body)
 
 
-def load_of(writer_id: UUID, rows: list[Row]) -> Load:
-    return Load(
+def post_of(writer_id: UUID, rows: list[StoredBatch]) -> Post:
+    return Post(
         writer_id,
         body=b"".join(row.body for row in rows),
         events=sum(row.events for row in rows),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from dataclasses import dataclass, replace
 from threading import Condition
 from uuid import UUID
 
-from jobtail.outbox.post import Load, load_of
+from jobtail.outbox.post import Post, post_of
 from jobtail.outbox.spool import Spool, SpoolUnavailable
 from jobtail.sink import SinkUnavailable
 
@@ -21,7 +22,26 @@ SPOOL_SHARE = 16
 log = logging.getLogger("jobtail")
 
 
-class Depot:
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Where the events are that this process handed over. An event is in one place."""
+
+    waiting: int = 0
+    """In memory."""
+    spooled: int = 0
+    """On disk."""
+    sent: int = 0
+    dropped: int = 0
+
+    def taken(self, events: int) -> Counts:
+        return replace(self, waiting=self.waiting + events)
+
+    def moved(self, source: str, target: str, events: int) -> Counts:
+        """Count events that went from one place to another."""
+        return replace(self, **{source: getattr(self, source) - events, target: getattr(self, target) + events})
+
+
+class DeliveryQueue:
     """Keeps what was handed over until it is stored. `changed` guards it, and is notified when it changes.
 
     A batch never overtakes an older one of its writer: the service's position only moves forward, and would pass over
@@ -30,12 +50,14 @@ class Depot:
 
     def __init__(self, spool: Spool | None) -> None:
         self.changed = Condition()
-        self.sent = self.spooled = self.waiting = self.dropped = self.adopted = 0
+        self.counts = Counts()
+        self.adopted = 0
+        """Events that were sent for processes that died."""
         self.last_error: str | None = None
         self._spool = spool
         self._joined_bytes = min(JOINED_BYTES, spool.max_bytes // SPOOL_SHARE) if spool else JOINED_BYTES
-        self._window: deque[Load] = deque()
-        self._in_flight: Load | None = None
+        self._window: deque[Post] = deque()
+        self._in_flight: Post | None = None
         self._writer_id: UUID | None = None
         self._has_rows = False
         self._orphans: list[UUID] = []
@@ -53,61 +75,61 @@ class Depot:
         """Whether all of this process's own is stored."""
         return not self._window and not self._has_rows
 
-    def put(self, load: Load) -> None:
+    def put(self, post: Post) -> None:
         """Take a batch, in memory if nothing is before it but a few others, else on disk.
 
         Raises:
             SinkUnavailable: there is no room for it.
         """
         with self.changed:
-            self._know(load.writer_id)
-            if not self._has_rows and not self._orphans and self._joins_last(load):
+            self._know(post.writer_id)
+            if not self._has_rows and not self._orphans and self._joins_last(post):
                 return
             has_room = len(self._window) < WINDOW_BATCHES
-            if (self._has_rows or self._orphans or not has_room) and self.spill(load):
+            if (self._has_rows or self._orphans or not has_room) and self.spill(post):
                 return
             if not has_room:
                 raise SinkUnavailable(self.last_error or "the service takes nothing and the memory of capture is full")
-            self._window.append(load)
-            self.waiting += load.events
+            self._window.append(post)
+            self.counts = self.counts.taken(post.events)
             self.changed.notify_all()
 
-    def _joins_last(self, load: Load) -> bool:
+    def _joins_last(self, post: Post) -> bool:
         """Let a batch go out with the one before it, if that waits and there is room: each post has its price."""
         last = self._window[-1] if self._window else None
         if (
             last is None
             or last is self._in_flight
-            or last.writer_id != load.writer_id
-            or len(last.body) + len(load.body) > self._joined_bytes
+            or last.writer_id != post.writer_id
+            or len(last.body) + len(post.body) > self._joined_bytes
         ):
             return False
-        last.join(load)
-        self.waiting += load.events
+        last.join(post)
+        self.counts = self.counts.taken(post.events)
         return True
 
-    def spill(self, *more: Load) -> bool:
+    def spill(self, *more: Post) -> bool:
         """Put what is in memory, and more behind it, on disk. False if that can't be done."""
         with self.changed:
-            loads = [*self._window, *more]
+            posts = [*self._window, *more]
             if self._spool is None:
                 return False
-            if not loads:
+            if not posts:
                 return True
-            is_first_sending = loads[0] is self._in_flight
+            is_first_sending = posts[0] is self._in_flight
             try:
-                appended = self._spool.append([load.parcel for load in loads], is_first_sending=is_first_sending)
+                appended = self._spool.append([post.encoded for post in posts], is_first_sending=is_first_sending)
             except SpoolUnavailable as error:
                 self._note_spool(error)
                 return False
-            for load, row_id in zip(loads, appended.ids, strict=True):
-                load.row_ids = [row_id]
+            for post, row_id in zip(posts, appended.ids, strict=True):
+                post.row_ids = [row_id]
             self._window.clear()
             self._has_rows = True
             self._has_warned_of_spool = False
-            self.waiting = 0
-            self.spooled += sum(load.events for load in loads) - appended.dropped
-            self.dropped += appended.dropped
+            counts = self.counts.taken(sum(post.events for post in more))
+            counts = counts.moved("waiting", "spooled", sum(post.events for post in posts))
+            self.counts = counts.moved("spooled", "dropped", appended.dropped)
             if appended.has_given_up:
                 self._note_room()
             self.changed.notify_all()
@@ -132,7 +154,7 @@ class Depot:
             except SpoolUnavailable as error:
                 self._note_spool(error)
 
-    def take(self) -> Load | None:
+    def take(self) -> Post | None:
         """Take what is to be sent next. It stays here until it is settled.
 
         Raises:
@@ -143,64 +165,62 @@ class Depot:
             self._in_flight = self._next()
             return self._in_flight
 
-    def settle(self, load: Load) -> None:
-        """Forget a load: it is stored."""
+    def settle(self, post: Post) -> None:
+        """Forget a post: it is stored."""
         with self.changed:
             self._in_flight = None
             self._is_flowing = True
-            is_own = load.writer_id == self._writer_id
-            if load.row_ids:
-                self._apart_until = self._apart_until if load.row_ids[-1] < self._apart_until else 0
-                self._remove(load.writer_id, load.row_ids[-1])
-                self.spooled -= load.events + load.dropped if is_own else 0
+            is_own = post.writer_id == self._writer_id
+            if post.row_ids:
+                self._apart_until = self._apart_until if post.row_ids[-1] < self._apart_until else 0
+                self._remove(post.writer_id, post.row_ids[-1])
             else:
                 self._window.popleft()
-                self.waiting -= load.events
-            self.sent += load.events if is_own else 0
-            self.dropped += load.dropped if is_own else 0
-            self.adopted += 0 if is_own else load.events
+            if is_own:
+                source = "spooled" if post.row_ids else "waiting"
+                counts = self.counts.moved(source, "sent", post.events)
+                self.counts = counts.moved(source, "dropped", post.dropped)
+            else:
+                self.adopted += post.events
             self.changed.notify_all()
 
-    def put_back(self, load: Load, error: BaseException) -> None:
-        """Keep a load that is not known to be stored; all that is in memory goes to disk."""
+    def put_back(self, post: Post, error: BaseException) -> None:
+        """Keep a post that is not known to be stored; all that is in memory goes to disk."""
         with self.changed:
             self.last_error = str(error) or type(error).__name__
             self._is_flowing = False
             self.spill()
             self._in_flight = None
-            if load.row_ids and self._spool is not None:
-                self._spool.put_back(load.writer_id, load.row_ids[0], load.row_ids[-1])
+            if post.row_ids and self._spool is not None:
+                self._spool.put_back(post.writer_id, post.row_ids[0], post.row_ids[-1])
             self.changed.notify_all()
 
-    def part(self, load: Load) -> None:
-        """Put back a load of several rows, whose rows are to be sent one by one."""
+    def part(self, post: Post) -> None:
+        """Put back a post of several rows, whose rows are to be sent one by one."""
         with self.changed:
             self._in_flight = None
-            self._apart_until = load.row_ids[-1]
+            self._apart_until = post.row_ids[-1]
 
-    def mend(self, load: Load, raw: bytes, mended: bytes | None) -> None:
-        """Replace an event of a load that the service refused, or drop it."""
+    def mend(self, post: Post, raw: bytes, mended: bytes | None) -> None:
+        """Replace an event of a post that the service refused, or drop it."""
         with self.changed:
-            load.body = load.body.replace(raw, mended or b"", 1)
+            post.body = post.body.replace(raw, mended or b"", 1)
             if mended is not None:  # else it was a notice, which nobody handed over
-                load.events -= 1
-            is_counted = mended is not None and load.writer_id == self._writer_id
-            self.dropped += is_counted
-            if load.row_ids and self._spool is not None:
-                self.spooled -= is_counted
+                post.events -= 1
+            if mended is not None and post.writer_id == self._writer_id:
+                self.counts = self.counts.moved("spooled" if post.row_ids else "waiting", "dropped", 1)
+            if post.row_ids and self._spool is not None:
                 try:
-                    self._spool.replace(load.row_ids[0], load.body, load.events)
+                    self._spool.replace(post.row_ids[0], post.body, post.events)
                 except SpoolUnavailable as error:
                     self._note_spool(error)
-            else:
-                self.waiting -= is_counted
 
     def close(self) -> int:
         """Put all on disk and leave it to whoever comes next. Tells how many events are lost."""
         with self.changed:
             self.spill()
-            lost, self.waiting = self.waiting, 0
-            self.dropped += lost
+            lost = self.counts.waiting
+            self.counts = self.counts.moved("waiting", "dropped", lost)
             self._window.clear()
             if self._spool is not None:
                 self._spool.close()
@@ -218,38 +238,37 @@ class Depot:
             self._has_rows = False
         self._writer_id = writer_id
 
-    def _next(self) -> Load | None:
+    def _next(self) -> Post | None:
         while self._orphans:
             try:
-                load = self._from_spool(self._orphans[0])
+                post = self._from_spool(self._orphans[0])
             except SpoolUnavailable as error:
                 self._note_spool(error)
                 self._release(self._orphans.pop(0))
                 continue
-            if load is not None:
-                return load
+            if post is not None:
+                return post
             self._release(self._orphans.pop(0))
             if not self._orphans:
                 self.adopt()
         if self._has_rows and self._writer_id is not None:
-            load = self._from_spool(self._writer_id)
-            if load is not None:
-                return load
+            post = self._from_spool(self._writer_id)
+            if post is not None:
+                return post
             self._note_drained()
         return self._window[0] if self._window else None
 
-    def _from_spool(self, writer_id: UUID) -> Load | None:
+    def _from_spool(self, writer_id: UUID) -> Post | None:
         assert self._spool is not None
         max_bytes = JOINED_BYTES if self._is_flowing and not self._apart_until else 0
         rows = self._spool.head(writer_id, after_id=self._removed.get(writer_id, 0), max_bytes=max_bytes)
-        return load_of(writer_id, rows) if rows else None
+        return post_of(writer_id, rows) if rows else None
 
     def _note_drained(self) -> None:
         """Own rows that are no longer there were deleted by another process to make room."""
         self._has_rows = False
         self._has_warned_of_room = False
-        self.dropped += self.spooled
-        self.spooled = 0
+        self.counts = self.counts.moved("spooled", "dropped", self.counts.spooled)
         if self._spool is not None:
             self._spool.rest()
         self.changed.notify_all()

@@ -13,16 +13,16 @@ from uuid import UUID
 
 from jobtail.outbox.address import base_url
 from jobtail.outbox.eviction import make_room, row_size
-from jobtail.outbox.file_locks import Lease
+from jobtail.outbox.file_locks import FileLock
 from jobtail.outbox.spool_file import SpoolFile, SpoolUnavailable
 
-__all__ = ["Parcel", "Row", "Spool", "SpoolUnavailable"]
+__all__ = ["EncodedBatch", "Spool", "SpoolUnavailable", "StoredBatch"]
 
 DEFAULT_MAX_BYTES = 256 << 20
 MOST_ADOPTED = 16
 """How many dead writers' rows a process takes over at a time."""
 MOST_JOINED = 200
-LEASE_PATIENCE_S = 0.5
+LOCK_PATIENCE_S = 0.5
 VACUUM_PAGES = 4096
 
 _SENDING, _TRIED = 1, 2
@@ -33,7 +33,7 @@ _READ = (
 _MARK = "UPDATE batches SET sending = ? WHERE url = ? AND writer_id = ? AND id BETWEEN ? AND ?"
 
 
-class Parcel(NamedTuple):
+class EncodedBatch(NamedTuple):
     """A batch in the form in which it is sent."""
 
     writer_id: UUID
@@ -43,8 +43,8 @@ class Parcel(NamedTuple):
     body: bytes
 
 
-class Row(NamedTuple):
-    """A parcel that lies in the spool."""
+class StoredBatch(NamedTuple):
+    """A batch that lies in the spool."""
 
     id: int
     events: int
@@ -75,24 +75,24 @@ class Spool:
         self._url = base_url(url)
         self.max_bytes = max_bytes
         self._file = SpoolFile(self.directory)
-        self._leases: dict[UUID, Lease] = {}
+        self._locks: dict[UUID, FileLock] = {}
 
-    def append(self, parcels: Sequence[Parcel], *, is_first_sending: bool = False) -> SpooledEvents:
-        """Keep parcels of one writer, in order. To make room the oldest batches of the directory give up their lines.
+    def append(self, batches: Sequence[EncodedBatch], *, is_first_sending: bool = False) -> SpooledEvents:
+        """Keep batches of one writer, in order. To make room the oldest batches of the directory give up their lines.
 
         Raises:
             SpoolUnavailable: none of them is kept.
         """
-        writer_id = parcels[0].writer_id
-        self._hold(writer_id, patience_s=LEASE_PATIENCE_S)
+        writer_id = batches[0].writer_id
+        self._hold(writer_id, patience_s=LOCK_PATIENCE_S)
         with self._file.transaction() as connection:
-            ids = [self._insert(connection, parcel) for parcel in parcels]
+            ids = [self._insert(connection, encoded) for encoded in batches]
             if is_first_sending:
                 connection.execute("UPDATE batches SET sending = ? WHERE id = ?", (_SENDING, ids[0]))
             dropped = make_room(connection, str(writer_id), self.max_bytes)
         return SpooledEvents(ids, dropped or 0, dropped is not None)
 
-    def head(self, writer_id: UUID, *, after_id: int = 0, max_bytes: int) -> list[Row]:
+    def head(self, writer_id: UUID, *, after_id: int = 0, max_bytes: int) -> list[StoredBatch]:
         """Take the writer's oldest rows to send them: one, or as many as stay within `max_bytes` together.
 
         Raises:
@@ -106,7 +106,7 @@ class Spool:
             found = connection.execute(_READ, span).fetchall()
         with suppress(SpoolUnavailable):  # a disk that is full can still be read
             self._mark(writer_id, ids[0], ids[-1], _SENDING)
-        return [Row(row_id, events, dropped, body) for row_id, events, dropped, body in found]
+        return [StoredBatch(row_id, events, dropped, body) for row_id, events, dropped, body in found]
 
     def put_back(self, writer_id: UUID, first_id: int, last_id: int) -> None:
         """Say that rows were sent and may or may not be stored."""
@@ -145,9 +145,9 @@ class Spool:
 
     def release(self, writer_id: UUID) -> None:
         """Let another process send what is left of a writer, if anything is."""
-        lease = self._leases.pop(writer_id, None)
-        if lease is not None:
-            lease.release()
+        lock = self._locks.pop(writer_id, None)
+        if lock is not None:
+            lock.release()
 
     def rest(self) -> None:
         """Give free pages back to the disk and close the file; it is opened again when it is needed."""
@@ -158,40 +158,40 @@ class Spool:
         self._file.close()
 
     def renew(self) -> None:
-        """Leave in a forked child all leases with the parent."""
-        for lease in self._leases.values():
-            lease.forget()
-        self._leases = {}
+        """Leave in a forked child all locks with the parent."""
+        for lock in self._locks.values():
+            lock.forget()
+        self._locks = {}
 
     def close(self) -> None:
-        for writer_id in list(self._leases):
+        for writer_id in list(self._locks):
             self.release(writer_id)
         self._file.close()
 
     def _hold(self, writer_id: UUID, *, patience_s: float = 0.0) -> None:
-        """Take the writer's lease. Its own process may have to wait for one that looks whether it is alive."""
-        if writer_id in self._leases:
+        """Take the writer's lock. Its own process may have to wait for one that looks whether it is alive."""
+        if writer_id in self._locks:
             return
         deadline = time.monotonic() + patience_s
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            while (lease := Lease.take(self.directory / f"{writer_id}.lock")) is None and time.monotonic() < deadline:
+            while (lock := FileLock.take(self.directory / f"{writer_id}.lock")) is None and time.monotonic() < deadline:
                 time.sleep(0.005)
         except OSError as error:
             raise SpoolUnavailable(f"the spool in {self.directory} can't be used: {error}") from error
-        if lease is None:
+        if lock is None:
             raise SpoolUnavailable(f"another process sends the rows of writer {writer_id}")
-        self._leases[writer_id] = lease
+        self._locks[writer_id] = lock
 
-    def _insert(self, connection: sqlite3.Connection, parcel: Parcel) -> int:
+    def _insert(self, connection: sqlite3.Connection, encoded: EncodedBatch) -> int:
         row = (
             self._url,
-            str(parcel.writer_id),
-            parcel.first_n,
-            parcel.last_n,
-            parcel.events,
-            row_size(parcel.body),
-            parcel.body,
+            str(encoded.writer_id),
+            encoded.first_n,
+            encoded.last_n,
+            encoded.events,
+            row_size(encoded.body),
+            encoded.body,
         )
         cursor = connection.execute(
             "INSERT INTO batches (url, writer_id, first_n, last_n, events, size, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -226,7 +226,7 @@ class Spool:
         return [UUID(writer_id) for (writer_id,) in found]
 
     def _adopt(self, writer_id: UUID) -> bool:
-        if writer_id in self._leases or len(self._leases) > MOST_ADOPTED:
+        if writer_id in self._locks or len(self._locks) > MOST_ADOPTED:
             return False
         try:
             self._hold(writer_id)
@@ -241,11 +241,11 @@ class Spool:
 
     def _clear_locks(self) -> None:
         """Remove the lock files of writers that died with nothing in the spool. Those of another URL come along."""
-        held = {lease.path for lease in self._leases.values()}
+        held = {lock.path for lock in self._locks.values()}
         for path in self.directory.glob("*.lock"):
             if path in held:
                 continue
             with suppress(OSError):
-                lease = Lease.take(path)
-                if lease is not None:
-                    lease.release()
+                lock = FileLock.take(path)
+                if lock is not None:
+                    lock.release()

@@ -16,7 +16,7 @@ from functools import cache, partial
 from pathlib import Path
 from threading import RLock
 
-from jobtail.outbox.file_locks import Lease
+from jobtail.outbox.file_locks import FileLock
 
 NAME = "spool.db"
 VERSION = 1
@@ -159,8 +159,8 @@ class SpoolFile:
                 self._move_aside(error)
 
     def _move_aside(self, error: Exception) -> None:
-        lease = Lease.take(self.directory / "mending.lock")
-        if lease is None:
+        lock = FileLock.take(self.directory / "mending.lock")
+        if lock is None:
             return  # another process is at it
         try:
             if self._is_in_place():
@@ -172,7 +172,7 @@ class SpoolFile:
                     "the spool %s is broken (%s); it was moved to %s, a new one begins", self.path, error, aside
                 )
         finally:
-            lease.release()
+            lock.release()
 
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None

@@ -1,4 +1,4 @@
-"""Events as the service reads them: one JSON object a line, as `contract/http.md` says. It knows nothing of sending."""
+"""Events as the service reads them: one JSON object a line, as docs/http.md says. It knows nothing of sending."""
 
 from __future__ import annotations
 

@@ -10,10 +10,10 @@ import os
 import sys
 from functools import partial
 from threading import RLock, get_ident, local
-from typing import Any, Protocol
+from typing import Any
 
 from jobtail import client
-from jobtail.current import Place, present
+from jobtail.current import OpenJob, Place, present
 from jobtail.events import LogLevel
 from jobtail.masking.masker import masker
 from jobtail.output.line_splitter import LineSplitter
@@ -31,21 +31,6 @@ DEEPEST = 3
 """A line that makes us print, whose line makes us print again, ends here."""
 
 
-class SayingJob(Protocol):
-    """The open job: `jobtail.job.session.JobCapture`."""
-
-    def say(
-        self,
-        message: str,
-        level: LogLevel = ...,
-        metadata: dict[str, Any] | None = ...,
-        *,
-        stage: str | None = ...,
-        task_id: str | None = ...,
-    ) -> None:
-        """Capture a line."""
-
-
 class _Voice:
     """One that speaks line by line: what a thread writes to a stream, or all children to a descriptor."""
 
@@ -56,7 +41,7 @@ class _Voice:
         self._stream = stream
         self._masker = masker.stream()
 
-    def speak(self, job: SayingJob, lines: list[str]) -> None:
+    def speak(self, job: OpenJob, lines: list[str]) -> None:
         stage = None if self.place is None else self.place.stage
         task_id = None if self.place is None else self.place.task_id
         for line in lines:
@@ -67,35 +52,30 @@ class _Voice:
 class OutputCapture:
     """Captures the output of one job between `start` and `stop`. Neither raises, nor does a print meanwhile."""
 
-    def __init__(self, job: SayingJob) -> None:
+    def __init__(self, job: OpenJob) -> None:
         self.job = job
         self.place: Place | None = None
         """The stage and task that what children write belongs to."""
         self._voices: dict[tuple[str, int, int], _Voice] = {}
 
+    @client.guarded
     def start(self) -> None:
-        try:
-            _outputs.add(self)
-        except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
-            client.writer().report_fault(error)
+        _outputs.add(self)
 
+    @client.guarded
     def stop(self) -> None:
         """End the capture. What children have written until now, and lines without an end, still become lines."""
-        try:
-            _outputs.remove(self)
-        except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
-            client.writer().report_fault(error)
+        _outputs.remove(self)
 
+    @client.guarded
     def move(self) -> None:
         """Note that the job went to the present stage and task. What children wrote until now belongs to the former."""
-        try:
-            _outputs.catch_up()
-            place = present()
-            if place is not None and place.job is self.job:
-                self.place = place
-        except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
-            client.writer().report_fault(error)
+        _outputs.catch_up()
+        place = present()
+        if place is not None and place.job is self.job:
+            self.place = place
 
+    @client.guarded
     def hear(self, stream: str, speaker: int, data: str | bytes, place: Place | None) -> None:
         """Take what was written. The speaker is a thread, or 0 for child processes."""
         depth = _depth.value = getattr(_depth, "value", 0) + 1
@@ -104,8 +84,6 @@ class OutputCapture:
                 voice = self._voices.get((stream, speaker, depth)) or self._new_voice(stream, speaker, depth)
                 voice.place = place
                 voice.speak(self.job, voice.lines.feed(data))
-        except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
-            client.writer().report_fault(error)
         finally:
             _depth.value = depth - 1
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import select
 import stat
 import sys
@@ -13,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from jobtail.backoff import Backoff
 from jobtail.events import JobStatus, LogLevel
 from jobtail.shell.exits import EXIT_OF_STATUS, Exit, say
 from jobtail.shell.log_subscription import GraphQL, ServiceAway, ServiceRefused
 from jobtail.shell.rendering import Render, as_json, renderer
 
-FIRST_PAUSE_S = 0.1
-MAX_PAUSE_S = 5.0
+LOOK_EVERY_S = 5.0
 GIVE_UP_S = 30.0
 """How long `--no-follow` waits for a service that went away; following waits for ever."""
 
@@ -128,21 +127,20 @@ class Tail:
         """
         # The service takes no line number beyond the end of a log.
         place: dict[str, Any] = {"afterSeq": min(self.request.since_line - 1, last_seq)}
-        failures, away_since = 0, 0.0
+        backoff, away_since = Backoff(), 0.0
         while True:
             try:
                 for batch in self._subscribe(place):
-                    failures = 0
+                    backoff.reset()
                     yield batch
                     place = {"after": batch["endCursor"]}
             except ServiceAway:
-                failures += 1
-                if failures == 1:
+                if not backoff.failures:
                     away_since = time.monotonic()
                     say("the connection was lost, reconnecting")
                 if not self.request.follow and time.monotonic() - away_since > GIVE_UP_S:
                     raise
-                time.sleep(_pause_s(failures))
+                time.sleep(backoff.next_s())
             else:
                 return
 
@@ -152,11 +150,6 @@ class Tail:
             batch = data["jobLogs"]
             batch["logs"] = [line for line in batch["logs"] if line["seq"] >= self.request.since_line]
             yield batch
-
-
-def _pause_s(failures: int) -> float:
-    longest = min(FIRST_PAUSE_S * 2.0 ** min(failures - 1, 10), MAX_PAUSE_S)
-    return longest * random.uniform(0.5, 1)  # noqa: S311 - spreads readers, guards nothing
 
 
 def _render(request: TailRequest) -> Render:
@@ -177,7 +170,7 @@ def _watch_reader() -> None:
     poll = select.poll()
     poll.register(sys.stdout.fileno(), 0)
     while not any(event & select.POLLERR for _, event in poll.poll()):
-        time.sleep(MAX_PAUSE_S)
+        time.sleep(LOOK_EVERY_S)
     os._exit(Exit.CLOSED_OUTPUT)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from threading import Condition
 
-from jobtail.events import Line, LogLevel, NumberedEvent
-from jobtail.jsonable import shown
+from jobtail.events import Line, NumberedEvent, refused
+from jobtail.jsonable import named, shown
 from jobtail.sink import BatchRejected
 from jobtail.writer.buffer import Buffer
 from jobtail.writer.sender import Delivery
@@ -30,7 +29,7 @@ class WriterStats:
     last_error: str | None
 
 
-class Ledger:
+class Accounts:
     """Counts under the writer's lock and logs outside of it. `settled` is notified when events have left or are lost."""
 
     def __init__(self, buffer: Buffer, settled: Condition) -> None:
@@ -99,15 +98,15 @@ class Ledger:
             self._notices = {n for n in self._notices if n > self.settled_n}
             self._settled.notify_all()
 
-    def _drop_refused(self, refused: NumberedEvent, error: BatchRejected) -> None:
+    def _drop_refused(self, numbered: NumberedEvent, error: BatchRejected) -> None:
         with self._settled:
             self._dropped += 1
             self._last_error = named(error)
-            if refused.n not in self._notices:
-                self._notices.add(self._buffer.add(_refusal(refused, error)))
-            self.settled_n = refused.n
+            if numbered.n not in self._notices:
+                self._notices.add(self._buffer.add(_refusal(numbered, error)))
+            self.settled_n = numbered.n
             self._settled.notify_all()
-        log.warning("an event of job %r was refused and is dropped: %s", refused.event.job_id, shown(error))
+        log.warning("an event of job %r was refused and is dropped: %s", numbered.event.job_id, shown(error))
 
     def _note_failure(self, error: BaseException) -> None:
         with self._settled:
@@ -122,19 +121,6 @@ class Ledger:
             log.warning("capture can send again; %d events wait", self.stats().waiting)
 
 
-def named(error: BaseException) -> str:
-    """Say an error's kind and message in one line."""
-    kind, text = type(error).__qualname__, shown(error)
-    return f"{kind}: {text}" if text else kind
-
-
-def _refusal(refused: NumberedEvent, error: BatchRejected) -> Line:
-    kind = type(refused.event).__name__
-    return Line(
-        job_id=refused.event.job_id,
-        message=f"an event of kind {kind} could not be stored and was dropped: {shown(error)}",
-        level=LogLevel.WARNING,
-        stage=getattr(refused.event, "stage", None),
-        at=datetime.now(UTC),
-        metadata={"refused": kind, "n": refused.n, "reason": shown(error)},
-    )
+def _refusal(numbered: NumberedEvent, error: BatchRejected) -> Line:
+    n, event = numbered
+    return refused(event.job_id, type(event).__name__, n, shown(error), stage=getattr(event, "stage", None))

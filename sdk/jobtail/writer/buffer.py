@@ -18,11 +18,10 @@ from jobtail.events import (
     JobProgressed,
     JobStarted,
     Line,
-    LogLevel,
+    LossNotice,
     NumberedEvent,
     TaskChanged,
 )
-from jobtail.jsonable import rfc3339
 
 EVENT_BYTES = 400
 """What an event costs beside its texts: its object, time, number and place in the queue."""
@@ -41,22 +40,14 @@ class Gap:
     progress: JobProgressed | None = None
     """The newest one is held back instead of given up."""
 
-    def add(self, line: Line, at: datetime) -> None:
-        self.first_at = min(self.first_at, at) if self.lines else at
-        self.last_at = max(self.last_at, at) if self.lines else at
-        self.lines += 1
-        self.stage = line.stage
+    def add(self, lost: LossNotice, stage: str | None) -> None:
+        self.first_at = min(self.first_at, lost.first_at) if self.lines else lost.first_at
+        self.last_at = max(self.last_at, lost.last_at) if self.lines else lost.last_at
+        self.lines += lost.lines
+        self.stage = stage
 
     def notice(self, job_id: str) -> Line:
-        first, last = rfc3339(self.first_at), rfc3339(self.last_at)
-        return Line(
-            job_id=job_id,
-            message=f"{self.lines} {'line' if self.lines == 1 else 'lines'} dropped between {first} and {last}",
-            level=LogLevel.WARNING,
-            stage=self.stage,
-            at=datetime.now(UTC),
-            metadata={"dropped": self.lines, "from": first, "until": last},
-        )
+        return LossNotice(lines=self.lines, first_at=self.first_at, last_at=self.last_at).line(job_id, self.stage)
 
 
 class Buffer:
@@ -148,7 +139,7 @@ class Buffer:
             gap.progress = event
         elif isinstance(event, Line):
             self.given_up += 1
-            gap.add(event, at)
+            gap.add(LossNotice(lines=1, first_at=at, last_at=at), event.stage)
 
     def _close_gap(self, job_id: str) -> None:
         gap = self._gaps.pop(job_id, None)

@@ -13,11 +13,13 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID, uuid4
 
+from jobtail.backoff import FIRST_PAUSE_S, LONGEST_PAUSE_S, Attempts
 from jobtail.events import Event, NumberedEvent
+from jobtail.jsonable import named
 from jobtail.masking.masked_batch import masked
 from jobtail.process.fork_hooks import renew_after_fork
 from jobtail.sink import Sink
-from jobtail.writer.accounts import Ledger, WriterStats, named
+from jobtail.writer.accounts import Accounts, WriterStats
 from jobtail.writer.buffer import Buffer, estimated_bytes
 from jobtail.writer.sender import Sender
 
@@ -53,8 +55,8 @@ class Writer:
         max_batch_bytes: int = 1 << 20,
         max_age_s: float = 0.02,
         max_buffer_bytes: int = 64 << 20,
-        first_pause_s: float = 0.1,
-        max_pause_s: float = 5.0,
+        first_pause_s: float = FIRST_PAUSE_S,
+        max_pause_s: float = LONGEST_PAUSE_S,
         close_timeout_s: float = 5.0,
         mask: Callable[[Event], Event] | None = None,
     ) -> None:
@@ -82,7 +84,7 @@ class Writer:
             max_batch_bytes=max_batch_bytes,
             max_bytes=max_buffer_bytes,
         )
-        self._new_sender = partial(Sender, sink, first_pause_s=first_pause_s, max_pause_s=max_pause_s)
+        self._new_attempts = partial(Attempts, first_pause_s=first_pause_s, longest_pause_s=max_pause_s)
         self._is_closed = False
         self._begin()
         renew_after_fork(self)
@@ -95,8 +97,9 @@ class Writer:
         lock = RLock()
         self._wake = Condition(lock)
         self._settled = Condition(lock)
-        self._ledger = Ledger(self._buffer, self._settled)
-        self._sender = self._new_sender(self._wake)
+        self._accounts = Accounts(self._buffer, self._settled)
+        self._attempts = self._new_attempts(self._wake)
+        self._sender = Sender(self._sink, self._attempts)
         self._thread: Thread | None = None
         self._sleep = _Sleep.NOTHING
         self._left_at = -math.inf
@@ -129,7 +132,7 @@ class Writer:
 
     def report_fault(self, error: Exception) -> None:
         """Count an emission that could not be captured. The first one is logged."""
-        self._ledger.note_fault(error)
+        self._accounts.note_fault(error)
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until what was captured before has left, the sink too. Says whether it did so within `timeout_s`."""
@@ -157,12 +160,12 @@ class Writer:
                 self._buffer.last_n + len(self._buffer),
                 deadline - time.monotonic(),
             ):
-                if self._ledger.settled_n == self._buffer.last_n and not self._buffer:
+                if self._accounts.settled_n == self._buffer.last_n and not self._buffer:
                     break
         if not was_closed:
             has_sent_all = self._flush_sink(deadline - time.monotonic()) and has_sent_all
         with self._wake:
-            self._sender.stop()
+            self._attempts.stop()
             self._settled.notify_all()
             thread = self._thread
         if thread is not None:
@@ -188,12 +191,12 @@ class Writer:
             self.report_fault(error)
 
     def stats(self) -> WriterStats:
-        return self._ledger.stats()
+        return self._accounts.stats()
 
     def _accept(self, event: Event, size: int) -> bool:
         """Put an event into the buffer. Says whether it is the first one that had to be given up."""
         if self._is_closed:
-            self._ledger.note_late()
+            self._accounts.note_late()
             return False
         if not self._buffer.offer(event, size):
             was_warned, self._has_warned_of_overflow = self._has_warned_of_overflow, True
@@ -212,12 +215,14 @@ class Writer:
 
     def _wait_until_settled(self, n: int, timeout_s: float) -> bool:
         self._flushing += 1
-        self._sender.hurry()
+        self._attempts.hurry()
         try:
-            self._settled.wait_for(lambda: self._ledger.settled_n >= n or self._sender.is_stopped, max(timeout_s, 0))
+            self._settled.wait_for(
+                lambda: self._accounts.settled_n >= n or self._attempts.is_stopped, max(timeout_s, 0)
+            )
         finally:
             self._flushing -= 1
-        return self._ledger.settled_n >= n
+        return self._accounts.settled_n >= n
 
     def _flush_sink(self, timeout_s: float) -> bool:
         try:
@@ -231,7 +236,7 @@ class Writer:
             if self._mask is not None:
                 events = masked(events, self._mask, self.report_fault)
             for attempt in self._sender.deliver(self.writer_id, events):
-                self._ledger.note(attempt)
+                self._accounts.note(attempt)
             with self._wake:
                 self._buffer.free()
         self._end()
@@ -239,7 +244,7 @@ class Writer:
     def _next_batch(self) -> tuple[NumberedEvent, ...]:
         """Wait for a batch that is due. Empty when the writer ends."""
         with self._wake:
-            while not self._sender.is_stopped:
+            while not self._attempts.is_stopped:
                 if not self._buffer:
                     self._buffer.close_gaps()
                     self._has_warned_of_overflow = False
@@ -259,7 +264,7 @@ class Writer:
         self._sleep = _Sleep.NOTHING
 
     def _end(self) -> None:
-        self._ledger.close()
+        self._accounts.close()
         try:
             self._sink.close()
         except Exception as error:  # noqa: BLE001 - nobody is left to be told

@@ -10,18 +10,18 @@ import pytest
 
 import jobtail
 from jobtail import Event, Line, Stats, client
-from jobtail.outbox.outbox import OutboxStats
 from jobtail.outbox.state_directory import state_directory
+from jobtail.sink import SinkStats
 from tests.recording import LONG_S, RecordingSink
 
 
 class Outbox(RecordingSink):
     """A sink with books: of ten it sends six, keeps three and loses one."""
 
-    def stats(self) -> OutboxStats:
+    def stats(self) -> SinkStats:
         took = len(self.events)
         sent, spooled = took * 6 // 10, took * 3 // 10
-        return OutboxStats(
+        return SinkStats(
             sent=sent,
             spooled=spooled,
             waiting=0,

@@ -18,7 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobtail.jsonable import MAX_DEPTH, jsonable, jsonable_object, rfc3339, shown
+from jobtail.events import rfc3339
+from jobtail.jsonable import MAX_DEPTH, jsonable, jsonable_object, shown
 
 
 class Colour(Enum):

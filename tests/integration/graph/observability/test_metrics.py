@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import aclosing
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,7 +20,7 @@ from domain.access import Scope
 from graph.access.gate import make_token
 from graph.app import create_app
 from graph.settings import Access, Settings
-from jobtail.events import Line
+from jobtail.events import Line, LossNotice
 from persistence.database import Database
 from persistence.stores.log_store import PostgresLogStore
 from persistence.stores.token_store import PostgresTokenStore
@@ -92,15 +93,16 @@ def test_lines_and_batches_are_counted_once_though_they_are_sent_again(service: 
 
 
 def test_lines_that_a_worker_gave_up_are_counted_as_it_says(service: Service) -> None:
-    before, notice = scrape(service), {"from": "2026-11-01T00:00:00Z", "until": "2026-11-01T00:00:01Z"}
-    job_id = new_job_id()
+    before, job_id, at = scrape(service), new_job_id(), datetime(2026, 11, 1, tzinfo=UTC)
+    notice = LossNotice(lines=312, first_at=at, last_at=at).line(job_id, None)
+    told = {"message": notice.message, "metadata": notice.metadata}
     capture(
         service,
         str(uuid4()),
-        said(job_id, "WARNING", metadata={"dropped": 312, **notice}),
-        said(job_id, "WARNING", metadata={"dropped": "many", **notice}),
-        said(job_id, "WARNING", metadata={"dropped": 7}),
-        said(job_id, "INFO", metadata={"dropped": 7, **notice}),
+        said(job_id, "WARNING", **told),
+        said(job_id, "WARNING", **told | {"metadata": {**(notice.metadata or {}), "dropped": "many"}}),
+        said(job_id, "WARNING", **told | {"message": "the parser dropped 7 rows"}),
+        said(job_id, "INFO", **told),
     )
     assert increase(before, scrape(service))["jobtail_lines_given_up_total"] == 312
 

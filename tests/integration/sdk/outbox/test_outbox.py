@@ -167,7 +167,7 @@ def test_a_flush_does_not_wait_for_a_pause_that_outlasts_it(service: ModelServic
     service.script.append(Answer(status=503, body=AWAY.body, headers={"Retry-After": "60"}))
     with outbox_to(service, tmp_path) as outbox:
         Worker(outbox).say()
-        wait_until(lambda: outbox._courier.named_pause_until > 0)
+        wait_until(lambda: outbox._dispatcher.attempts.named_pause_until > 0)
         began = time.monotonic()
         assert not outbox.flush(10)
         assert time.monotonic() - began < 1
@@ -433,7 +433,7 @@ def test_a_row_that_cannot_be_removed_is_not_sent_for_ever(
             raise SpoolUnavailable("the disk is full")
 
         with monkeypatch.context() as patched:
-            patched.setattr(outbox._depot._spool, "remove", refuse)
+            patched.setattr(outbox._queue._spool, "remove", refuse)
             service.start()
             wait_until(lambda: outbox.flush(PATIENCE_S))
             assert service.lines_of(JOB) == worker.said
@@ -647,7 +647,7 @@ def test_a_close_leaves_no_file_open(service: ModelService, tmp_path: Path) -> N
         wait_until(lambda: service.posts)
     assert count_of(tmp_path) == 100
     released.set()
-    wait_until(lambda: not outbox._courier.is_running)
+    wait_until(lambda: not outbox._dispatcher.is_running)
     wait_until(lambda: count_of(tmp_path) <= 90)
     opened = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.exists()]
     assert [path for path in opened if str(tmp_path) in path] == []
@@ -772,4 +772,4 @@ def test_a_defect_does_not_end_the_courier_and_is_logged_once(
         worker.say(batches=3)
         wait_until(lambda: outbox.flush(PATIENCE_S))
         assert service.lines_of(JOB) == worker.said
-    assert [record.message for record in caplog.records] == ["a defect in capture's courier; it goes on"]
+    assert [record.message for record in caplog.records] == ["a defect in capture's dispatcher; it goes on"]

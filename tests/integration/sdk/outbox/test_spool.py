@@ -25,9 +25,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtail.events import Event, JobFinished, JobProgressed, JobStarted, JobStatus, Line, NumberedEvent
-from jobtail.outbox.file_locks import Lease
+from jobtail.outbox.file_locks import FileLock
 from jobtail.outbox.loss_notices import give_up
-from jobtail.outbox.spool import Parcel, Spool, SpoolUnavailable
+from jobtail.outbox.spool import EncodedBatch, Spool, SpoolUnavailable
 from jobtail.outbox.wire import encode
 from tests.conftest import ROOT
 from tests.model_service import wait_until
@@ -44,21 +44,21 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
     spool.close()
 
 
-def parcel(writer_id: UUID, first_n: int, events: Sequence[Event]) -> Parcel:
+def encoded(writer_id: UUID, first_n: int, events: Sequence[Event]) -> EncodedBatch:
     numbered = [NumberedEvent(n, event) for n, event in enumerate(events, first_n)]
-    return Parcel(writer_id, first_n, first_n + len(events) - 1, len(events), encode(numbered))
+    return EncodedBatch(writer_id, first_n, first_n + len(events) - 1, len(events), encode(numbered))
 
 
-def lines(writer_id: UUID, first_n: int, count: int, *, size: int = 100, job_id: str = JOB) -> Parcel:
+def lines(writer_id: UUID, first_n: int, count: int, *, size: int = 100, job_id: str = JOB) -> EncodedBatch:
     said = [
         Line(job_id=job_id, message=f"{n} {'.' * size}", at=AT + timedelta(seconds=n), stage="s")
         for n in range(first_n, first_n + count)
     ]
-    return parcel(writer_id, first_n, said)
+    return encoded(writer_id, first_n, said)
 
 
 def all_of(spool: Spool, writer_id: UUID) -> list[dict[str, Any]]:
-    """Take all rows of a writer, as a courier does."""
+    """Take all rows of a writer, as a dispatcher does."""
     found: list[dict[str, Any]] = []
     while rows := spool.head(writer_id, max_bytes=1 << 20):
         found += [json.loads(raw) for row in rows for raw in row.body.splitlines()]
@@ -72,11 +72,11 @@ def notices(events: Sequence[dict[str, Any]]) -> list[int]:
 
 def test_rows_come_back_in_order_and_as_they_were(spool: Spool) -> None:
     writer_id = uuid4()
-    parcels = [lines(writer_id, n * 10 + 1, 10) for n in range(30)]
-    for each in parcels:
+    batches = [lines(writer_id, n * 10 + 1, 10) for n in range(30)]
+    for each in batches:
         spool.append([each])
-    assert b"".join(row.body for row in spool.head(writer_id, max_bytes=1 << 20)) == b"".join(p.body for p in parcels)
-    assert [row.body for row in spool.head(writer_id, max_bytes=0)] == [parcels[0].body], "at least one"
+    assert b"".join(row.body for row in spool.head(writer_id, max_bytes=1 << 20)) == b"".join(p.body for p in batches)
+    assert [row.body for row in spool.head(writer_id, max_bytes=0)] == [batches[0].body], "at least one"
 
 
 def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
@@ -129,9 +129,9 @@ def test_lock_files_of_the_dead_are_cleared_away(spool: Spool, tmp_path: Path) -
 
 def test_a_writer_waits_for_whoever_looks_whether_it_is_alive(spool: Spool, tmp_path: Path) -> None:
     writer_id = uuid4()
-    lease = Lease.take(tmp_path / f"{writer_id}.lock")
-    assert lease is not None
-    threading.Timer(0.05, lease.release).start()
+    lock = FileLock.take(tmp_path / f"{writer_id}.lock")
+    assert lock is not None
+    threading.Timer(0.05, lock.release).start()
     spool.append([lines(writer_id, 1, 1)])
     assert len(all_of(spool, writer_id)) == 1
 
@@ -209,7 +209,7 @@ def test_not_even_remains_go_beyond_the_bound(tmp_path: Path) -> None:
     writer_id = uuid4()
     dropped = 0
     for n in range(1, 200):
-        dropped += spool.append([parcel(writer_id, n, [JobStarted(job_id=f"J{n}", handler_name="h")])]).dropped
+        dropped += spool.append([encoded(writer_id, n, [JobStarted(job_id=f"J{n}", handler_name="h")])]).dropped
     found = all_of(spool, writer_id)
     assert len(found) + dropped == 199
     assert found[-1]["n"] == 199
@@ -421,7 +421,7 @@ def test_a_child_that_ends_leaves_the_parents_file_and_locks_alone(spool: Spool,
         spool.append([lines(writer_id, n + 11, 1)])
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     other = Spool(tmp_path, URL)
-    assert other.adopt() == [child_id], "the parent's lease is still held"
+    assert other.adopt() == [child_id], "the parent's lock is still held"
     assert [event["n"] for event in all_of(other, child_id)] == list(range(1, 101))
     assert [event["n"] for event in all_of(spool, writer_id)] == list(range(1, 111))
     other.close()

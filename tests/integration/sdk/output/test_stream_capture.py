@@ -226,6 +226,8 @@ def test_an_error_of_the_stream_reaches_the_job_as_ever_and_the_line_is_captured
 
 def test_a_job_that_prints_when_it_is_told_a_line_comes_to_an_end() -> None:
     class Echo:
+        execution_id = None
+
         def __init__(self) -> None:
             self.said: list[str] = []
 
@@ -236,7 +238,7 @@ def test_a_job_that_prints_when_it_is_told_a_line_comes_to_an_end() -> None:
     from jobtail.current import Place, enter, leave
 
     job = Echo()
-    token = enter(Place(job, "J"))  # type: ignore[arg-type] # all that is asked of a job is to say
+    token = enter(Place(job, "J"))
     output = OutputCapture(job)
     output.start()
     print("x")
@@ -249,13 +251,15 @@ def test_a_job_that_cannot_say_harms_nobody(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     class Mute:
+        execution_id = None
+
         def say(self, *args: Any, **kwargs: Any) -> None:
             raise ZeroDivisionError
 
     from jobtail.current import Place, enter, leave
 
     job = Mute()
-    token = enter(Place(job, "J"))  # type: ignore[arg-type] # all that is asked of a job is to say
+    token = enter(Place(job, "J"))
     output = OutputCapture(job)
     output.start()
     print("x", end="\ny")

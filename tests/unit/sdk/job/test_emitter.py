@@ -29,7 +29,7 @@ from jobtail import (
     TaskStatus,
     Writer,
 )
-from jobtail.jsonable import rfc3339
+from jobtail.events import rfc3339
 
 LONG_S = 20.0
 

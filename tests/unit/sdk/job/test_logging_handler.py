@@ -15,7 +15,6 @@ import urllib3
 
 import jobtail
 from jobtail import Batch, Line, LogLevel, SinkUnavailable, client
-from jobtail.job.logging_handler import level_of
 from tests.recording import LONG_S, Recording, RecordingSink, recording
 
 LOGGER = "shop.orders"
@@ -66,7 +65,7 @@ def test_levels_fall_to_the_nearest_below(recorded: Recording, log: logging.Logg
         for number in (1, 5, 9, 10, 15, 20, 25, 30, 39, 40, 50, 99):
             log.log(number, "x")
     assert [line.level for line in recorded.lines] == [5, 5, 5, 10, 10, 20, 20, 30, 30, 40, 50, 50]
-    assert level_of(-3) is LogLevel.TRACE
+    assert LogLevel.at_or_below(-3) is LogLevel.TRACE
 
 
 def test_a_handler_of_a_level_captures_from_that_level(recorded: Recording, log: logging.Logger) -> None:

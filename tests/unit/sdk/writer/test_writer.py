@@ -278,14 +278,6 @@ def test_who_waits_does_not_end_a_pause_that_the_sink_named() -> None:
     assert len(tries) == 1
 
 
-def test_the_pauses_double_up_to_their_bound() -> None:
-    writer = Writer(ListSink(), first_pause_s=0.1, max_pause_s=5)
-    pauses = [writer._sender._pause_s(failures, ValueError()) for failures in (1, 2, 3, 10, 5000)]
-    for pause, longest in zip(pauses, (0.1, 0.2, 0.4, 5, 5), strict=True):
-        assert longest / 2 <= pause <= longest
-    assert writer._sender._pause_s(1, SinkUnavailable(retry_after_s=1e9)) == 60
-
-
 def test_each_failure_in_a_row_makes_the_pause_longer() -> None:
     tries: list[float] = []
 
