@@ -6,12 +6,48 @@ import ast
 import re
 import subprocess
 
+import pytest
+
 from tests.conftest import ROOT
+from tests.prose import LONGEST, OPENINGS, idioms, sentences
 
 DECISIONS = ROOT / "docs/adr"
 ROW = re.compile(
     r"^\| (\d+) \| \[(.+)\]\((.+)\) \| (\d{4}-\d\d-\d\d) \| (accepted|superseded by \d+) \|$", re.MULTILINE
 )
+PAGES = sorted(
+    page.relative_to(ROOT).as_posix()
+    for page in (*ROOT.glob("*.md"), ROOT / "sdk/README.md", *(ROOT / "docs").glob("*.md"))
+    if page.name != "viewer.md"
+)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_prose_of_a_page_is_plain(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    assert idioms(text) == []
+    said = list(sentences(text))
+    assert [sentence for sentence in said if OPENINGS.match(sentence)] == [], "the subject comes first"
+    assert [sentence for sentence in said if len(sentence.split()) > LONGEST] == [], "one fact a sentence"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Readers go on behind\ntheir cursors.", ["go on behind"]),
+        ("| who | what comes |", ["comes"]),
+        ("## Built anew", ["anew"]),
+        ("The code `anew()` and ```sh\ncome\n``` are no prose, as is `comes`.", []),
+        ("```sh\nwhoever\n```", []),
+    ],
+)
+def test_an_idiom_is_found_in_prose_alone(text: str, found: list[str]) -> None:
+    assert [idiom.split(":")[0] for idiom in idioms(text)] == found
+
+
+def test_sentences_are_told_apart() -> None:
+    text = "One `a b c`. Two\n[lines](x.md) of it! 3 is so.\n\n- **Four.** Five\n- six\n\n| no | row |\n"
+    assert list(sentences(text)) == ["One CODE.", "Two lines of it!", "3 is so.", "Four.", "Five", "six"]
 
 
 def test_the_index_of_decisions_lists_every_page_by_its_title_with_date_and_status() -> None:
