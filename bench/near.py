@@ -17,7 +17,6 @@ from graph.app import create_app
 from graph.commands.running import run
 from graph.context import Services
 from graph.server.serving import serve
-from graph.settings import Settings
 
 
 async def store(app: Starlette) -> None:
@@ -40,5 +39,4 @@ async def store(app: Starlette) -> None:
 
 
 def main() -> None:
-    settings = Settings()
-    run(serve(create_app(settings, companion=store), settings))
+    run(lambda settings: serve(create_app(settings, companion=store), settings))

@@ -15,7 +15,6 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
-from domain.access import TokenStore
 from domain.analysis.message_profiles import Profiles
 from domain.analysis.timelines import Timelines
 from domain.errors import InvalidInput, JobtailError
@@ -23,7 +22,6 @@ from domain.live.channel_listener import Doorbell
 from domain.live.job_feed import JobFeed
 from domain.live.tail_hub import TailHub
 from domain.recorder import Recorder
-from domain.retention import LogPruner
 from domain.sliced_search import SlicedSearch
 from graph.access.gate import Gate
 from graph.access.rate_limits import Rate
@@ -32,10 +30,11 @@ from graph.capture.admission import Admission
 from graph.capture.endpoint import WRITER_HEADER, CaptureEndpoint
 from graph.capture.otlp_endpoint import OtlpEndpoint
 from graph.context import Services
+from graph.databases import open_database, prepare
 from graph.errors import http_answer
 from graph.http.body import BodyLimits
 from graph.http.graphql_endpoint import GraphQLView
-from graph.http.health import healthz, readyz
+from graph.http.health import Ailments, healthz, readyz
 from graph.live.sessions import Sessions
 from graph.observability.gauges import Parts
 from graph.observability.measured import MeasuredLogStore, MeasuredRequests
@@ -49,9 +48,6 @@ from graph.rest.openapi import openapi
 from graph.rest.routes import rest_routes
 from graph.settings import Access, Settings
 from persistence.channel.channel import BroadcastChannel
-from persistence.database import Database, Watch
-from persistence.embedded.embedded_server import DataDirectoryInUse, EmbeddedPostgres
-from persistence.migration import HEAD, revision_of, upgrade
 from persistence.stores.execution_store import PostgresExecutionStore
 from persistence.stores.job_store import PostgresJobStore
 from persistence.stores.log_messages import PostgresLogMessages
@@ -60,7 +56,7 @@ from persistence.stores.log_times import PostgresLogTimes
 from persistence.stores.newest_store import PostgresNewestLogStore
 from persistence.stores.task_store import PostgresTaskStore
 from persistence.stores.token_store import PostgresTokenStore
-from persistence.upkeep.maintenance import ensure_partitions, keep_partitions, keep_retention, watch_storage
+from persistence.upkeep.maintenance import keep_partitions, keep_retention, watch_storage
 from persistence.upkeep.pruning import PostgresLogPruner
 from persistence.upkeep.storage import PostgresStorage
 from persistence.upkeep.table_sizes import TableSizes
@@ -104,7 +100,7 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
         async with AsyncExitStack() as stack:
             await _open(app, settings, stack, metrics, admission, tracing)
             if companion is not None:
-                await stack.enter_async_context(_beside(companion(app)))
+                await stack.enter_async_context(_beside(companion(app), app.state.ailments))
             yield
 
     return _Application(
@@ -142,47 +138,6 @@ def _cross_origin(origins: list[str]) -> Middleware:
     )
 
 
-@asynccontextmanager
-async def open_database(settings: Settings, *, watch: Watch | None = None) -> AsyncIterator[tuple[str, Database]]:
-    """Connect to the configured database, or start the embedded one; yield its URL too."""
-    async with AsyncExitStack() as stack:
-        url = settings.database_url
-        if url is None:
-            url = (await stack.enter_async_context(EmbeddedPostgres(settings.data_dir))).url
-        yield url, await stack.enter_async_context(Database(url, pool_size=settings.pool_size, watch=watch))
-
-
-@asynccontextmanager
-async def beside_service(settings: Settings) -> AsyncIterator[Database]:
-    """Connect to the service's database, though the service may be running with its embedded one.
-
-    Raises:
-        InvalidInput: if it is not of this version.
-    """
-    async with AsyncExitStack() as stack:
-        try:
-            _, database = await stack.enter_async_context(open_database(settings))
-        except DataDirectoryInUse:
-            url = EmbeddedPostgres(settings.data_dir).running_url
-            database = await stack.enter_async_context(Database(url, pool_size=1))
-        await _prepare(database, is_embedded=settings.database_url is None)
-        yield database
-
-
-@asynccontextmanager
-async def open_tokens(settings: Settings) -> AsyncIterator[TokenStore]:
-    """Reach the tokens of a service, whether it is running or not."""
-    async with beside_service(settings) as database:
-        yield PostgresTokenStore(database)
-
-
-@asynccontextmanager
-async def open_pruner(settings: Settings) -> AsyncIterator[LogPruner]:
-    """Reach the lines of a service, whether it is running or not."""
-    async with beside_service(settings) as database:
-        yield PostgresLogPruner(database)
-
-
 async def _open(
     app: Starlette,
     settings: Settings,
@@ -192,30 +147,31 @@ async def _open(
     tracing: Tracing | None,
 ) -> None:
     """Open every resource in the order of need; the stack closes them in the reverse."""
+    ailments = app.state.ailments = Ailments()
     if tracing is not None:
         await stack.enter_async_context(tracing)
     watch = None if tracing is None else tracing.statement
-    url, database = await stack.enter_async_context(open_database(settings, watch=watch))
-    await _prepare(database, is_embedded=settings.database_url is None)
+    url, database = await stack.enter_async_context(open_database(settings, ailments, watch=watch))
+    await prepare(database, is_embedded=settings.database_url is None)
     lent = None if settings.channel_url else database
     channel = await stack.enter_async_context(BroadcastChannel(settings.channel_url or url, database=lent))
     logs, jobs, times = PostgresLogStore(database), PostgresJobStore(database), PostgresLogTimes(database)
     hub, feed = TailHub(logs, jobs), JobFeed(jobs)
     await stack.enter_async_context(Doorbell(channel, jobs, hub, feed))
-    await stack.enter_async_context(_beside(keep_partitions(database)))
+    await stack.enter_async_context(_beside(keep_partitions(database), ailments))
     sizes = TableSizes(database)
-    await stack.enter_async_context(_beside(sizes.keep()))
+    await stack.enter_async_context(_beside(sizes.keep(), ailments))
     parts = Parts(hub=hub, feed=feed, channel=channel, pool=database, admission=admission, sizes=sizes)
     metrics.registry.register(parts)
     stack.callback(metrics.registry.unregister, parts)
     if settings.kept is not None:
-        await stack.enter_async_context(_beside(keep_retention(url, settings.kept)))
+        await stack.enter_async_context(_beside(keep_retention(url, settings.kept), ailments))
     storage = PostgresStorage(database, warning_bytes=settings.storage_warning_bytes)
-    await stack.enter_async_context(_beside(watch_storage(storage)))
+    await stack.enter_async_context(_beside(watch_storage(storage), ailments))
     tokens = None if settings.access is Access.OFF else PostgresTokenStore(database)
     gate = Gate(tokens, _web_tokens(settings), rate=Rate(settings.max_requests_per_second))
     app.state.gate, app.state.sessions, app.state.limits = gate, Sessions(gate), QueryLimits.of(settings)
-    await stack.enter_async_context(_beside(app.state.sessions.watch()))
+    await stack.enter_async_context(_beside(app.state.sessions.watch(), ailments))
     app.state.database_url, app.state.database, app.state.channel = url, database, channel
     app.state.hub, app.state.feed = hub, feed
     announcing = channel if tracing is None else tracing.channel(channel)
@@ -249,7 +205,7 @@ def _web_tokens(settings: Settings) -> WebTokens | None:
         return None
     return WebTokens(
         algorithms=settings.jwt_algorithms,
-        key=settings.jwt_key if settings.jwt_jwks_url is None else None,
+        key=settings.jwt_key.get_secret_value() if settings.jwt_key and not settings.jwt_jwks_url else None,
         jwks_url=settings.jwt_jwks_url,
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
@@ -258,28 +214,12 @@ def _web_tokens(settings: Settings) -> WebTokens | None:
     )
 
 
-async def _prepare(database: Database, *, is_embedded: bool) -> None:
-    """See to it that the tables are there. Only the embedded database, which is ours alone, is migrated unasked.
-
-    Raises:
-        InvalidInput: if another database has not been migrated, or not by this version.
-    """
-    revision = await revision_of(database.engine)
-    if revision != HEAD and is_embedded:
-        await upgrade(database.engine)
-    elif revision != HEAD:
-        found = f"at revision {revision}" if revision else "not set up for Jobtail yet"
-        raise InvalidInput(
-            f"the database is {found}, and this version needs {HEAD}: run `jobtail-server migrate` first"
-        )
-    await ensure_partitions(database)
-
-
 @asynccontextmanager
-async def _beside(work: Awaitable[None]) -> AsyncIterator[None]:
+async def _beside(work: Awaitable[None], ailments: Ailments) -> AsyncIterator[None]:
     """Let work go on meanwhile, and cancel it at the end. A defect that ends it early is logged at once."""
     task = asyncio.ensure_future(work)
     task.add_done_callback(_log_defect)
+    ailments.ask(lambda: "work beside the service ended" if _defect(task) else None)
     try:
         yield
     finally:
@@ -289,5 +229,9 @@ async def _beside(work: Awaitable[None]) -> AsyncIterator[None]:
 
 
 def _log_defect(task: asyncio.Future[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
+    if (error := _defect(task)) is not None:
         log.error("work beside the service ended: %s", error, exc_info=error)
+
+
+def _defect(task: asyncio.Future[None]) -> BaseException | None:
+    return task.exception() if task.done() and not task.cancelled() else None

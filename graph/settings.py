@@ -1,39 +1,61 @@
-"""The settings of the service: the only reader of the environment."""
+"""The settings of the service: their names, their defaults and what each may be. `graph.configuration` reads them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
+from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic import AliasChoices, Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import InvalidInput
 from domain.retention import Retention, read_retention
 
+PREFIX = "JOBTAIL_"
+EXAMPLE_ORIGIN = "https://ops.example.com"
 
-class LogFormat(StrEnum):
+
+class _Choice(StrEnum):
+    """Taken in upper case, too."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        name = str(value).lower()
+        return next((choice for choice in cls if name in {choice.value, *_SYNONYMS.get(choice.value, ())}), None)
+
+
+class LogFormat(_Choice):
     CONSOLE = "console"
     JSON = "json"
 
 
-class LogThreshold(StrEnum):
+class LogThreshold(_Choice):
     DEBUG = "debug"
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
 
 
-class Access(StrEnum):
+class Access(_Choice):
     OFF = "off"
     TOKENS = "tokens"
 
 
-class Settings(BaseSettings):
-    """Each is read from the environment variable JOBTAIL_ and its name in upper case."""
+_SYNONYMS = {"warning": ("warn",)}
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
 
-    model_config = SettingsConfigDict(env_prefix="JOBTAIL_", env_ignore_empty=True, frozen=True)
+
+class Settings(BaseSettings):
+    """Each is read from the variable JOBTAIL_ and its name in upper case, of the environment or of a file `.env`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, allow_inf_nan=False
+    )
 
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: int = Field(default=8820, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
@@ -44,11 +66,13 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         default=None,
         validation_alias=AliasChoices("JOBTAIL_DATABASE_URL", "DATABASE_URL", "database_url"),
+        repr=False,
         description="A PostgreSQL 15 or later to use instead of the embedded one: postgresql://user@host/database. "
         "Also read from DATABASE_URL.",
     )
     channel_url: str | None = Field(
         default=None,
+        repr=False,
         description="What carries announcements between processes: postgresql://... (default: the database), redis://... "
         "or memory:// for one process alone. LISTEN needs a connection of its own, so behind a transaction pooler give "
         "the database's direct address here.",
@@ -117,7 +141,7 @@ class Settings(BaseSettings):
         description="Who may call: `off` lets everybody in and is for a loopback address only; `tokens` lets in who shows a "
         "token, made by `jobtail-server token create` or by an identity provider.",
     )
-    jwt_key: str | None = Field(
+    jwt_key: SecretStr | None = Field(
         default=None, description="What JSON Web Tokens are proved by: a public key as PEM, or a shared secret."
     )
     jwt_jwks_url: str | None = Field(
@@ -164,6 +188,53 @@ class Settings(BaseSettings):
     )
     log_format: LogFormat = Field(default=LogFormat.CONSOLE, description="The service's own log: console or json.")
 
+    @field_validator("port", mode="before")
+    @classmethod
+    def _is_no_link(cls, port: Any) -> Any:
+        """Kubernetes sets JOBTAIL_PORT=tcp://10.0.0.1:8820 beside a Service of the name jobtail."""
+        is_link = isinstance(port, str) and port.startswith("tcp://")
+        return cls.model_fields["port"].default if is_link else port
+
+    @field_validator("host")
+    @classmethod
+    def _is_host(cls, host: str) -> str:
+        try:
+            host.encode("idna")
+        except UnicodeError as error:
+            raise ValueError(f"it is no name of a host: {error}") from None
+        return host
+
+    @field_validator("data_dir")
+    @classmethod
+    def _is_expanded(cls, path: Path) -> Path:
+        try:
+            return path.expanduser()
+        except RuntimeError as error:
+            raise ValueError(str(error)) from None
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, proxies: list[str]) -> list[str]:
+        for proxy in proxies:
+            if proxy != "*":
+                ip_network(proxy) if "/" in proxy else ip_address(proxy)
+        return proxies
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, origins: list[str]) -> list[str]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin: it is a scheme and a host without a path, {EXAMPLE_ORIGIN}")
+        return origins
+
+    @field_validator("jwt_jwks_url")
+    @classmethod
+    def _is_web_address(cls, url: str | None) -> str | None:
+        if url is not None and not (urlsplit(url).scheme in {"http", "https"} and urlsplit(url).hostname):
+            raise ValueError("it must begin with https:// and a host")
+        return url
+
     @field_validator("retention_levels", mode="after")
     @classmethod
     def _are_shorter(cls, levels: dict[str, str], known: ValidationInfo) -> dict[str, str]:
@@ -189,27 +260,3 @@ def _retention(older_than: str | None, levels: Mapping[str, str]) -> Retention |
         return None if older_than is None else read_retention(older_than, levels)
     except InvalidInput as error:
         raise ValueError(str(error)) from error
-
-
-JSON_EXAMPLES = {"RETENTION_LEVELS": '{"debug": "7d"}'}
-OTHER_EXAMPLE = '["https://ops.example.com"]'
-
-
-def read_settings() -> Settings:
-    """Read the environment.
-
-    Raises:
-        InvalidInput: naming the first variable that is wrong, and why.
-    """
-    try:
-        return Settings()
-    except SettingsError as error:
-        name = str(error).split('"')[1].upper()
-        raise InvalidInput(
-            f"JOBTAIL_{name} cannot be used: it must be written as JSON, such as {JSON_EXAMPLES.get(name, OTHER_EXAMPLE)}"
-        ) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]).upper()
-        variable = name if name.endswith("DATABASE_URL") else f"JOBTAIL_{name.removeprefix('JOBTAIL_')}"
-        raise InvalidInput(f"{variable}={first['input']!r} cannot be used: {first['msg']}") from None

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 
 from starlette.applications import Starlette
 
-from domain.errors import JobtailError
 from examples.recruiting.live import run_forever
 from graph.app import create_app
 from graph.capture.recorder_sink import RecorderSink
 from graph.commands.running import run
-from graph.observability.own_log import configure
 from graph.server.serving import serve
-from graph.settings import read_settings
 from jobtail import Writer
 
 FLUSH_S = 2.0
@@ -30,12 +26,7 @@ async def work(app: Starlette) -> None:
 
 
 def main() -> None:
-    try:
-        settings = read_settings()
-    except JobtailError as error:
-        sys.exit(f"jobtail: {error}")
-    configure(settings.log_level, settings.log_format)
-    run(serve(create_app(settings, companion=work), settings))
+    run(lambda settings: serve(create_app(settings, companion=work), settings))
 
 
 if __name__ == "__main__":

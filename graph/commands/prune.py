@@ -11,8 +11,8 @@ import typer
 from domain.errors import InvalidInput, Unavailable
 from domain.retention import Pruned, Retention, read_retention
 from graph.access.gate import now
-from graph.commands.running import run
-from graph.settings import read_settings
+from graph.commands.running import run, say_database
+from graph.settings import Settings
 from jobtail.events import LogLevel
 
 
@@ -25,14 +25,15 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Delete lines that are too old. Jobs, stages, tasks and all counts stay."""
-    run(_prune(older_than, level or [], is_dry=dry_run))
+    run(lambda settings: _prune(settings, older_than, level or [], is_dry=dry_run))
 
 
-async def _prune(older_than: str, levels: Sequence[str], *, is_dry: bool) -> None:
-    from graph.app import open_pruner  # noqa: PLC0415 - `prune --help` needs none of it
+async def _prune(settings: Settings, older_than: str, levels: Sequence[str], *, is_dry: bool) -> None:
+    from graph.databases import open_pruner  # noqa: PLC0415 - `prune --help` needs none of it
 
     retention, at = read_retention(older_than, dict(map(_level, levels))), now()
-    async with open_pruner(read_settings()) as pruner:
+    async with open_pruner(settings) as pruner:
+        say_database(settings)
         pruned = await pruner.prune(retention, at, is_dry=is_dry)
     if pruned is None:
         raise Unavailable("another process is pruning this database: try again when it is done")

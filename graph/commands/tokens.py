@@ -12,8 +12,8 @@ from domain.access import Scope, Token, TokenStore
 from domain.durations import read_duration
 from domain.errors import NotFound
 from graph.access.gate import make_token, now
-from graph.commands.running import run
-from graph.settings import read_settings
+from graph.commands.running import run, say_database
+from graph.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke the tokens that let callers in.")
 
@@ -34,7 +34,7 @@ def create(
         typer.echo(f"{_line(token)}\nKeep it now, it is not shown again:", err=True)
         typer.echo(text)
 
-    run(_with_tokens(work))
+    _run(work)
 
 
 @app.command("list")
@@ -45,7 +45,7 @@ def list_tokens() -> None:
         for token in await tokens.all():
             typer.echo(_line(token))
 
-    run(_with_tokens(work))
+    _run(work)
 
 
 @app.command()
@@ -57,14 +57,18 @@ def revoke(token_id: Annotated[str, typer.Argument(help="Its id, as `token list`
             raise NotFound("valid token", token_id)
         typer.echo(f"{token_id} is revoked.")
 
-    run(_with_tokens(work))
+    _run(work)
 
 
-async def _with_tokens(work: Callable[[TokenStore], Awaitable[None]]) -> None:
-    from graph.app import open_tokens  # noqa: PLC0415 - `token --help` needs none of it
+def _run(work: Callable[[TokenStore], Awaitable[None]]) -> None:
+    from graph.databases import open_tokens  # noqa: PLC0415 - `token --help` needs none of it
 
-    async with open_tokens(read_settings()) as tokens:
-        await work(tokens)
+    async def with_tokens(settings: Settings) -> None:
+        async with open_tokens(settings) as tokens:
+            say_database(settings)
+            await work(tokens)
+
+    run(with_tokens)
 
 
 def _line(token: Token) -> str:

@@ -49,10 +49,11 @@ __all__ = [
 _PORT = 5432
 """Names the socket file only: the server listens on no network."""
 _LOG_LOOK_S = 60.0
-_RESTARTS = 6
-"""How often in a row a server that ends by itself is started again."""
+_FIRST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 10.0
+"""A server that does not come back is tried again for ever: a disk that was full for a night has room in the morning."""
 _STEADY_AFTER_S = 60.0
-"""A server that ran this long has ended the row."""
+"""A server that ran this long has ended the row of failures."""
 _POLL_S = 0.005
 
 _SETTINGS: Mapping[str, str] = {
@@ -94,6 +95,25 @@ class EmbeddedPostgres:
         self._binaries: Binaries
         self._account: Account | None = None
         self._server: ServerProcess | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def has_data(self) -> bool:
+        """Whether a cluster has been made here, of whatever version."""
+        return bool(self._cluster.version)
+
+    @property
+    def needs_restart(self) -> str | None:
+        """Why nothing but a new owner brings the server back; None while it runs, or while trying again can help."""
+        if self._watching is None:
+            return None
+        if self._watching.done():
+            return "nothing watches over the embedded PostgreSQL any more"
+        if not self._cluster.version:
+            return "the data of the embedded PostgreSQL has gone"
+        if not (self._binaries.directory / "postgres").exists():
+            return "the binaries of the embedded PostgreSQL have gone"
+        return None
 
     @property
     def url(self) -> str:
@@ -116,8 +136,8 @@ class EmbeddedPostgres:
             if not self._cluster.version:
                 await self._make_cluster()
             await self._start()
-            watch = asyncio.create_task(self._watch(), name="embedded-postgres")
-            stack.push_async_callback(_cancelled, watch)
+            self._watching = asyncio.create_task(self._watch(), name="embedded-postgres")
+            stack.push_async_callback(self._stop_watching, self._watching)
             self._stack = stack.pop_all()
         return self
 
@@ -131,7 +151,8 @@ class EmbeddedPostgres:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             stack.enter_context(sole_owner(self.directory))
-            self._log.path.write_bytes(b"")
+            self._log.bound()
+            self._log.begin()
             self._binaries = Binaries.find()
             self._cluster.check(self._binaries.major_version)
             self._account = server_account(self._cluster.path)
@@ -186,45 +207,42 @@ class EmbeddedPostgres:
             if state != before and state.splitlines()[7:8] == ["ready   "]:
                 return None
             await asyncio.sleep(_POLL_S)
+            if time.monotonic() >= deadline and self._log.tells_of_progress():
+                deadline = time.monotonic() + self._start_timeout_s  # to end it would begin its recovery again
         return f"it was not ready after {self._start_timeout_s:g} s"
 
     async def _launch(self, program: str, data: Path, *options: str) -> ServerProcess:
+        self._log.begin()
         with reachable(data, self._account) as (name, descriptors), self._log.path.open("ab") as log:
             command = [str(self._binaries.directory / program), "-D", name, *options]
             return await ServerProcess.start(command, self._account, log.fileno(), descriptors)
 
     async def _watch(self) -> None:
-        """Start the server again when it ends by itself, until too many starts in a row were in vain."""
+        """Start the server again whenever it ends by itself, for as long as we own it."""
         failures = 0
-        while failures <= _RESTARTS:
+        while True:
             began = time.monotonic()
             code = await self._ended()
             failures = 0 if time.monotonic() - began > _STEADY_AFTER_S else failures
             _logger.error(
                 "the embedded PostgreSQL in %s ended by itself with %s; starting it again", self.directory, ending(code)
             )
-            failures = await self._start_again(failures + 1)
-        _logger.critical(
-            "the embedded PostgreSQL in %s ended %d times in a row and stays down; restart the service when the cause "
-            "is mended. Its log says:\n%s",
-            self.directory,
-            failures,
-            "\n".join(self._log.last_lines()),
-        )
+            failures = await self._start_again(failures)
 
     async def _start_again(self, failures: int) -> int:
-        """Try with growing pauses until the server runs or the bound is passed; how many failures in a row that makes."""
-        while failures <= _RESTARTS:
-            await asyncio.sleep(0.0 if failures == 1 else min(5.0, 0.1 * 2**failures))
+        """Try with growing pauses until the server runs; how many failures in a row that makes, its end included."""
+        while True:
+            await asyncio.sleep(_pause_s(failures))
+            failures += 1
             try:
                 await self._start()
             except (EmbeddedPostgresError, OSError) as error:
-                _logger.warning("attempt %d of %d: %s", failures, _RESTARTS, error)
-                failures += 1
+                await self._stop()
+                if failures.bit_count() == 1:  # at 1, 2, 4, 8 ...: an hour of a full disk is some ten warnings
+                    _logger.warning("attempt %d, and it is tried again: %s", failures, error)
             else:
                 _logger.warning("the embedded PostgreSQL in %s is back", self.directory)
-                break
-        return failures
+                return failures
 
     async def _ended(self) -> int:
         assert self._server is not None
@@ -241,11 +259,15 @@ class EmbeddedPostgres:
         if self._server is not None:
             await self._server.end()
 
+    async def _stop_watching(self, watching: asyncio.Task[None]) -> None:
+        self._watching = None
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+
     def _failure(self, reason: str) -> StartFailed:
         return StartFailed(self.directory, reason, self._log.last_lines())
 
 
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+def _pause_s(failures: int) -> float:
+    return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(failures, 10)) if failures else 0.0

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,7 @@ from persistence.embedded.server_account import Account
 AS_ROOT = os.geteuid() == 0
 CHECKOUT = Path(__file__).parents[2]
 FAST = {"fsync": "off"}
+FILL_WAL = "SELECT pg_logical_emit_message(false, 'fill', repeat('x', 1000000)) FROM generate_series(1, 500)"
 
 OWNER = """
 import asyncio, pathlib, signal, sys, threading
@@ -257,16 +258,76 @@ async def test_a_busy_child_of_a_killed_server_does_not_prevent_the_next(
             await busy
 
 
-async def test_a_server_that_cannot_come_back_is_given_up_with_a_clear_error(
+async def test_a_server_that_cannot_start_for_a_long_time_comes_back_when_it_can(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "_RESTARTS", 2)
-    async with EmbeddedPostgres(tmp_path, settings=FAST):
-        (tmp_path / "postgres" / "global" / "pg_control").unlink()
+    monkeypatch.setattr(embedded, "_LONGEST_PAUSE_S", 0.05)
+    control, away = tmp_path / "postgres" / "global" / "pg_control", tmp_path / "pg_control"
+    async with EmbeddedPostgres(tmp_path, settings=FAST) as server:
+        await run(server.url, "CREATE TABLE kept (n int)", "INSERT INTO kept VALUES (41)")
+        control.rename(away)
         os.kill(postmaster_in(tmp_path), signal.SIGKILL)
-        await until(lambda: "stays down" in caplog.text)
-    assert "pg_control" in caplog.text
-    assert caplog.text.count("attempt ") == 2
+        await until(lambda: "attempt 8, " in caplog.text, timeout_s=60)
+        assert "pg_control" in caplog.text
+        assert "is back" not in caplog.text
+        assert caplog.text.count("attempt ") == 4, "the more often it was told, the rarer it is told again"
+        assert server.needs_restart is None
+        away.rename(control)
+        await until(lambda: "is back" in caplog.text)
+        assert await run(server.url, "SELECT n FROM kept") == [41]
+
+
+def test_the_pauses_between_attempts_grow_and_stay_short() -> None:
+    pauses = [embedded._pause_s(failures) for failures in (*range(9), 100, 10_000)]
+    assert pauses == [0, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10, 10, 10, 10]
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root can mount a small disk")
+async def test_a_disk_that_was_full_and_has_room_again_is_served_again(
+    small_disk: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "_LONGEST_PAUSE_S", 0.05)
+    data, filler = small_disk / "data", small_disk / "filler"
+    async with EmbeddedPostgres(data, settings={"max_wal_size": "32MB", "min_wal_size": "32MB"}) as server:
+        await run(server.url, "CREATE TABLE kept (n int)", "INSERT INTO kept VALUES (41)")
+        with filler.open("wb") as file, suppress(OSError):
+            while file.write(bytes(65_536)):
+                file.flush()
+        with pytest.raises(Exception, match="connection"):  # the WAL finds no room, which ends the server
+            await run(server.url, FILL_WAL)
+        await until(lambda: "attempt 4, " in caplog.text, timeout_s=60)
+        filler.unlink()
+        await until(lambda: "is back" in caplog.text, timeout_s=60)
+        assert await run(server.url, "SELECT n FROM kept") == [41]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=150M,mode=755", "tmpfs", disk], check=False).returncode:
+        pytest.skip("this machine lets nobody mount a disk")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+async def test_data_that_has_gone_for_good_is_said_to_need_a_restart(tmp_path: Path) -> None:
+    async with EmbeddedPostgres(tmp_path, settings=FAST) as server:
+        assert server.needs_restart is None
+        (tmp_path / "postgres").rename(tmp_path / "lost")
+        assert server.needs_restart == "the data of the embedded PostgreSQL has gone"
+        (tmp_path / "lost").rename(tmp_path / "postgres")
+        assert server.needs_restart is None
+
+
+async def test_the_reason_why_a_server_ended_is_still_in_its_log_after_a_restart_of_the_service(tmp_path: Path) -> None:
+    async with EmbeddedPostgres(tmp_path, settings=FAST) as server:
+        with pytest.raises(Exception, match="no_such_table"):
+            await run(server.url, "SELECT * FROM no_such_table")
+    async with EmbeddedPostgres(tmp_path, settings=FAST):
+        assert "no_such_table" in (tmp_path / "postgres.log").read_text()
 
 
 async def test_the_second_owner_of_a_directory_is_told_who_the_first_is(tmp_path: Path) -> None:

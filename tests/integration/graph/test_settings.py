@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
-from graph.settings import Settings, read_settings
+from domain.errors import InvalidInput
+from graph.configuration import WORKER_VARIABLES, read_settings, unknown_variables
+from graph.settings import LogThreshold, Settings
 from tests.conftest import ROOT, serving
 
 COMMAND = [sys.executable, "-c", "from graph.cli import main; main()"]
@@ -53,8 +55,25 @@ def start(settings: Mapping[str, str], command: str = "serve") -> str:
         ({"JOBTAIL_MAX_REQUEST_BYTES": "10"}, "JOBTAIL_MAX_REQUEST_BYTES='10' cannot be used"),
         (
             {"JOBTAIL_ALLOWED_ORIGINS": "https://ops.example"},
-            "JOBTAIL_ALLOWED_ORIGINS cannot be used: it must be written as JSON, such as ",
+            r'JOBTAIL_ALLOWED_ORIGINS cannot be used: it must be written as JSON, such as \["https://ops',
         ),
+        (
+            {"JOBTAIL_ALLOWED_ORIGINS": '["ops.example.com/"]'},
+            "JOBTAIL_ALLOWED_ORIGINS=.* is no origin: it is a scheme",
+        ),
+        ({"JOBTAIL_ALLOWED_ORIGINS": '["https://a.example/b"]'}, "JOBTAIL_ALLOWED_ORIGINS=.* is no origin"),
+        (
+            {"JOBTAIL_TRUSTED_PROXIES": "10.0.0.1"},
+            r'JOBTAIL_TRUSTED_PROXIES cannot be used: .* as JSON, such as \["10.0.0.0/8"\]',
+        ),
+        ({"JOBTAIL_TRUSTED_PROXIES": '["nonsense"]'}, "JOBTAIL_TRUSTED_PROXIES=.* cannot be used: 'nonsense' does not"),
+        ({"JOBTAIL_TRUSTED_PROXIES": '["10.0.0.1/8"]'}, "JOBTAIL_TRUSTED_PROXIES=.* cannot be used: .* has host bits"),
+        ({"JOBTAIL_JWT_JWKS_URL": "foo"}, "JOBTAIL_JWT_JWKS_URL='foo' cannot be used: it must begin with https://"),
+        ({"JOBTAIL_JWT_JWKS_URL": "file:///etc/passwd"}, "JOBTAIL_JWT_JWKS_URL='file:.* cannot be used: it must"),
+        ({"JOBTAIL_MAX_QUERY_SECONDS": "inf"}, "JOBTAIL_MAX_QUERY_SECONDS='inf' cannot be used: .*finite"),
+        ({"JOBTAIL_HOST": "a..b"}, "JOBTAIL_HOST='a..b' cannot be used: it is no name of a host"),
+        ({"JOBTAIL_DATA_DIR": "~nobody-here/x"}, "JOBTAIL_DATA_DIR='~nobody-here/x' cannot be used"),
+        ({"JOBTAIL_RETENTION": "99999999999w"}, "JOBTAIL_RETENTION='99999999999w' cannot be used"),
         ({"JOBTAIL_RETENTION": "soon"}, "JOBTAIL_RETENTION='soon' cannot be used: .*is no duration; .* such as 90d"),
         (
             {"JOBTAIL_RETENTION": "90d", "JOBTAIL_RETENTION_LEVELS": "debug=7d"},
@@ -128,7 +147,8 @@ def test_a_data_directory_in_use_ends_the_start(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    monkeypatch.chdir(tmp_path)
     for name in os.environ:
         if name.startswith(("JOBTAIL_", "DATABASE_")):
             monkeypatch.delenv(name)
@@ -187,6 +207,7 @@ def test_every_setting_is_read_from_its_variable(environment: pytest.MonkeyPatch
     read = {name: getattr(settings, name) for name in written}
     for name in ("allowed_origins", "jwt_algorithms", "retention_levels", "trusted_proxies"):
         assert read.pop(name) == json.loads(written.pop(name))
+    assert read.pop("jwt_key").get_secret_value() == written.pop("jwt_key")
     assert {name: str(value) for name, value in read.items()} == written
     environment.delenv("JOBTAIL_DATABASE_URL")
     environment.setenv("DATABASE_URL", "postgresql://there")
@@ -201,3 +222,64 @@ def test_an_empty_variable_counts_as_unset(environment: pytest.MonkeyPatch) -> N
     environment.setenv("DATABASE_URL", "")
     environment.setenv("JOBTAIL_PORT", "")
     assert (read_settings().database_url, read_settings().port) == (None, 8820)
+
+
+@pytest.mark.parametrize(("written", "threshold"), [("WARNING", "warning"), ("warn", "warning"), ("Info", "info")])
+def test_a_level_is_taken_as_people_write_it(environment: pytest.MonkeyPatch, written: str, threshold: str) -> None:
+    environment.setenv("JOBTAIL_LOG_LEVEL", written)
+    assert read_settings().log_level is LogThreshold(threshold)
+
+
+def test_a_file_is_read_and_the_environment_goes_before_it(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "# of the service\nJOBTAIL_PORT=1234\nexport JOBTAIL_HOST='::1'\nJOBTAIL_PROT=1\nOTHER=x\nJOBTAIL_JWT_KEY=\"a\nb\"\n"
+    )
+    environment.setenv("JOBTAIL_PORT", "4321")
+    settings = read_settings()
+    assert (settings.port, settings.host) == (4321, "::1")
+    assert settings.jwt_key is not None
+    assert settings.jwt_key.get_secret_value() == "a\nb"
+    assert unknown_variables() == ["JOBTAIL_PROT is no setting and has no effect: did you mean JOBTAIL_PORT?"]
+
+
+def test_a_file_that_cannot_be_read_is_told(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"JOBTAIL_PORT=\xff\xfe")
+    with pytest.raises(InvalidInput, match=r"\.env cannot be read"):
+        read_settings()
+
+
+def test_a_variable_that_is_no_setting_is_told_with_the_name_that_is_near(environment: pytest.MonkeyPatch) -> None:
+    for name in ("JOBTAIL_ACESS", "JOBTAIL_XYZ", "JOBTAIL_URL", "JOBTAIL_TEST_DATABASE_URL", "OTHER"):
+        environment.setenv(name, "x")
+    assert unknown_variables() == [
+        "JOBTAIL_ACESS is no setting and has no effect: did you mean JOBTAIL_ACCESS?",
+        "JOBTAIL_XYZ is no setting and has no effect",
+    ]
+
+
+def test_what_kubernetes_tells_of_a_service_of_our_name_is_no_setting(environment: pytest.MonkeyPatch) -> None:
+    linked = {
+        "JOBTAIL_SERVICE_HOST": "10.0.0.1",
+        "JOBTAIL_SERVICE_PORT": "8820",
+        "JOBTAIL_SERVICE_PORT_HTTP": "8820",
+        "JOBTAIL_PORT": "tcp://10.0.0.1:8820",
+        "JOBTAIL_PORT_8820_TCP": "tcp://10.0.0.1:8820",
+        "JOBTAIL_PORT_8820_TCP_ADDR": "10.0.0.1",
+        "JOBTAIL_SERVER_PORT": "tcp://10.0.0.1:8820",
+        "JOBTAIL_SERVER_SERVICE_HOST": "10.0.0.1",
+    }
+    for name, value in linked.items():
+        environment.setenv(name, value)
+    assert (read_settings().port, unknown_variables()) == (8820, [])
+
+
+def test_every_variable_of_workers_is_known() -> None:
+    sources = " ".join(path.read_text("utf-8") for path in (ROOT / "sdk/jobtail").rglob("*.py"))
+    assert set(re.findall(r'"(JOBTAIL_[A-Z_]+)"', sources)) == WORKER_VARIABLES
+
+
+def test_secrets_are_not_shown_where_settings_are(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("JOBTAIL_JWT_KEY", "hunter2")
+    environment.setenv("DATABASE_URL", "postgresql://me:hunter2@here/db")
+    environment.setenv("JOBTAIL_CHANNEL_URL", "redis://:hunter2@here")
+    assert "hunter2" not in repr(read_settings())
