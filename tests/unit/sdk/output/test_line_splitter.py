@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -78,3 +79,42 @@ def test_a_line_of_many_pieces_stays_whole_in_linear_time(piece: bytes) -> None:
 
 def test_a_line_of_50_mb_stays_whole() -> None:
     assert lines_of("x" * 50_000_000 + "\n") == ["x" * 50_000_000]
+
+
+def lines_within(limits: dict[str, int], *pieces: bytes | str) -> list[str]:
+    splitter = LineSplitter(**limits)
+    return [line for piece in pieces for line in splitter.feed(piece)] + splitter.flush()
+
+
+SMALL = {"most_redrawn": 20, "longest": 50}
+
+
+def test_a_line_that_does_not_end_becomes_several_of_the_longest_length() -> None:
+    for pieces in (["x" * 120], ["x" * 7] * 18 + ["\n"], ["x" * 49, "x" * 2, "x" * 200 + "\n"]):
+        lines = lines_within(SMALL, *pieces)
+        assert "".join(lines) == "x" * sum(piece.count("x") for piece in pieces)
+        assert {len(line) for line in lines[:-1]} == {50}
+
+
+def test_a_long_line_of_redraws_ends_at_its_last_one() -> None:
+    assert lines_within(SMALL, "\r 10%\r 20%\r 30%\r 100", "%\r 50%\n") == ["\r 10%\r 20%\r 30%", " 100%\r 50%"]
+    assert lines_within(SMALL, "x" * 30 + "\r", "\nnext\n") == ["x" * 30, "next"]
+
+
+@given(st.lists(st.text(alphabet="ab\r\né", max_size=60)))
+def test_parting_a_line_loses_nothing_but_its_ends(pieces: list[str]) -> None:
+    lines = lines_within(SMALL, *pieces)
+    ends = str.maketrans("", "", "\r\n")
+    assert "".join(lines).translate(ends) == "".join(pieces).translate(ends)
+    assert all(len(line) <= 50 for line in lines)
+
+
+def test_what_waits_for_its_end_is_bounded() -> None:
+    splitter = LineSplitter(most_redrawn=1 << 16, longest=1 << 18)
+    tracemalloc.start()
+    for piece in (b"x" * 4096, b"10%\r" * 1024):
+        for _ in range(5000):
+            splitter.feed(piece)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * (1 << 18)
