@@ -52,6 +52,8 @@ class Stats:
     faults: int = 0
     """Emissions that could not be captured for a defect of ours or of the job's objects."""
     last_error: str | None = None
+    adopted: int = 0
+    """Sent for processes that died before they could; part of no other count."""
 
 
 class Client:
@@ -105,6 +107,7 @@ class Client:
             waiting=books.captured - sent - spooled - dropped,
             faults=books.faults,
             last_error=(kept and kept.last_error) or books.last_error,
+            adopted=0 if kept is None else kept.adopted,
         )
 
 
@@ -260,6 +263,15 @@ def stats() -> Stats:
     """Count what became of all that this process captured."""
     client = _process.client
     return Stats() if client is None else client.stats()
+
+
+def close() -> Stats:
+    """Send or keep what waits, and end the capture. Tells what became of all of it."""
+    client = _process.client
+    if client is None:
+        return Stats()
+    client.close()
+    return client.stats()
 
 
 def _made(

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from jobtail.events import LogLevel
 from jobtail.shell.command_job import CommandJob
 from jobtail.shell.exits import PROGRAM, Exit
-from jobtail.shell.follow import TailRequest, tail
 from jobtail.shell.run import run
 
 DEFAULT_URL = "http://127.0.0.1:8820"
@@ -50,7 +49,7 @@ def run_command(arguments: Sequence[str]) -> int:
     url, token = chosen.url or os.environ.get("JOBTAIL_URL") or DEFAULT_URL, chosen.token
     if chosen.act == "run":
         return run(_command_job(chosen, command or []), url, token, use_pty=chosen.pty)
-    return tail(_tail_request(chosen), url, token or os.environ.get("JOBTAIL_TOKEN"))
+    return _tail(chosen, url, token or os.environ.get("JOBTAIL_TOKEN"))
 
 
 def _split_command(arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str] | None]:
@@ -139,8 +138,10 @@ def _add_service(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _tail_request(chosen: argparse.Namespace) -> TailRequest:
-    return TailRequest(
+def _tail(chosen: argparse.Namespace, url: str, token: str | None) -> int:
+    from jobtail.shell.follow import TailRequest, tail  # noqa: PLC0415 - `run` starts sooner without it
+
+    request = TailRequest(
         job_id=chosen.job,
         min_level=chosen.level,
         stage=chosen.stage,
@@ -149,6 +150,7 @@ def _tail_request(chosen: argparse.Namespace) -> TailRequest:
         follow=not chosen.no_follow,
         as_json=chosen.json,
     )
+    return tail(request, url, token)
 
 
 def _level(name: str) -> LogLevel:

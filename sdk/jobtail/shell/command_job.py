@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import getpass
 import logging
+import math
 import os
 import secrets
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from jobtail import client
 from jobtail.current import EXECUTION_ID, JOB_ID
-from jobtail.events import JobStatus
+from jobtail.events import JobStatus, Line, LogLevel
 from jobtail.job.session import job as open_job
 from jobtail.jsonable import shown
+from jobtail.masking.masker import StreamMasker, masker
 from jobtail.outbox.state_directory import state_directory
 from jobtail.output.line_splitter import LineSplitter
+from jobtail.shell.capture_pipe import Loss, Piece
 from jobtail.shell.exits import say
 
 FIRST_ANSWER_S = 0.75
@@ -31,6 +34,13 @@ NEXT_ANSWER_S = 5.0
 LEAVE_S = 30.0
 """And altogether: what is not sent by then is on disk."""
 LOOK_EVERY_S = 0.25
+
+MOST_LINES = 20_000
+MOST_CHARACTERS = 8_000_000
+"""So many are handed to the writer before it is waited for."""
+STUCK_S = 10.0
+"""A writer that passes nothing on for so long is not waited for: it gives up lines, and says so in the log."""
+ROOM_LOOK_S = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +56,25 @@ class CommandJob:
     execution_id: str | None = None
     schedule_id: str | None = None
 
+    @property
+    def name(self) -> str:
+        return Path(self.command[0]).name or "command"
+
+    def identified(self) -> CommandJob:
+        """Give the job an id, and its place among the jobs around it."""
+        job_id = self.job_id or _new_job_id(self.name)
+        execution_id = self.execution_id or (job_id if self.schedule_id else os.environ.get(EXECUTION_ID))
+        parent_job_id = self.parent_job_id or os.environ.get(JOB_ID)
+        return replace(self, job_id=job_id, execution_id=execution_id or None, parent_job_id=parent_job_id or None)
+
+    def environment(self, url: str) -> dict[str, str]:
+        """Name the job and the service to whatever the command starts in turn."""
+        assert self.job_id is not None, "it is identified first"
+        names = {JOB_ID: self.job_id, client.URL: url}
+        if self.execution_id:
+            names[EXECUTION_ID] = self.execution_id
+        return {**os.environ, **names}
+
 
 class CommandCapture:
     """The job of a running command."""
@@ -54,66 +83,107 @@ class CommandCapture:
         _quieten()
         self._url = url
         self._stage = job.stage
-        self._flushes: list[Callable[[], None]] = []
-        name = Path(job.command[0]).name or "command"
-        job_id = job.job_id or _new_job_id(name)
-        execution_id = job.execution_id or (job_id if job.schedule_id else os.environ.get(EXECUTION_ID))
+        self._voices: dict[str, _Voice] = {}
+        self._room = _Room()
+        self._directory = _spool_directory()
         try:
-            client.configure(url, token, flush_s=0)  # `leave` waits
+            client.configure(url, token, spool_dir=self._directory, flush_s=0)  # `leave` waits
         except Exception as error:  # noqa: BLE001 - the command runs whatever becomes of its capture
             say(f"the output is not captured: {shown(error)}")
         self._job = open_job(
-            job_id,
-            handler_name=job.handler_name or name,
+            job.job_id,
+            handler_name=job.handler_name or job.name,
             source=job.source,
-            execution_id=execution_id,
+            execution_id=job.execution_id,
             schedule_id=job.schedule_id,
-            parent_job_id=job.parent_job_id or os.environ.get(JOB_ID),
+            parent_job_id=job.parent_job_id,
             metadata={"command": list(job.command), **_surroundings()},
         )
         self._job.start()
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """Name the job and the service to whatever the command starts in turn."""
-        names = {JOB_ID: self._job.job_id, client.URL: self._url}
-        if self._job.execution_id:
-            names[EXECUTION_ID] = self._job.execution_id
-        return {**os.environ, **names}
+    def take(self, piece: Piece) -> None:
+        """Make lines of a piece of output."""
+        voice = self._voice(piece.stream)
+        self._say(voice, voice.splitter.feed(piece.data), piece.at)
 
-    def of_stream(self, name: str) -> Callable[[bytes], None]:
-        """Make what takes the bytes of a stream."""
-        splitter, metadata = LineSplitter(), {"stream": name}
-
-        def take(data: bytes) -> None:
-            for line in splitter.feed(data):
-                self._job.say(line, metadata=metadata, stage=self._stage)
-
-        def flush() -> None:
-            for line in splitter.flush():
-                self._job.say(line, metadata=metadata, stage=self._stage)
-
-        self._flushes.append(flush)
-        return take
+    def note_loss(self, loss: Loss) -> None:
+        """Say in the log what of the output is not there."""
+        voice = self._voice(loss.stream)
+        self._say(voice, voice.splitter.flush(), loss.at)
+        message = (
+            f"{loss.byte_count} bytes of output with {loss.line_ends} line ends dropped: "
+            "the command printed faster than they could be captured"
+        )
+        self._job.say(
+            message, LogLevel.WARNING, {**voice.metadata, "dropped_bytes": loss.byte_count}, stage=self._stage
+        )
 
     def finish(self, error: str | None) -> None:
         """End the job: by what went wrong, or well."""
-        for flush in self._flushes:
-            flush()
+        for voice in self._voices.values():
+            self._say(voice, voice.splitter.flush(), time.time())
         self._job.finish(JobStatus.COMPLETED if error is None else JobStatus.FAILED, error=error)
 
     def leave(self, is_hurried: Callable[[], bool]) -> None:
-        """Send what waits, and tell the user what could not be sent."""
+        """Send what waits or keep it on disk, and tell the user what could not be sent."""
         _send_rest(is_hurried)
-        stats = client.stats()
-        waiting = stats.spooled + stats.waiting
-        if waiting:
-            say(
-                f"{waiting} {'event waits' if waiting == 1 else 'events wait'} in {_spool()} and will be sent by the next "
-                f"jobtail run: {stats.last_error or f'{self._url} has not answered yet'}"
+        stats = client.close()
+        if stats.spooled:
+            is_taking = stats.sent or stats.adopted
+            reason = (
+                f"{self._url} is still taking what came before" if is_taking else f"{self._url} has not answered yet"
             )
-        if stats.dropped:
-            say(f"{stats.dropped} events were lost: {stats.last_error}")
+            say(
+                f"{stats.spooled} {'event waits' if stats.spooled == 1 else 'events wait'} in {self._directory} "
+                f"and will be sent by the next jobtail run: {stats.last_error or reason}"
+            )
+        lost = stats.dropped + stats.waiting
+        if lost:
+            say(
+                f"{lost} {'event was' if lost == 1 else 'events were'} lost: {stats.last_error or 'they could not be kept'}"
+            )
+
+    def _voice(self, stream: str) -> _Voice:
+        return self._voices.setdefault(stream, _Voice({"stream": stream}))
+
+    def _say(self, voice: _Voice, lines: list[str], at: float) -> None:
+        writer, job_id, moment = client.writer(), self._job.job_id, datetime.fromtimestamp(at, UTC)
+        for line in lines:
+            message = voice.keys.key_masked(line)
+            writer.capture(Line(job_id=job_id, message=message, stage=self._stage, at=moment, metadata=voice.metadata))
+        self._room.take(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Voice:
+    """What one stream says."""
+
+    metadata: dict[str, str]
+    splitter: LineSplitter = field(default_factory=LineSplitter)
+    keys: StreamMasker = field(default_factory=masker.stream)
+
+
+class _Room:
+    """Room in the writer. Lines wait as bytes while there is none, which take far less."""
+
+    def __init__(self) -> None:
+        self._lines = self._characters = 0
+
+    def take(self, lines: list[str]) -> None:
+        """Count lines, and after a good many wait until the writer has passed most of them on."""
+        self._lines += len(lines)
+        self._characters += sum(map(len, lines))
+        if self._lines > MOST_LINES or self._characters > MOST_CHARACTERS:
+            self._wait(0 if self._characters > MOST_CHARACTERS else MOST_LINES // 2)
+            self._lines = self._characters = 0
+
+    def _wait(self, most: int) -> None:
+        """Wait for as long as the writer gets on."""
+        fewest, until = math.inf, 0.0
+        while (waiting := client.stats().waiting) > most and (waiting < fewest or time.monotonic() < until):
+            if waiting < fewest:
+                fewest, until = waiting, time.monotonic() + STUCK_S
+            time.sleep(ROOM_LOOK_S)
 
 
 def _send_rest(is_hurried: Callable[[], bool]) -> None:
@@ -123,7 +193,8 @@ def _send_rest(is_hurried: Callable[[], bool]) -> None:
     while not client.flush(LOOK_EVERY_S):
         now = time.monotonic()
         is_hopeless = now - asked < LOOK_EVERY_S
-        if (now_sent := client.stats().sent) > sent:
+        stats = client.stats()
+        if (now_sent := stats.sent + stats.adopted) > sent:
             patient_until, sent = now + NEXT_ANSWER_S, now_sent
         if is_hopeless or is_hurried() or now > min(patient_until, started + LEAVE_S):
             return
@@ -143,8 +214,13 @@ def _surroundings() -> Mapping[str, Any]:
     return facts
 
 
-def _spool() -> str:
-    return os.environ.get(client.SPOOL_DIR) or str(state_directory())
+def _spool_directory() -> Path | None:
+    """Find where lines wait while the service is away. None where nothing can be written."""
+    named = os.environ.get(client.SPOOL_DIR)
+    try:
+        return Path(named).absolute() if named else state_directory()
+    except OSError:
+        return None
 
 
 def _quieten() -> None:

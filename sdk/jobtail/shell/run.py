@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from jobtail.shell import signals
-from jobtail.shell.command import CannotStart, Command, Ending, FileActions, start
-from jobtail.shell.command_job import CommandCapture, CommandJob
+from jobtail.shell.capture_process import CaptureProcess
+from jobtail.shell.command import CannotStart, Children, Command, Ending, FileActions, start
+from jobtail.shell.command_job import CommandJob
 from jobtail.shell.exits import say
-from jobtail.shell.pumps import Pump, pump
+from jobtail.shell.open_files import are_one
+from jobtail.shell.pumps import Pump, Take, pump
 from jobtail.shell.terminal import Keyboard, PseudoTerminal, Terminal
 
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -29,33 +33,64 @@ def run(job: CommandJob, url: str, token: str | None, *, use_pty: bool | None) -
     """
     _open_standard_streams()
     mask = signals.block()
-    capture = CommandCapture(job, url, token)
-    streams = _Terminals(capture) if _wants_terminal(use_pty) else _Pipes(capture)
-    try:
-        command = start(
-            job.command, capture.environment, streams.file_actions, mask=mask, in_new_session=streams.in_new_session
-        )
-    except CannotStart as error:
-        say(str(error))
-        capture.finish(str(error))
-        capture.leave(lambda: False)
-        return error.status
-    ending = _copy(command, streams)
-    capture.finish(ending.error)
-    capture.leave(lambda: command.is_hurried)
+    children, job = Children(), job.identified()
+    capture = _capture(children, job, url, token)
+    streams = _streams(capture, use_pty)
+    with _waking() as (readable, wake):
+        try:
+            command = start(
+                children,
+                job.command,
+                job.environment(url),
+                streams.file_actions,
+                mask=mask,
+                in_new_session=streams.in_new_session,
+            )
+        except CannotStart as error:
+            say(str(error))
+            signals.listen(_Nobody(), wake)
+            _finish(capture, str(error), readable, lambda: False)
+            return error.status
+        ending = _copy(command, streams, capture, readable, wake)
+        _close_output()
+        _finish(capture, ending.error, readable, lambda: command.is_hurried)
+    ending.die_likewise()
     return ending.status
 
 
-def _copy(command: Command, streams: _Pipes) -> Ending:
+def _capture(children: Children, job: CommandJob, url: str, token: str | None) -> CaptureProcess | None:
+    try:
+        return CaptureProcess.start(children, job, url, token)
+    except OSError as error:
+        say(f"the output is not captured: {error.strerror}")
+        return None
+
+
+def _finish(capture: CaptureProcess | None, error: str | None, wake: int, is_hurried: Callable[[], bool]) -> None:
+    if capture is not None:
+        capture.finish(error, wake, is_hurried)
+
+
+def _copy(
+    command: Command, streams: _Pipes, capture: CaptureProcess | None, readable: int, wake: Callable[[], None]
+) -> Ending:
     """Copy its output and hand signals on, until it ends."""
-    with _waking() as (readable, wake):
-        signals.listen(streams.signal_target(command), wake)
-        try:
-            pump(streams.outputs(), streams.keyboard(command), readable, command.poll)
-        finally:
-            streams.restore()
-    assert command.ending is not None, "the copying ends after the command"
-    return command.ending
+    signals.listen(streams.signal_target(command), wake)
+    beside = [] if capture is None else [capture.pipe]
+    try:
+        pump(streams.outputs(), streams.keyboard(command), beside, readable, command)
+    finally:
+        streams.restore()
+    ending = command.ending
+    assert ending is not None, "the copying ends after the command"
+    return ending
+
+
+def _close_output() -> None:
+    """Let whoever reads our output find its end now, though the capture still has work."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, STDOUT)
+    os.close(nowhere)
 
 
 class _Pipes:
@@ -63,7 +98,7 @@ class _Pipes:
 
     in_new_session = False
 
-    def __init__(self, capture: CommandCapture) -> None:
+    def __init__(self, capture: CaptureProcess | None) -> None:
         self.file_actions: FileActions = []
         self._capture = capture
         self._sources: list[tuple[int, int, str]] = []
@@ -71,8 +106,12 @@ class _Pipes:
         self._open()
 
     def _open(self) -> None:
-        self._add_pipe(STDOUT, "stdout")
-        self._add_pipe(STDERR, "stderr")
+        if are_one(STDOUT, STDERR):
+            self._add_pipe(STDOUT, "output")
+            self.file_actions.append((os.POSIX_SPAWN_DUP2, STDOUT, STDERR))
+        else:
+            self._add_pipe(STDOUT, "stdout")
+            self._add_pipe(STDERR, "stderr")
 
     def _add_pipe(self, target: int, name: str) -> None:
         source, inner_end = os.pipe()
@@ -84,7 +123,10 @@ class _Pipes:
         """Leave the inner ends to the command, and copy from ours."""
         for inner_end in self._inner_ends:
             os.close(inner_end)
-        return [Pump(source, target, self._capture.of_stream(name)) for source, target, name in self._sources]
+        return [Pump(source, target, self._take(name)) for source, target, name in self._sources]
+
+    def _take(self, name: str) -> Take | None:
+        return None if self._capture is None else partial(self._capture.pipe.send, name)
 
     def keyboard(self, command: Command) -> Pump | None:  # noqa: ARG002 - it reads the terminal itself
         return None
@@ -109,7 +151,7 @@ class _Terminals(_Pipes):
         if os.isatty(STDIN):
             self.file_actions.append((os.POSIX_SPAWN_DUP2, STDOUT, STDIN))
         self._sources.append((self._inner.master, STDOUT, "terminal"))
-        if os.isatty(STDERR) or os.path.sameopenfile(STDOUT, STDERR):
+        if os.isatty(STDERR) or are_one(STDOUT, STDERR):
             self.file_actions.append((os.POSIX_SPAWN_DUP2, STDOUT, STDERR))
         else:
             self._add_pipe(STDERR, "stderr")
@@ -127,6 +169,19 @@ class _Terminals(_Pipes):
     def restore(self) -> None:
         if self._outer:
             self._outer.detach()
+
+
+class _Nobody:
+    """No command is there to hear a signal."""
+
+    def hear(self, number: int, *, is_from_terminal: bool) -> None:
+        pass
+
+    def suspend(self) -> None:
+        pass
+
+    def resume(self) -> None:
+        pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +243,14 @@ def _waking() -> Iterator[tuple[int, Callable[[], None]]]:
     yield readable, wake
 
 
-def _wants_terminal(use_pty: bool | None) -> bool:  # noqa: FBT001 - None is the third answer
-    return os.isatty(STDOUT) if use_pty is None else use_pty
+def _streams(capture: CaptureProcess | None, use_pty: bool | None) -> _Pipes:  # noqa: FBT001 - None is the third answer
+    if use_pty or (use_pty is None and os.isatty(STDOUT)):
+        try:
+            return _Terminals(capture)
+        except (OSError, termios.error) as error:  # none is left, or /dev/pts is not there
+            if use_pty:
+                say(f"there is no pseudo-terminal, so the command prints to pipes: {error.args[-1]}")
+    return _Pipes(capture)
 
 
 def _open_standard_streams() -> None:

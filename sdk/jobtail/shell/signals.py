@@ -50,9 +50,22 @@ def listen(target: SignalTarget, wake: Callable[[], None]) -> None:
     threading.Thread(target=_listen, args=(target, wake), name="jobtail-signals", daemon=True).start()
 
 
+def tell_group(number: int) -> None:
+    """Send a signal to our whole group, as a terminal does, and take it for heard ourselves."""
+    _told.add(number)
+    os.killpg(os.getpgrp(), number)
+
+
+_told: set[int] = set()
+"""Signals of our own that are on their way back to us."""
+
+
 def _listen(target: SignalTarget, wake: Callable[[], None]) -> None:
     while True:
         number, is_from_terminal = _next()
+        if number in _told:
+            _told.discard(number)
+            continue
         # The command or its terminal may be gone by now.
         with suppress(OSError):
             if number == signal.SIGTSTP:

@@ -11,11 +11,13 @@ import tty
 from contextlib import suppress
 from typing import Any
 
+from jobtail.shell import signals
 from jobtail.shell.pumps import Pump
 
 USUAL_SIZE = struct.pack("HHHH", 24, 80, 0, 0)
 """Of a pseudo-terminal where there is no terminal: rows and columns."""
 OUTPUT_FLAGS, LOCAL_FLAGS, CONTROL_CHARACTERS = 1, 3, 6
+SIGNAL_KEYS = ((termios.VINTR, signal.SIGINT), (termios.VQUIT, signal.SIGQUIT), (termios.VSUSP, signal.SIGTSTP))
 
 
 class Terminal:
@@ -75,6 +77,7 @@ class PseudoTerminal:
         self.outer = outer
         self.master, slave = os.openpty()
         self.slave_name = os.ttyname(slave)
+        os.close(os.open(self.slave_name, os.O_RDWR | os.O_NOCTTY))  # else the command could not
         self._slave: int | None = slave
         termios.tcsetattr(slave, termios.TCSANOW, outer.modes if outer else _unchanging(termios.tcgetattr(slave)))
         self.resize()
@@ -101,17 +104,19 @@ class PseudoTerminal:
         except OSError:
             return 0
 
-    def is_suspension(self, keys: bytes) -> bool:
-        """Tell whether Ctrl-Z is among the keys, and the command has not asked to get it as a mere key."""
+    def signals_of(self, keys: bytes) -> list[int]:
+        """Tell the signals that keys stand for, unless the command has asked to get them as mere keys."""
         modes = termios.tcgetattr(self.master)
-        return bool(modes[LOCAL_FLAGS] & termios.ISIG) and modes[CONTROL_CHARACTERS][termios.VSUSP] in keys
+        if not modes[LOCAL_FLAGS] & termios.ISIG:
+            return []
+        return [number for character, number in SIGNAL_KEYS if modes[CONTROL_CHARACTERS][character] in keys]
 
 
 class Keyboard(Pump):
     """Hands keys on while the outer terminal is ours."""
 
     def __init__(self, outer: Terminal, inner: PseudoTerminal, command: int) -> None:
-        super().__init__(os.dup(outer.descriptor), os.dup(inner.master), self._look_for_suspension)
+        super().__init__(os.dup(outer.descriptor), os.dup(inner.master), self._look_for_signals)
         self._outer = outer
         self._inner = inner
         self._command = command
@@ -121,13 +126,20 @@ class Keyboard(Pump):
         self._outer.attach()
         return super().interest if self._outer.is_attached else None
 
-    def _look_for_suspension(self, keys: bytes) -> None:
-        """Suspend us all at Ctrl-Z, where the command has no shell of its own within that would do it.
+    def _look_for_signals(self, keys: bytes) -> None:
+        """Send the signal of a key such as Ctrl-C to our group, too, as the terminal would if it were not raw.
 
-        The kernel stops nobody by Ctrl-Z whose session has no shell to continue it.
+        So the others of a pipeline hear it, and a script around us. Where the command has a shell of its own within,
+        keys are meant for what runs there. Ctrl-Z is heard by us as well: the kernel stops nobody by it whose session
+        has no shell to continue it.
         """
-        if self._inner.foreground == self._command and self._inner.is_suspension(keys):
-            os.killpg(os.getpgrp(), signal.SIGTSTP)
+        if self._inner.foreground != self._command:
+            return
+        for number in self._inner.signals_of(keys):
+            if number == signal.SIGTSTP:
+                os.killpg(os.getpgrp(), number)
+            else:
+                signals.tell_group(number)
 
 
 def _unchanging(modes: list[Any]) -> list[Any]:

@@ -23,6 +23,7 @@ from tests.shell import JOBTAIL, SHELL, at_terminal, environment, jobtail, read_
 
 NOBODY = "http://127.0.0.1:9"
 RUN = " ".join(JOBTAIL) + " run"
+FLOOD = 300_000
 
 
 @pytest.fixture(autouse=True)
@@ -115,12 +116,13 @@ def test_a_run_within_a_run_knows_its_parent_and_its_execution(api: Api) -> None
     ("program", "status", "error"),
     [
         ("exit 3", 3, "exit status 3"),
-        ("kill -KILL $$", 137, "killed by SIGKILL"),
-        ("kill -TERM $$", 143, "killed by SIGTERM"),
+        ("kill -KILL $$", -signal.SIGKILL, "killed by SIGKILL"),
+        ("kill -TERM $$", -signal.SIGTERM, "killed by SIGTERM"),
+        ("kill -ABRT $$", -signal.SIGABRT, "killed by SIGABRT"),
     ],
 )
 @pytest.mark.parametrize("option", ["--pty", "--no-pty"])
-def test_the_exit_status_is_the_commands(api: Api, program: str, status: int, error: str, option: str) -> None:
+def test_it_ends_as_the_command_did(api: Api, program: str, status: int, error: str, option: str) -> None:
     job_id = new_job_id()
     done = jobtail(api.service.url, "run", "--job", job_id, option, "--", "sh", "-c", f"echo last words; {program}")
     assert (done.returncode, done.stdout, done.stderr) == (status, b"last words\n", b"")
@@ -407,6 +409,144 @@ def test_a_stream_that_is_no_terminal_stays_none(api: Api, tmp_path: Path) -> No
     assert streams == {"[True, True, False]": "terminal", "oops": "stderr"}
     with at_terminal(NOBODY, ["bash", "-c", f'{RUN} -- {sys.executable} -c "{program}" 2>/dev/null | cat']) as screen:
         screen.see("[True, False, False]\r\n")
+
+
+@pytest.mark.parametrize("option", ["--pty", "--no-pty"])
+@pytest.mark.parametrize(("key", "number"), [("\x03", signal.SIGINT), ("\x1c", signal.SIGQUIT)])
+def test_a_key_that_ends_the_command_ends_the_script_around_it(option: str, key: str, number: int) -> None:
+    script = f"for i in 1 2; do {RUN} {option} -- sh -c 'echo round; exec sleep 60'; done; echo finished"
+    with at_terminal(NOBODY, ["bash", "-c", script]) as screen:
+        screen.see("round\r\n")
+        screen.type(key)
+        if number == signal.SIGINT:
+            assert screen.ended() == -number
+            assert b"round" not in screen.seen[screen.seen.index(b"round") + 5 :]
+            assert b"finished" not in screen.seen
+        else:  # which a shell itself ignores
+            screen.see("round\r\n")
+
+
+def test_ctrl_c_ends_the_others_of_a_pipeline_too() -> None:
+    with at_terminal(NOBODY, ["bash", "-c", f"sleep 60 | {RUN} -- sh -c 'echo ready; exec cat'"]) as screen:
+        screen.see("ready\r\n")
+        wait_until(lambda: screen.is_raw)
+        screen.type("\x03")
+        assert screen.ended() == -signal.SIGINT
+
+
+def test_two_streams_that_are_one_keep_their_order(api: Api, tmp_path: Path) -> None:
+    program = "for i in 1 2 3 4 5 6 7 8 9; do echo out$i; echo err$i >&2; done"
+    expected = [f"{name}{number}" for number in range(1, 10) for name in ("out", "err")]
+    log = tmp_path / "log"
+    for redirection in ("2>&1", f">{log} 2>&1", f">>{log} 2>>{log}"):
+        log.write_bytes(b"")
+        job_id = new_job_id()
+        done = subprocess.run(
+            ["sh", "-c", f'{RUN} --job {job_id} -- sh -c "$0" {redirection}', program],
+            env=environment(api.service.url),
+            stdout=subprocess.PIPE,
+            timeout=PATIENCE_S,
+            check=True,
+        )
+        assert (done.stdout + log.read_bytes()).decode().split() == expected
+        lines = logged(api, job_id)["logs"]["nodes"]
+        assert [line["message"] for line in lines] == expected
+        assert {line["metadata"]["stream"] for line in lines} == {"output"}
+
+
+def test_a_script_that_names_no_interpreter_is_run_as_shells_do(tmp_path: Path) -> None:
+    script, junk = tmp_path / "script", tmp_path / "junk"
+    script.write_text('echo "$1 of $0"; exit 4\n')
+    junk.write_bytes(b"\x7fEL\0\1\2")
+    script.chmod(0o755)
+    junk.chmod(0o755)
+    for name in (str(script), script.name):
+        done = jobtail(NOBODY, "run", "--", name, "one", PATH=f"{tmp_path}:{os.environ['PATH']}")
+        assert (done.returncode, done.stdout) == (4, f"one of {script}\n".encode())
+    refused = jobtail(NOBODY, "run", "--", str(junk))
+    assert refused.returncode == 126
+    assert b"Exec format error" in refused.stderr
+
+
+def test_where_there_is_no_terminal_to_be_had_the_command_prints_to_pipes() -> None:
+    program = f"mount -t tmpfs none /dev/pts && exec {RUN} \"$@\" -- sh -c '[ -t 1 ]; echo $?'"
+    within = ["unshare", "--mount", *([] if os.getuid() == 0 else ["--map-root-user"]), "sh", "-c", program, "sh"]
+    for option in ([], ["--pty"]):
+        done = subprocess.run(
+            [*within, *option], env=environment(NOBODY), capture_output=True, timeout=PATIENCE_S, check=False
+        )
+        if b"unshare" in done.stderr or b"mount:" in done.stderr:
+            pytest.skip("this machine lets nobody make a namespace")
+        assert (done.returncode, done.stdout) == (0, b"1\n")
+        assert (b"there is no pseudo-terminal" in done.stderr) == bool(option)
+
+
+def test_as_the_first_process_it_keeps_no_zombies_and_dies_of_no_signal() -> None:
+    script = """
+    for i in 1 2 3; do (sleep 0.1 &); done
+    while grep -q "(sleep)" /proc/[0-9]*/stat; do kill -0 $$; done 2>/dev/null
+    cat /proc/[0-9]*/stat | grep -c ") Z "; kill -TERM $$
+    """
+    within = ["unshare", *([] if os.getuid() == 0 else ["--map-root-user"]), "--pid", "--fork", "--mount-proc"]
+    done = subprocess.run(
+        [*within, *JOBTAIL, "run", "--", "sh", "-c", script],
+        env=environment(NOBODY),
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    if b"unshare" in done.stderr:
+        pytest.skip("this machine lets nobody make a namespace")
+    assert (done.returncode, done.stdout) == (143, b"0\n")
+
+
+def seconds_to_the_last_line(*command: str) -> float:
+    began = time.perf_counter()
+    process = subprocess.Popen(command, env=environment(NOBODY), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    said = 0
+    while said < FLOOD and (data := os.read(process.stdout.fileno(), 1 << 20)):
+        said += data.count(b"\n")
+    taken_s = time.perf_counter() - began
+    process.kill()
+    process.communicate()
+    assert said == FLOOD
+    return taken_s
+
+
+def test_a_flood_passes_about_as_quickly_as_through_the_script_command(capsys: pytest.CaptureFixture[str]) -> None:
+    command = f"seq 1 {FLOOD}"
+    theirs, ours = [], []
+    for _ in range(3):
+        theirs.append(seconds_to_the_last_line("script", "-qc", command, "/dev/null"))
+        ours.append(seconds_to_the_last_line(*JOBTAIL, "run", "--", "sh", "-c", command))
+    ratio = min(ours) / min(theirs)
+    with capsys.disabled():
+        print(f"\n`{command}` takes {ratio:.1f} times as long as through script(1)")  # noqa: T201 - the figure is what one wants to know
+    assert ratio < 3
+
+
+def test_the_capture_may_die_and_the_command_notices_nothing() -> None:
+    with running(
+        NOBODY, "run", "--", "sh", "-c", "echo $PPID; read go; seq 1 60000; exit 3", stdin=subprocess.PIPE
+    ) as run:
+        assert run.stdout is not None
+        parent = int(read_until(run.stdout.fileno(), lambda heard: heard.endswith(b"\n")))
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        (capture,) = [int(each) for each in children if b"jobtail" in Path(f"/proc/{each}/cmdline").read_bytes()]
+        os.kill(capture, signal.SIGKILL)
+        out, errors = run.communicate(b"\n", timeout=PATIENCE_S)
+    assert (run.returncode, out.split()[-1], out.count(b"\n")) == (3, b"60000", 60_000)
+    assert errors == b"jobtail: the capture was killed by SIGKILL; what the command printed is not all captured\n"
+
+
+def test_a_private_key_is_masked_line_by_line(api: Api) -> None:
+    job_id = new_job_id()
+    begin, end = "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"
+    key = "\n".join([begin, *["MIIEvQIBADANBgkqhkiG9w0BAQEFAASC" * 2] * 3, end, ""])
+    done = jobtail(api.service.url, "run", "--job", job_id, "--", "printf", "%s", key)
+    assert done.stdout.decode() == key
+    assert messages(api, job_id) == [begin, "***", "***", "***", end]
 
 
 def test_secrets_are_masked_in_the_log_and_untouched_on_the_way(api: Api) -> None:
