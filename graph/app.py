@@ -41,7 +41,7 @@ from graph.observability.measured import MeasuredLogStore, MeasuredRequests
 from graph.observability.metrics import Metrics
 from graph.operations.limits import QueryLimits
 from graph.operations.watch import Watches
-from graph.pages.viewer import viewer_routes
+from graph.pages.viewer import not_found, viewer_routes
 from graph.request_ids import REQUEST_ID_HEADER, RequestIds
 from graph.rest.openapi import PATH as OPENAPI_PATH
 from graph.rest.openapi import openapi
@@ -122,7 +122,12 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
             *([] if tracing is None else [tracing.requests]),
             *([_cross_origin(settings.allowed_origins)] if settings.allowed_origins else []),
         ],
-        exception_handlers={HTTPException: http_answer, JobtailError: http_answer, Exception: http_answer},
+        exception_handlers={
+            404: not_found,
+            HTTPException: http_answer,
+            JobtailError: http_answer,
+            Exception: http_answer,
+        },
     )
 
 

@@ -31,6 +31,10 @@ from graph.types.lines import TaskLog
 from graph.types.stages import Stage, Task
 
 NOTHING = parse("{ __typename }")
+NO_STREAM = (
+    "a subscription has more than one answer: subscribe by a websocket (graphql-transport-ws) at this address, or send the "
+    "header Accept: text/event-stream"
+)
 
 
 class PreparedDocuments(SchemaExtension):
@@ -57,6 +61,8 @@ class PreparedDocuments(SchemaExtension):
         """Say what the caller's token and the limits do not allow."""
         execution = self.execution_context
         context = execution.context
+        if execution._provided_operation_name is None and len(prepared.operations) > 1:  # noqa: SLF001
+            return [GraphQLError("the document has several operations: operationName must say which of them to run")]
         operation = prepared.operation(execution.operation_name)
         is_mutation = operation is not None and operation.operation is GraphQLOperationType.MUTATION
         try:
@@ -65,6 +71,11 @@ class PreparedDocuments(SchemaExtension):
         except (Forbidden, InvalidInput, TooComplex) as error:
             return [GraphQLError(str(error), original_error=error)]
         return []
+
+
+def _is_subscription(prepared: Prepared, name: str | None) -> bool:
+    operation = prepared.operation(name)
+    return operation is not None and operation.operation is GraphQLOperationType.SUBSCRIPTION
 
 
 def _given_up(context: Context) -> GraphQLError:
@@ -93,6 +104,8 @@ class Schema(strawberry.Schema):
     ) -> ExecutionResult:
         """Answer a query by its plan. What has none, or failed, takes the long way, with all extensions."""
         prepared = self.documents.prepare(query, context_value.limits) if query and context_value is not None else None
+        if prepared is not None and not prepared.errors and _is_subscription(prepared, operation_name):
+            return ExecutionResult(data=None, errors=[coded(GraphQLError(NO_STREAM))])
         with self._watched(prepared, operation_name, context_value):
             try:
                 async with self._time(prepared, operation_name, context_value) as time:

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+EVENT_STREAM = "text/event-stream"
+
+
+@lru_cache(maxsize=50)
+def takes(header: str, media_type: str) -> bool:
+    """Tell whether an Accept header names a media type, and does not refuse it."""
+    return accepted(header, ("", media_type)) == media_type
+
 
 @lru_cache(maxsize=50)
 def accepted(header: str, offered: tuple[str, ...]) -> str:

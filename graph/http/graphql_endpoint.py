@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
 import orjson
-from cross_web import HTTPException, StarletteRequestAdapter
+from cross_web import AsyncHTTPRequestAdapter, HTTPException, StarletteRequestAdapter
 from starlette.background import BackgroundTask
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -19,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
-from strawberry.http import GraphQLHTTPResponse
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.unset import UnsetType
@@ -33,6 +34,7 @@ from graph.errors import CODES_OF_STATUSES, Refusal, extensions, refusal
 from graph.formats.json_fragment import to_bytes, to_json
 from graph.formats.media_types import accepted
 from graph.http.body import announced_size, whole
+from graph.http.event_stream import EventStream, wants_events
 from graph.http.plain_requests import PlainHead, plain_request
 from graph.live.sessions import StreamSession, can_end
 from graph.live.websocket import TransportWSHandler
@@ -67,6 +69,10 @@ class GraphQLView(GraphQL[Context, None]):
 
     graphql_transport_ws_handler_class = TransportWSHandler
     request_adapter_class = _RequestAdapter
+    stream_transport_classes_by_protocol = {  # noqa: RUF012 - Strawberry's own
+        **GraphQL.stream_transport_classes_by_protocol,
+        GRAPHQL_SSE_PROTOCOL: EventStream,
+    }
 
     def __init__(self, settings: Settings, *, watch: Watch) -> None:
         super().__init__(
@@ -154,10 +160,28 @@ class GraphQLView(GraphQL[Context, None]):
             raise ConnectionRejectionError from error
         return await super().on_ws_connect(context)
 
-    async def execute_operation(self, request: Request, *arguments: Any, **more: Any) -> Any:
-        results = await super().execute_operation(request, *arguments, **more)
+    async def execute_operation(
+        self,
+        request: Request,
+        request_adapter: AsyncHTTPRequestAdapter,
+        request_data: GraphQLRequestData | list[GraphQLRequestData],
+        *arguments: Any,
+        **more: Any,
+    ) -> Any:
+        if isinstance(request_data, GraphQLRequestData) and request_data.protocol == EventStream.protocol:
+            request_data = self._negotiated(request, request_data)
+        results = await super().execute_operation(request, request_adapter, request_data, *arguments, **more)
         request.state.results = results
         return results
+
+    def _negotiated(self, request: Request, asked: GraphQLRequestData) -> GraphQLRequestData:
+        """Answer with one JSON where the client names an event stream only among other types."""
+        prepared = schema.documents.prepare(asked.query, self._limits) if asked.query else None
+        operation = None if prepared is None else prepared.operation(asked.operation_name)
+        accept = request.headers.get("accept", "")
+        if wants_events(accept, JSON_TYPES, None if operation is None else operation.operation):
+            return asked
+        return replace(asked, protocol="http")
 
     async def create_streaming_response(
         self,

@@ -28,10 +28,11 @@ class BuiltPage:
     file: Path
     content_security_policy: str
 
-    def answer(self) -> HTMLResponse:
+    def answer(self, status: int = 200) -> HTMLResponse:
         """Answer with the page, which names the files of its build: it is asked for anew each time, they are not."""
         return HTMLResponse(
             self.html(),
+            status,
             headers={
                 "Content-Security-Policy": self.content_security_policy,
                 "Cache-Control": "no-cache",

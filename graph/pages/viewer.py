@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from graph.errors import http_answer
 from graph.pages.built_page import STATIC, BuiltPage
 from graph.server.raw_path_route import RawPathRoute
 
@@ -34,11 +35,17 @@ VIEWER: Final = BuiltPage("The viewer", STATIC / "viewer" / "index.html", VIEWER
 
 
 def viewer_routes() -> list[BaseRoute]:
+    """Route what the page has a view for. A slash at the end changes nothing."""
+    plain = [Route(path + end, _page_for_browsers) for path in ("/jobs", "/executions", "/search") for end in ("", "/")]
+    named = [
+        RawPathRoute(path + end, _page_for_browsers)
+        for path in ("/jobs/{job_id}", "/executions/{execution_id}")
+        for end in ("", "/")
+    ]
     return [
         Route("/", _page),
-        Route("/executions", _page_for_browsers),
-        RawPathRoute("/jobs/{job_id}", _page_for_browsers),
-        RawPathRoute("/executions/{execution_id}", _page_for_browsers),
+        *plain,
+        *named,
         Mount("/static", _BuiltFiles(directory=STATIC, check_dir=False), middleware=[Middleware(GZipMiddleware)]),
     ]
 
@@ -47,9 +54,20 @@ async def _page(_: Request) -> Response:
     return VIEWER.answer()
 
 
+async def not_found(request: Request, error: Exception) -> Response:
+    """Answer browsers that were led nowhere with the page, which says so and leads on."""
+    if _is_browser(request) and not request.url.path.startswith("/static/"):
+        return VIEWER.answer(status=404)
+    return await http_answer(request, error)
+
+
+def _is_browser(request: Request) -> bool:
+    return request.method in {"GET", "HEAD"} and "text/html" in request.headers.get("accept", "")
+
+
 async def _page_for_browsers(request: Request) -> Response:
     """Answer browsers with the page, and tell programs where the data is."""
-    if "text/html" not in request.headers.get("accept", ""):
+    if not _is_browser(request):
         raise HTTPException(
             404, "this page is for browsers (Accept: text/html); data is at /graphql, lines at .../logs"
         )

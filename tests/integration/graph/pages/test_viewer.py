@@ -24,13 +24,30 @@ def _built() -> None:
 
 async def test_a_browser_gets_the_page_at_every_address_of_it(service: Service) -> None:
     ids = ("JB_1", quote("a/b c?#%.logs", safe=""), quote("JB/logs", safe=""))
-    paths = ("/", "/executions", *(f"/jobs/{each}" for each in ids), *(f"/executions/{each}" for each in ids))
+    paths = (
+        "/",
+        "/executions",
+        "/jobs",
+        "/search",
+        "/jobs/JB_1/",
+        "/executions/",
+        *(f"/jobs/{each}" for each in ids),
+        *(f"/executions/{each}" for each in ids),
+    )
     async with httpx.AsyncClient(base_url=service.url, headers=BROWSER) as client:
         for path in paths:
             answer = await client.get(path)
             assert (answer.status_code, answer.text) == (200, VIEWER.html()), path
             assert answer.headers["content-security-policy"] == VIEWER_CSP
             assert answer.headers["cache-control"] == "no-cache"
+
+
+async def test_a_browser_that_was_led_nowhere_gets_the_page_which_says_so(service: Service) -> None:
+    async with httpx.AsyncClient(base_url=service.url, headers=BROWSER) as client:
+        for path in ("/nowhere", "/jobs/a/b", "/jobs/a/b/"):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.text) == (404, VIEWER.html()), path
+        assert "html" not in (await client.get("/static/nothing.js")).headers["content-type"]
 
 
 async def test_a_program_is_told_where_the_data_is(service: Service) -> None:
