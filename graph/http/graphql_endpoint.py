@@ -27,21 +27,25 @@ from strawberry.types.unset import UnsetType
 
 from domain.access import NOTHING, Grant
 from domain.errors import JobtailError, TooMany
+from graph.access.callers import address_of
 from graph.access.gate import Gate
 from graph.access.rate_limits import LiveConnections
+from graph.access.shares import Shares
 from graph.context import Context, Services
 from graph.errors import CODES_OF_STATUSES, Refusal, extensions, refusal
 from graph.formats.json_fragment import to_bytes, to_json
+from graph.formats.json_values import values_in
 from graph.formats.media_types import accepted
 from graph.http.body import announced_size, whole
 from graph.http.event_stream import EventStream, wants_events
 from graph.http.plain_requests import PlainHead, plain_request
 from graph.live.sessions import StreamSession, can_end
-from graph.live.websocket import TransportWSHandler
+from graph.live.websocket import MOST_VALUES, TransportWSHandler, WebSocketAdapter
 from graph.operations.limits import QueryLimits
 from graph.operations.watch import Watch
 from graph.pages.graphiql import GRAPHIQL
 from graph.schema import schema
+from graph.server.connection import connection_of
 from graph.settings import Settings
 
 JSON_TYPES = ("application/json", "application/graphql-response+json")
@@ -49,6 +53,9 @@ JSON_TYPES = ("application/json", "application/graphql-response+json")
 QUERY_BYTES = "JOBTAIL_MAX_QUERY_BYTES"
 INIT_WAIT = timedelta(seconds=10)
 """How long a websocket may stay open without connection_init."""
+OPERATIONS_OF_A_CALLER_BYTES = 64 * 1024 * 1024
+OPERATIONS_BYTES = 256 * 1024 * 1024
+"""What the operations of websockets keep of what clients sent: of one caller, and of all."""
 PROTOCOLS = (GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL)
 
 
@@ -73,6 +80,7 @@ class GraphQLView(GraphQL[Context, None]):
         **GraphQL.stream_transport_classes_by_protocol,
         GRAPHQL_SSE_PROTOCOL: EventStream,
     }
+    websocket_adapter_class = WebSocketAdapter
 
     def __init__(self, settings: Settings, *, watch: Watch) -> None:
         super().__init__(
@@ -83,6 +91,11 @@ class GraphQLView(GraphQL[Context, None]):
             connection_init_wait_timeout=INIT_WAIT,
             max_subscriptions_per_connection=settings.max_subscriptions_per_connection,
         )
+        self.operations_held = Shares(
+            of_one=OPERATIONS_OF_A_CALLER_BYTES,
+            of_all=OPERATIONS_BYTES,
+            what="the operations of websockets",
+        )
         self._live = LiveConnections(settings.max_connections_per_address)
         self._watch = watch
         self._limits = QueryLimits.of(settings)
@@ -92,9 +105,8 @@ class GraphQLView(GraphQL[Context, None]):
         if not _is_live(scope):
             await super().__call__(scope, receive, send)
             return
-        address = scope["client"][0] if scope.get("client") else "a local socket"
         try:
-            with self._live.place(address):
+            with self._live.place(address_of(scope)):
                 await super().__call__(scope, receive, send)
         except TooMany as error:
             refused = _refused(Request({**scope, "type": "http"}), refusal(error))
@@ -131,6 +143,7 @@ class GraphQLView(GraphQL[Context, None]):
         state.grant = grant = await gate.admit(head.authorization)
         announced = announced_size(head.content_length)
         state.body = body = await whole(request.receive, self._max_bytes, QUERY_BYTES, announced=announced)
+        _require_values(body)
         asked = plain_request(body)
         if asked is None:
             return None
@@ -158,6 +171,7 @@ class GraphQLView(GraphQL[Context, None]):
             context.admit(await gate.admit(authorization))
         except JobtailError as error:
             raise ConnectionRejectionError from error
+        connection_of(context.connection.scope).take_large_messages()
         return await super().on_ws_connect(context)
 
     async def execute_operation(
@@ -192,13 +206,14 @@ class GraphQLView(GraphQL[Context, None]):
     ) -> Response:
         if can_end(request.state.grant):
             events = cast("AsyncGenerator[str, None]", stream())
-            stream = StreamSession(request.state.grant, events, request.app.state.sessions).events
+            stream = StreamSession(request.state.grant, events, request.app.state.sessions, request.scope).events
         response = await super().create_streaming_response(request, stream, sub_response, headers)
         response.background = BackgroundTask(_end, request.state.results)
         return response
 
     def decode_json(self, data: str | bytes) -> object:
         """Read JSON. What is nested too deeply is none to us, nor is a number of thousands of digits."""
+        _require_values(data)
         try:
             return super().decode_json(data)
         except (ValueError, RecursionError) as error:
@@ -234,6 +249,12 @@ class GraphQLView(GraphQL[Context, None]):
 
     def encode_json(self, data: Any) -> str:
         return to_json(data)
+
+
+def _require_values(body: str | bytes) -> None:
+    """Go on only with JSON that does not become far more than it is."""
+    if values_in(body, MOST_VALUES) > MOST_VALUES:
+        raise HTTPException(413, f"the request holds more than {MOST_VALUES:,} values: send less at a time")
 
 
 async def _end(results: AsyncGenerator[Any, None]) -> None:

@@ -1,20 +1,23 @@
-"""Live connections that a token let in, and their end when the token's time is over."""
+"""What lives on behind a token that let it in, and its end when the token's time is over."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterator, MutableMapping
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from domain.access import Grant
-from domain.errors import Unavailable
+from domain.errors import Unauthenticated, Unavailable
 from graph.access.gate import Gate
 from graph.errors import extensions
+from graph.server.connection import connection_of
 
-LOOK_EVERY_S = 5.0
+LOOK_EVERY_S = 4.0
+END_S = 2.0
+"""How long a client may take to be told. Then its connection is cut: one that does not read would never be told."""
 OVER = "the token was revoked or has expired"
 
 log = logging.getLogger(__name__)
@@ -27,6 +30,9 @@ class Session(Protocol):
 
     async def end(self) -> None:
         """Tell the client, and stop."""
+
+    def cut(self) -> None:
+        """Stop at once."""
 
 
 class Sessions:
@@ -47,35 +53,121 @@ class Sessions:
     def discard(self, session: Session) -> None:
         self._sessions.discard(session)
 
+    @contextmanager
+    def body(self, grant: Grant) -> Iterator[None]:
+        """Let a body that the current task waits for arrive no longer than its token is valid.
+
+        Raises:
+            Unauthenticated: where it ends for that.
+        """
+        session = _Body(grant)
+        self.add(session)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not session.is_over or session.task.uncancel():
+                raise
+            raise Unauthenticated(OVER) from None
+        finally:
+            self.discard(session)
+
+    @contextmanager
+    def download(self, grant: Grant, scope: MutableMapping[str, Any]) -> Iterator[None]:
+        """Let an answer whose length nobody knows last no longer than its token: it is cut, so no part passes for the whole."""
+        session = _Download(grant, scope)
+        self.add(session)
+        try:
+            yield
+        finally:
+            self.discard(session)
+
     async def watch(self) -> None:
-        """Look every few seconds, with one statement for all sessions. While the database is away nobody is ended."""
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            try:
-                over = await self._gate.ended(session.grant for session in self._sessions)
-            except Unavailable as error:
-                log.warning("revoked tokens cannot be looked for: %s", error)
-                continue
-            for session in [each for each in self._sessions if each.grant in over]:
-                self._sessions.discard(session)
-                await session.end()
+        """Look every few seconds, with one statement for all sessions. While the database is away nobody is ended.
+
+        No client holds up the end of others, and whatever goes wrong with one, the watch goes on.
+        """
+        async with asyncio.TaskGroup() as ending:
+            while True:
+                await asyncio.sleep(LOOK_EVERY_S)
+                try:
+                    over = await self._gate.ended(session.grant for session in self._sessions)
+                except Unavailable as error:
+                    log.warning("revoked tokens cannot be looked for: %s", error)
+                    continue
+                except Exception:
+                    log.exception("revoked tokens cannot be looked for")
+                    continue
+                for session in [each for each in self._sessions if each.grant in over]:
+                    self._sessions.discard(session)
+                    ending.create_task(_end(session))
+
+
+async def _end(session: Session) -> None:
+    try:
+        async with asyncio.timeout(END_S):
+            await session.end()
+    except TimeoutError:
+        session.cut()
+    except Exception:
+        log.exception("a session could not be ended as it should, and is cut")
+        session.cut()
 
 
 def can_end(grant: Grant) -> bool:
     return grant.token_id is not None or grant.expires_at is not None
 
 
+class _Body:
+    """A body that is arriving. It is awaited by the current task."""
+
+    def __init__(self, grant: Grant) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.grant = grant
+        self.task = task
+        self.is_over = False
+
+    async def end(self) -> None:
+        self.cut()
+
+    def cut(self) -> None:
+        self.is_over = True
+        self.task.cancel()
+
+
+class _Download:
+    """An answer that is being sent."""
+
+    def __init__(self, grant: Grant, scope: MutableMapping[str, Any]) -> None:
+        self.grant = grant
+        self._scope = scope
+
+    async def end(self) -> None:
+        self.cut()
+
+    def cut(self) -> None:
+        connection_of(self._scope).abort()
+
+
 class StreamSession:
     """A stream of server-sent events."""
 
-    def __init__(self, grant: Grant, events: AsyncGenerator[str, None], sessions: Sessions) -> None:
+    def __init__(
+        self, grant: Grant, events: AsyncGenerator[str, None], sessions: Sessions, scope: MutableMapping[str, Any]
+    ) -> None:
         self.grant = grant
         self._events = events
         self._sessions = sessions
+        self._scope = scope
         self._over = asyncio.Event()
+        self._ended = asyncio.Event()
 
     async def end(self) -> None:
         self._over.set()
+        await self._ended.wait()
+
+    def cut(self) -> None:
+        connection_of(self._scope).abort()
 
     async def events(self) -> AsyncGenerator[str, None]:
         """Pass events on until they end, or the token's time does: then with an event that says so."""
@@ -92,6 +184,7 @@ class StreamSession:
                     yield event
             yield _last_events()
         finally:
+            self._ended.set()
             self._sessions.discard(self)
             for waiting in (over, following):
                 await _cancelled(waiting)

@@ -2,56 +2,119 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import AsyncGenerator
 from contextlib import suppress
+from json import JSONDecodeError
 from typing import Any
 
 from graphql import GraphQLError
-from strawberry.http.exceptions import WebSocketDisconnected
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+from strawberry.asgi import ASGIWebSocketAdapter
+from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, SubscribeMessage
 
 from domain.access import Grant
 from domain.errors import TooMany
+from graph.access.callers import caller_of
+from graph.access.shares import Shares
 from graph.context import Context
 from graph.errors import coded
+from graph.formats.json_values import memory_of, values_in
 from graph.live.sessions import OVER, Sessions
+from graph.server.connection import Connection, connection_of
 
+BAD_REQUEST = 4400
 FORBIDDEN = 4403
 """Closes a websocket whose token is none, or none any more."""
+MOST_VALUES = 100_000
+"""That the JSON of a message, or of a request, may hold."""
+MOST_HELD_BYTES = 8 * 1024 * 1024
+"""What the operations of a websocket keep together of what their client sent, as it lies in memory."""
+_NAMED = re.compile(r"\$(?:[\s,\ufeff]|#[^\n\r]*)*(\w+)")
+"""A variable that a document names."""
+
+
+class WebSocketAdapter(ASGIWebSocketAdapter):
+    """Reads messages that are within bounds."""
+
+    memory_bytes = 0
+    """What the last message takes."""
+
+    async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:
+        del ignore_parsing_errors
+        try:
+            while self.ws.application_state != WebSocketState.DISCONNECTED:
+                text = await self.ws.receive_text()
+                values = values_in(text, MOST_VALUES)
+                if values > MOST_VALUES:
+                    await self.close(BAD_REQUEST, f"the message holds more than {MOST_VALUES:,} values")
+                    return
+                self.memory_bytes = memory_of(text, values)
+                yield self.view.decode_json(text)
+        except JSONDecodeError as error:
+            raise NonJsonMessageReceived from error
+        except KeyError as error:
+            raise NonTextMessageReceived from error
+        except WebSocketDisconnect:
+            pass
 
 
 class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
     """Ends with the token that let it in. Takes a client that hangs up in a message for what it is: no error."""
+
+    websocket: WebSocketAdapter
+    _held_bytes = 0
 
     @property
     def grant(self) -> Grant:
         return self.context.grant
 
     async def end(self) -> None:
-        with suppress(WebSocketDisconnected, RuntimeError):  # it may hang up in this very moment
+        with suppress(WebSocketDisconnected, WebSocketDisconnect, RuntimeError):  # it may hang up in this very moment
             await self.websocket.close(code=FORBIDDEN, reason=OVER)
 
+    def cut(self) -> None:
+        self._connection.abort()
+
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        """Begin. Of what the client sends with it nothing is kept but what proves who it is."""
+        payload = message.get("payload")
+        if isinstance(payload, dict):
+            message["payload"] = {name: payload[name] for name in payload if name.lower() == "authorization"}
         await super().handle_connection_init(message)
         if self.connection_acknowledged:
             self._sessions.add(self)
 
     async def handle_message(self, message: Any) -> None:
-        if _is_message(message):
-            await super().handle_message(message)
-        else:
+        if not _is_message(message):
             await self.handle_invalid_message("Failed to parse message")
+            return
+        await super().handle_message(message)
+        message.clear()  # it is referred to until the next one comes, and that may be never
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
+        """Run an operation, and account for what it keeps until it ends: of its variables those that its document names."""
+        size = self.websocket.memory_bytes
         try:
-            self._require_room()
+            self._require_room(size)
         except TooMany as error:
             told = coded(GraphQLError(str(error), original_error=error)).formatted
             await self.send_message({"id": message["id"], "type": "error", "payload": [told]})
-        else:
-            await super().handle_subscribe(message)
+            return
+        before, payload = self.operations.get(message["id"]), message["payload"]
+        if sent := payload.get("variables"):
+            payload["variables"] = {name: sent[name] for name in set(_NAMED.findall(payload["query"])) & sent.keys()}
+        await super().handle_subscribe(message)
+        operation = self.operations.get(message["id"])
+        if operation is not None and operation is not before and operation.task is not None:
+            caller = caller_of(self.grant, self._scope)
+            self._shares.hold(caller, size)
+            self._held_bytes += size
+            operation.task.add_done_callback(lambda _: self._release(caller, size))
 
-    def _require_room(self) -> None:
+    def _require_room(self, size: int) -> None:
         """Go on only if another operation may run; what may not even begin is refused elsewhere."""
         if not self.connection_acknowledged:
             return
@@ -61,11 +124,35 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
                 f"{most:,} operations run on this websocket, the most that may: complete one, open another websocket, or "
                 "raise JOBTAIL_MAX_SUBSCRIPTIONS_PER_CONNECTION"
             )
+        if self._held_bytes + size > MOST_HELD_BYTES:
+            raise TooMany(
+                f"the operations of this websocket hold {self._held_bytes:,} bytes of what was sent, and {size:,} more are too "
+                f"many: the most is {MOST_HELD_BYTES:,}; complete one, or open another websocket"
+            )
+        self._shares.require(caller_of(self.grant, self._scope), size)
         self._state.gate.charge(self.grant)
+
+    def _release(self, caller: Any, size: int) -> None:
+        self._held_bytes -= size
+        self._shares.release(caller, size)
 
     async def shutdown(self) -> None:
         self._sessions.discard(self)
         await super().shutdown()
+
+    @property
+    def _shares(self) -> Shares:
+        shares: Shares = self.view.operations_held  # type: ignore[attr-defined]  # it is this service's view
+        return shares
+
+    @property
+    def _scope(self) -> Any:
+        assert self.context.connection is not None
+        return self.context.connection.scope
+
+    @property
+    def _connection(self) -> Connection:
+        return connection_of(self._scope)
 
     @property
     def _sessions(self) -> Sessions:
@@ -74,8 +161,7 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     @property
     def _state(self) -> Any:
-        assert self.context.connection is not None
-        return self.context.connection.app.state
+        return self._scope["app"].state
 
     async def handle_task_exception(self, error: Exception) -> None:
         if not isinstance(error, WebSocketDisconnected):

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from graph.server.bounded_transport import BoundedTransport
+
 STATUS_LINE = b"HTTP/1.1 "
 
 
-class JoinedWrites(asyncio.Transport):
+class JoinedWrites(BoundedTransport):
     """A transport that holds the head of an answer until the body begins, or until the loop's next turn."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__()
-        self.transport = transport
-        self._loop = loop
+        super().__init__(transport, loop)
         self._head = b""
 
     def write(self, data: Any) -> None:
@@ -34,22 +34,4 @@ class JoinedWrites(asyncio.Transport):
 
     def close(self) -> None:
         self.flush()
-        self.transport.close()
-
-    def is_closing(self) -> bool:
-        return self.transport.is_closing()
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self.transport.get_extra_info(name, default)
-
-    def pause_reading(self) -> None:
-        self.transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        self.transport.resume_reading()
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self.transport.set_protocol(protocol)
-
-    def abort(self) -> None:
-        self.transport.abort()
+        super().close()

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
+import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from signal import SIGINT, SIGTERM
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 
 from domain.errors import InvalidInput
+from graph.observability.sparing import Sparing
 from graph.server.bounded_heads import BoundedHeads
+from graph.server.bounded_websockets import SILENCE_S, BoundedWebSockets
 from graph.settings import Access, Settings
 
 GRACE_S = 3
 """How long open requests have to end."""
 CUT_EVERY_S = 0.05
 PING_EVERY_S = 30
-SILENCE_S = 300
-"""How long a websocket may leave a ping unanswered: a reader that pauses is no dead one, and costs a cursor only."""
+
+log = logging.getLogger(__name__)
 
 
 class _Server(uvicorn.Server):
@@ -68,6 +73,8 @@ async def serve(app: Starlette, settings: Settings) -> None:
         JobtailError: whatever keeps the application from starting.
     """
     _require_access(settings)
+    _open_many_files()
+    asyncio.get_running_loop().set_exception_handler(LoopErrors())
     with listening(settings) as listener:
         async with app.router.lifespan_context(app):
             # What was imported and opened lives as long as the process: the collector need not look at it again and again.
@@ -85,12 +92,32 @@ def server_config(app: Starlette, settings: Settings) -> uvicorn.Config:
         http=BoundedHeads,
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=GRACE_S,
-        ws="websockets-sansio",
+        ws=BoundedWebSockets,
         ws_ping_interval=PING_EVERY_S,
         ws_ping_timeout=SILENCE_S,
         ws_per_message_deflate=False,  # it would be done for each viewer again, of what all of them get
         ws_max_size=settings.max_query_bytes,
     )
+
+
+def _open_many_files() -> None:
+    """Let the process have as many connections as the machine lets it: the usual limit is for programs that open files."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # where a platform's own limit is lower than what it says
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+class LoopErrors:
+    """Logs what goes wrong in the event loop itself, each kind once a minute: where descriptors run out, a thousand a second do."""
+
+    def __init__(self) -> None:
+        self._sparing = Sparing()
+
+    def __call__(self, _: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+        error, message = context.get("exception"), context["message"]
+        held_back = self._sparing.look((message, type(error)))
+        if held_back is not None:
+            log.error("%s: %s (held back %d times since the last one)", message, error, held_back, exc_info=error)
 
 
 def _require_access(settings: Settings) -> None:

@@ -25,6 +25,7 @@ from domain.live.job_tail import JobTail
 from domain.live.tail_hub import TailHub
 from graph.app import create_app
 from graph.context import Services
+from graph.server.serving import server_config
 from graph.settings import Settings
 from jobtail.events import Line
 from tests.conftest import connect
@@ -63,18 +64,11 @@ class Running(NamedTuple):
 @pytest.fixture
 async def running(database_url: str) -> AsyncIterator[Running]:
     """The service in this process, where its tasks can be counted, served as `jobtail-server serve` does."""
-    app = create_app(Settings(database_url=database_url))
+    settings = Settings(database_url=database_url)
+    app = create_app(settings)
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         async with app.router.lifespan_context(app):
-            config = uvicorn.Config(
-                app,
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                ws="websockets-sansio",
-                ws_per_message_deflate=False,
-            )
-            server = _Server(config)
+            server = _Server(server_config(app, settings))
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             await until(lambda: server.started)
             yield Running(app, listener.getsockname()[1])
@@ -152,12 +146,13 @@ def open_sse(port: int, query: str, variables: dict[str, Any]) -> socket.socket:
     return client
 
 
-def read_until(client: socket.socket, wanted: bytes) -> None:
+def read_until(client: socket.socket, wanted: bytes) -> bytes:
     received = b""
     while wanted not in received:
         part = client.recv(65_536)
         assert part, f"the service hung up after {received!r}"
         received += part
+    return received
 
 
 def cut(client: socket.socket) -> None:
