@@ -67,6 +67,9 @@ if TYPE_CHECKING:
 Companion = Callable[[Starlette], Awaitable[None]]
 """Work that goes on beside the requests for as long as the service runs, and is cancelled before it ends."""
 
+LEAST_ROOM_BYTES = 64 * 1024 * 1024
+"""What captured batches may take however small each has to be: an event takes more than its text."""
+
 log = logging.getLogger(__name__)
 
 
@@ -92,7 +95,7 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
         max_request_bytes=settings.max_request_bytes,
         max_expanded_bytes=settings.max_expanded_bytes,
     )
-    admission = Admission(settings.max_concurrent_captures, 2 * settings.max_expanded_bytes)
+    admission = Admission(settings.max_concurrent_captures, max(4 * settings.max_expanded_bytes, LEAST_ROOM_BYTES))
     capture, otlp = CaptureEndpoint(limits, admission), OtlpEndpoint(limits, admission)
 
     @asynccontextmanager

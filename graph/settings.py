@@ -84,10 +84,10 @@ class Settings(BaseSettings):
         description="The largest body of captured events as it is sent, in bytes.",
     )
     max_expanded_bytes: int = Field(
-        default=256 * 1024 * 1024,
+        default=128 * 1024 * 1024,
         ge=1024,
-        description="The largest body of captured events after gunzip, in bytes. All that are read at one time may hold "
-        "twice as much together.",
+        description="The largest body of captured events after gunzip, in bytes. All that are read at one time may take four "
+        "times as much memory together, those of one caller three times as much.",
     )
     max_concurrent_captures: int = Field(
         default=16,

@@ -1,63 +1,78 @@
-"""The admission of batches: a bounded number is parsed and stored at a time, and a further one is refused at once."""
+"""How many batches are parsed and stored at one time, and how much memory they take. Who finds no place waits outside."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
 from starlette.exceptions import HTTPException
 
+from domain.errors import TooMany
+from graph.access.shares import Shares
+
 RETRY_AFTER_S = 1
+OF_ONE = 3 / 4
+"""Of the memory, what one caller may have: others always find some."""
 
 
 class Admission:
-    """For one event loop: counts, without locks, places and the bytes that they hold."""
+    """For one event loop: counts, without locks, places, and the bytes that batches take as they are read."""
 
     def __init__(self, places: int, max_bytes: int) -> None:
         self.taken = 0
-        self.held_bytes = 0
         self._places = places
-        self._max_bytes = max_bytes
+        self._most_of_one = int(max_bytes * OF_ONE)
+        self._shares = Shares(of_one=self._most_of_one, of_all=max_bytes, what="batches that are being stored")
+
+    @property
+    def held_bytes(self) -> int:
+        return self._shares.held
 
     @contextmanager
-    def place(self) -> Iterator[Share]:
-        """Hold a place.
+    def place(self) -> Iterator[None]:
+        """Hold a place for a batch that has arrived.
 
         Raises:
             HTTPException: 429 if there is none.
         """
         if self.taken >= self._places:
-            raise _busy(f"{self._places} batches are being stored")
+            message = f"{self._places} batches are being stored now: try again in a moment"
+            raise HTTPException(429, message, {"Retry-After": str(RETRY_AFTER_S)})
         self.taken += 1
-        place = Share(self)
         try:
-            yield place
+            yield
         finally:
             self.taken -= 1
-            self.held_bytes -= place.held_bytes
 
-    def reserve(self, count: int) -> None:
-        if self.held_bytes + count > self._max_bytes:
-            raise _busy(f"batches of {self._max_bytes} bytes are being stored")
-        self.held_bytes += count
+    @contextmanager
+    def share(self, caller: Hashable) -> Iterator[Share]:
+        """Account for what a batch takes from its first byte on, until it is stored."""
+        share = Share(caller, self._shares, self._most_of_one)
+        try:
+            yield share
+        finally:
+            self._shares.release(caller, share.held_bytes)
 
 
 class Share:
-    """One batch's share."""
+    """What one batch takes."""
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, caller: Hashable, shares: Shares, most: int) -> None:
         self.held_bytes = 0
-        self._admission = admission
+        self._caller = caller
+        self._shares = shares
+        self._most = most
 
     def hold(self, count: int) -> None:
-        """Account for bytes until the place is given up.
+        """Account for more.
 
         Raises:
-            HTTPException: 429 if all batches together hold too much.
+            HTTPException: 413 if no batch may take so much, 429 if all together take too much now.
         """
-        self._admission.reserve(count)
+        if self.held_bytes + count > self._most:
+            raise HTTPException(413, f"the batch takes more than {self._most:,} bytes of memory: send less at a time")
+        try:
+            self._shares.hold(self._caller, count)
+        except TooMany as error:
+            raise HTTPException(429, str(error), {"Retry-After": str(RETRY_AFTER_S)}) from None
         self.held_bytes += count
-
-
-def _busy(why: str) -> HTTPException:
-    return HTTPException(429, f"{why} now: try again in a moment", {"Retry-After": str(RETRY_AFTER_S)})

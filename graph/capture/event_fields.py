@@ -22,6 +22,8 @@ from jobtail.events import (
 
 END = 2**63
 """Where whole numbers of 64 bits end."""
+EXACT = 2**53 - 1
+"""The largest whole number that every reader of JSON takes for what it is: what is served has to be within it."""
 _SHOWN = 60
 
 
@@ -169,6 +171,8 @@ def _optional_whole(fields: dict[str, Any], name: str) -> int | None:
         return None
     if type(value) is not int or not -(2**63) <= value < 2**63:
         raise Wrong.of(name, "a whole number within 64 bits", value)
+    if not -EXACT <= value <= EXACT:
+        raise Wrong.of(name, f"a whole number that JSON holds exactly, from -{EXACT} to {EXACT}", value)
     return value
 
 

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import math
 from collections.abc import Iterator
-from typing import Any
 
-import orjson
-from google.protobuf.json_format import MessageToJson, ParseDict, ParseError
+from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
 from domain.errors import InvalidInput
-from domain.logs import storable_json
+from graph.capture.otlp_json import read_json
+from graph.capture.otlp_protobuf import read_protobuf
+from graph.capture.otlp_records import Record, Surroundings
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
-_IDS = ("traceId", "trace_id", "spanId", "span_id")
 _VARINT_MORE = 0x80
 
 
-def read_request(media_type: str, body: bytes) -> ExportLogsServiceRequest:
-    """Read a request.
+def read_request(media_type: str, body: bytes) -> Iterator[tuple[Record | None, Surroundings]]:
+    """Yield a request's records with what is around them, None for one that cannot be read.
 
     Raises:
-        InvalidInput: if it is none.
+        InvalidInput: if it is no request.
     """
     try:
-        if media_type == PROTOBUF:
-            return ExportLogsServiceRequest.FromString(body)
-        return ParseDict(_with_bytes_as_base64(_json(body)), ExportLogsServiceRequest(), ignore_unknown_fields=True)
+        yield from read_protobuf(body) if media_type == PROTOBUF else read_json(body)
     except RecursionError:
         raise InvalidInput("the body is nested too deeply to be read") from None
-    except (DecodeError, ParseError, ValueError, TypeError, AttributeError) as error:
+    except (DecodeError, ValueError, InvalidInput) as error:
         raise InvalidInput(f"the body is no ExportLogsServiceRequest in {media_type}: {error}") from None
 
 
@@ -56,35 +51,3 @@ def _varint(number: int) -> bytes:
         groups.append(number % _VARINT_MORE + _VARINT_MORE)
         number //= _VARINT_MORE
     return bytes((*groups, number))
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:  # lone surrogates, and numbers that only Python holds
-        return storable_json(json.loads(body, strict=False, parse_constant=str, parse_float=_float))
-
-
-def _float(digits: str) -> float | str:
-    number = float(digits)
-    return number if math.isfinite(number) else digits
-
-
-def _with_bytes_as_base64(request: Any) -> Any:
-    """Turn the ids, which OTLP writes in hex, into what protobuf's JSON means by bytes."""
-    for record in _records(request):
-        for name in _IDS:
-            if isinstance(record.get(name), str):
-                record[name] = base64.b64encode(bytes.fromhex(record[name])).decode()
-    return request
-
-
-def _records(request: Any) -> Iterator[dict[str, Any]]:
-    for of_resource in _list(request, "resourceLogs", "resource_logs"):
-        for of_scope in _list(of_resource, "scopeLogs", "scope_logs"):
-            yield from _list(of_scope, "logRecords", "log_records")
-
-
-def _list(message: dict[str, Any], *names: str) -> Iterator[Any]:
-    for name in names:
-        yield from message.get(name) or ()

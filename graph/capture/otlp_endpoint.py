@@ -6,6 +6,7 @@ OTLP numbers nothing: a request that is sent again because its answer was lost i
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
@@ -15,18 +16,21 @@ from starlette.responses import Response
 
 from domain.access import Scope
 from domain.errors import JobtailError, UnstorableContent
-from domain.logs import storable_label
 from domain.visibility import Recording, require_job
 from graph.access.admitted import granted
-from graph.capture.admission import Admission
+from graph.access.callers import caller_of
+from graph.capture.admission import Admission, Share
 from graph.capture.otlp_encoding import JSON, PROTOBUF, read_request, write_answer, write_status
-from graph.capture.otlp_records import JobRecords, Placed, place
+from graph.capture.otlp_records import JobRecords, Placed, Record, Surroundings
 from graph.errors import refusal
-from graph.http.body import BodyLimits, expanded
+from graph.http.body import BodyLimits, encoding_of, expanded, received
+from graph.live.sessions import Sessions
 from jobtail.events import Line
 
 STEP_LINES = 2_000
 """How many lines of a job are stored at once; others get their turn in between."""
+STEP_BYTES = 8 * 1024 * 1024
+"""What lines may take before their room is asked for."""
 HELP = "set the attribute jobtail.job_id on the record, its scope or its resource, or log within a span"
 RPC_CODES = {400: 3, 401: 16, 403: 7, 408: 4, 413: 8, 415: 3, 422: 3, 429: 8, 500: 13, 503: 14}
 """What gRPC calls HTTP's statuses."""
@@ -54,24 +58,47 @@ class OtlpEndpoint:
     async def _answer(self, request: Request, media_type: str) -> ExportLogsServiceResponse:
         if media_type not in {PROTOBUF, JSON}:
             raise HTTPException(415, f"Content-Type {media_type!r} is not understood: send {PROTOBUF} or {JSON}")
-        grant = await granted(request, Scope.CAPTURE)
+        grant, encoding = await granted(request, Scope.CAPTURE), encoding_of(request)
         recorder: Recording = request.app.state.services.recorder
-        with self._admission.place() as held:
-            body = bytearray()
-            async for piece in expanded(request, self._limits):
-                held.hold(len(piece))
-                body += piece
-            placed = await asyncio.to_thread(_read, media_type, bytes(body))
-            for job_id in placed.jobs:
-                require_job(storable_label(job_id), grant)
-            refused = 0
-            for job_id, records in placed.jobs.items():
-                refused += await _store(recorder, job_id, records)
-        return _told(placed.unplaced, refused)
+        sessions: Sessions = request.app.state.sessions
+        with self._admission.share(caller_of(grant, request.scope)) as share:
+            with sessions.body(grant):
+                sent = await received(request, self._limits, share.hold)
+            with self._admission.place():
+                placed = await self._read(media_type, expanded(sent, encoding, self._limits), share)
+                for job_id in placed.jobs:
+                    require_job(job_id, grant)
+                refused = 0
+                for job_id, records in placed.jobs.items():
+                    refused += await _store(recorder, job_id, records)
+        return _told(placed, refused)
+
+    async def _read(self, media_type: str, pieces: AsyncIterator[bytes], share: Share) -> Placed:
+        """Read all records, in a thread and in steps: after each it is known how much memory they take."""
+        body = bytearray()
+        async for piece in pieces:
+            share.hold(len(piece))
+            body += piece
+        placed, records = Placed(datetime.now(UTC)), read_request(media_type, bytes(body))
+        known_bytes, has_more = 0, True
+        while has_more:
+            has_more = await asyncio.to_thread(_read_some, records, placed)
+            share.hold(placed.memory_bytes - known_bytes)
+            known_bytes = placed.memory_bytes
+        return placed
 
 
-def _read(media_type: str, body: bytes) -> Placed:
-    return place(read_request(media_type, body), datetime.now(UTC))
+def _read_some(records: Iterator[tuple[Record | None, Surroundings]], placed: Placed) -> bool:
+    """Place some records, and tell whether there may be more."""
+    before = placed.memory_bytes
+    for count, (record, around) in enumerate(records, 1):
+        if record is None:
+            placed.unread += 1
+        else:
+            placed.add(record, around)
+        if count == STEP_LINES or placed.memory_bytes - before > STEP_BYTES:
+            return True
+    return False
 
 
 async def _store(recorder: Recording, job_id: str, records: JobRecords) -> int:
@@ -93,14 +120,14 @@ async def _store_or_split(recorder: Recording, job_id: str, records: JobRecords,
     return 0
 
 
-def _told(unplaced: int, refused: int) -> ExportLogsServiceResponse:
+def _told(placed: Placed, refused: int) -> ExportLogsServiceResponse:
+    reasons = {
+        f"{placed.unplaced} belong to no job: {HELP}": placed.unplaced,
+        f"{placed.unread} cannot be read as records": placed.unread,
+        f"{refused} hold what the database cannot store": refused,
+    }
     answer = ExportLogsServiceResponse()
-    if unplaced or refused:
-        reasons = []
-        if unplaced:
-            reasons.append(f"{unplaced} belong to no job: {HELP}")
-        if refused:
-            reasons.append(f"{refused} hold what the database cannot store")
-        answer.partial_success.rejected_log_records = unplaced + refused
-        answer.partial_success.error_message = "; ".join(reasons)
+    if rejected := sum(reasons.values()):
+        answer.partial_success.rejected_log_records = rejected
+        answer.partial_success.error_message = "; ".join(reason for reason, count in reasons.items() if count)
     return answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -58,64 +58,80 @@ def _is_here(receive: Receive) -> bool:
     return getattr(getattr(receive, "__self__", None), "more_body", True) is False
 
 
-async def expanded(request: Request, limits: BodyLimits) -> AsyncGenerator[bytes, None]:
-    """Yield the body as it was before its encoding, in pieces that are not empty. Other tasks run between large ones.
+def encoding_of(request: Request) -> str:
+    """Tell how a body is encoded: `gzip`, or `identity`.
 
     Raises:
-        HTTPException: 400, 408, 413 or 415, with a message that says what to do.
+        HTTPException: 415 if it is otherwise.
+    """
+    encoding = request.headers.get("content-encoding", "identity").strip().lower() or "identity"
+    if encoding not in {"identity", "gzip", "x-gzip"}:
+        message = f"Content-Encoding {encoding!r} is not understood: send gzip, or none"
+        raise HTTPException(415, message, {"Accept-Encoding": "gzip"})
+    return encoding.removeprefix("x-")
+
+
+async def received(request: Request, limits: BodyLimits, hold: Callable[[int], None]) -> bytes:
+    """Read a body as it was sent, for as long as something arrives, and `hold` room for what has.
+
+    Nothing is unpacked before its end: a client that never comes to it costs what it has sent.
+
+    Raises:
+        HTTPException: 408 or 413, with a message that says what to do.
         ClientDisconnect: if the client cut the connection.
     """
-    size = turn = 0
-    async for piece in _decoded(request, limits):
+    most, setting = limits.max_request_bytes, "JOBTAIL_MAX_REQUEST_BYTES"
+    _require_size(announced_size(request.headers.get("content-length", "")), most, "as sent", setting)
+    is_here, loop = _is_here(request.receive), asyncio.get_running_loop()
+    pieces, size, has_more, end = [], 0, True, loop.time() + limits.whole_s
+    try:
+        while has_more:
+            async with nullcontext() if is_here else asyncio.timeout_at(min(loop.time() + limits.silence_s, end)):
+                message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            piece = message.get("body", b"")
+            size += len(piece)
+            _require_size(size, most, "as sent", setting)
+            hold(len(piece))
+            pieces.append(piece)
+            has_more = message.get("more_body", False)
+    except TimeoutError:
+        raise _too_slow() from None
+    return b"".join(pieces) if len(pieces) > 1 else pieces[0]
+
+
+async def expanded(body: bytes, encoding: str, limits: BodyLimits) -> AsyncGenerator[bytes, None]:
+    """Yield a body as it was before its encoding, in pieces that are not empty. Other tasks run between them.
+
+    Raises:
+        HTTPException: 400 or 413, with a message that says what to do.
+    """
+    size = 0
+    for piece in _unpacked(body, encoding):
+        if size:
+            await asyncio.sleep(0)
         size += len(piece)
         _require_size(size, limits.max_expanded_bytes, "unpacked", "JOBTAIL_MAX_EXPANDED_BYTES")
         yield piece
-        turn += len(piece)
-        if turn >= PIECE_BYTES:
-            turn = 0
-            await asyncio.sleep(0)
 
 
-async def _decoded(request: Request, limits: BodyLimits) -> AsyncIterator[bytes]:
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding in {"identity", ""}:
-        async for chunk in _received(request, limits):
-            yield chunk
-    elif encoding in {"gzip", "x-gzip"}:
+def _unpacked(body: bytes, encoding: str) -> Iterator[bytes]:
+    if encoding == "gzip":
         inflation = _Inflation()
-        async for chunk in _received(request, limits):
-            for piece in inflation.pieces(chunk):
-                yield piece
+        yield from inflation.pieces(body)
         inflation.finish()
+    elif len(body) <= PIECE_BYTES:
+        if body:
+            yield body
     else:
-        message = f"Content-Encoding {encoding!r} is not understood: send gzip, or none"
-        raise HTTPException(415, message, {"Accept-Encoding": "gzip"})
-
-
-async def _received(request: Request, limits: BodyLimits) -> AsyncIterator[bytes]:
-    """Yield what arrives, for as long as something does."""
-    size, most, setting = 0, limits.max_request_bytes, "JOBTAIL_MAX_REQUEST_BYTES"
-    _require_size(announced_size(request.headers.get("content-length", "")), most, "as sent", setting)
-    end = asyncio.get_running_loop().time() + limits.whole_s
-    stream = request.stream()
-    while chunk := await _next(stream, limits.silence_s, end):
-        size += len(chunk)
-        _require_size(size, most, "as sent", setting)
-        yield chunk
+        for start in range(0, len(body), PIECE_BYTES):
+            yield body[start : start + PIECE_BYTES]
 
 
 def announced_size(content_length: str) -> int:
     """Read the header; 0 where it says nothing."""
     return int(content_length) if content_length.isdecimal() else 0
-
-
-async def _next(stream: AsyncGenerator[bytes, None], silence_s: float, end: float) -> bytes:
-    """Wait for the next bytes; none are the end."""
-    try:
-        async with asyncio.timeout_at(min(asyncio.get_running_loop().time() + silence_s, end)):
-            return await anext(stream, b"")
-    except TimeoutError:
-        raise _too_slow() from None
 
 
 class _Inflation:

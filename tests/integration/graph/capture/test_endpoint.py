@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -203,14 +203,19 @@ def test_gzip_that_is_not_whole_is_refused_and_nothing_is_stored(api: Api, body:
 
 
 @pytest.fixture(scope="module")
-def narrow(new_database: CloneDatabase, migrated_template: str) -> Iterator[Api]:
+def narrow_url(new_database: CloneDatabase, migrated_template: str) -> str:
+    return new_database(migrated_template)
+
+
+@pytest.fixture(scope="module")
+def narrow(narrow_url: str) -> Iterator[Api]:
     """A service with low limits."""
     limits = {
         "JOBTAIL_MAX_REQUEST_BYTES": "20000",
         "JOBTAIL_MAX_EXPANDED_BYTES": "40000",
         "JOBTAIL_MAX_CONCURRENT_CAPTURES": "1",
     }
-    with serving(new_database(migrated_template), **limits) as service, Api(service) as api:
+    with serving(narrow_url, **limits) as service, Api(service) as api:
         yield api
 
 
@@ -260,26 +265,38 @@ Expect: 100-continue
         yield connection
 
 
-def test_beyond_its_places_the_service_says_when_to_come_back(narrow: Api) -> None:
+async def test_beyond_its_places_the_service_says_when_to_come_back(narrow: Api, narrow_url: str) -> None:
     slow, quick = new_job_id(), new_job_id()
-    body = ndjson(line(slow, 1), line(slow, 2))
-    with half_a_request(narrow, body[:60], len(body)) as connection:
-        busy = post(narrow, ndjson(line(quick, 1)))
+    connection = await connect(narrow_url)
+    async with connection.transaction():
+        await connection.execute("LOCK TABLE jobs IN EXCLUSIVE MODE")
+        storing = asyncio.create_task(asyncio.to_thread(post, narrow, ndjson(line(slow, 1), line(slow, 2))))
+        while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await connection.execute("SELECT pg_sleep(0.01)")
+        busy = await asyncio.to_thread(post, narrow, ndjson(line(quick, 1)))
         assert answered(busy)[:2] == (429, "UNAVAILABLE")
         assert busy.headers["retry-after"] == "1"
         assert narrow.http.post(f"{narrow.service.url}/v1/logs", json={}).status_code == 429
-        connection.sendall(body[60:])
-        assert b" 200 OK" in connection.recv(4096)
-    assert post(narrow, ndjson(line(quick, 1))).status_code == 200
+    assert (await storing).status_code == 200
+    await connection.close()
+    until(narrow, quick, 200)
     assert messages(narrow, slow) == ["m", "m"]
 
 
-def test_a_client_that_cuts_its_body_stores_nothing_and_gives_its_place_back(narrow: Api) -> None:
-    cut, next_one = new_job_id(), new_job_id()
+def test_bodies_that_never_come_keep_no_worker_waiting(narrow: Api) -> None:
+    """There is one place, and ten clients that have begun."""
+    with ExitStack() as stack:
+        for _ in range(10):
+            stack.enter_context(half_a_request(narrow, b"{", 1000))
+        assert post(narrow, ndjson(line(new_job_id(), 1))).status_code == 200
+
+
+def test_a_client_that_cuts_its_body_stores_nothing(narrow: Api) -> None:
+    cut = new_job_id()
     body = ndjson(line(cut, 1), line(cut, 2))
     with half_a_request(narrow, body[:-10], len(body)):
-        assert post(narrow, ndjson(line(next_one, 1))).status_code == 429
-    until(narrow, next_one, 200)
+        pass
+    assert post(narrow, ndjson(line(new_job_id(), 1))).status_code == 200
     assert messages(narrow, cut) == []
 
 

@@ -21,9 +21,18 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
+from graph.capture.otlp_severities import level_of
 from tests.client import Api, new_job_id
 from tests.conftest import CloneDatabase, connect, serving
 
+NAMED = [
+    ("TRACE", "TRACE"),
+    ("Debug", "DEBUG"),
+    ("INFO", "INFO"),
+    ("warn", "WARNING"),
+    ("ERROR", "ERROR"),
+    ("FATAL", "CRITICAL"),
+]
 TRACE = "5b8efff798038103d269b633813fc60c"
 SPAN = "eee19b7ec3c1b174"
 JOB = """
@@ -273,8 +282,126 @@ def test_json_that_is_nested_too_deeply_is_refused(api: Api) -> None:
     assert "nested too deeply" in response.json()["message"]
 
 
-def test_an_id_that_is_no_hex_is_refused(api: Api) -> None:
-    assert post(api, request(record(traceId="xyz"))).status_code == 400
+@pytest.mark.parametrize("trace_id", ["xyz", "not-hex", "00", TRACE + "00", 5])
+def test_a_record_whose_trace_id_is_none_belongs_to_no_trace(api: Api, trace_id: Any) -> None:
+    job_id = new_job_id()
+    response = post(
+        api, request(record("kept", job_id, traceId=trace_id, spanId="abc"), record("lost", traceId=trace_id))
+    )
+    assert response.status_code == 200
+    assert response.json()["partialSuccess"]["rejectedLogRecords"] == "1"
+    (line,) = nodes(api, job_id)
+    assert (line["message"], line["metadata"]) == ("kept", None)
+
+
+@pytest.mark.parametrize("length", [1, 8, 15, 17, 32])
+def test_a_trace_id_of_another_length_makes_no_job_up(api: Api, length: int) -> None:
+    sent = ExportLogsServiceRequest()
+    trace_id = new_job_id().encode().ljust(length, b"x")[:length]
+    sent.resource_logs.add().scope_logs.add().log_records.add(trace_id=trace_id).body.string_value = "lost"
+    response = post(api, sent.SerializeToString(), "application/x-protobuf")
+    assert ExportLogsServiceResponse.FromString(response.content).partial_success.rejected_log_records == 1
+    assert api.ask("query ($id: String!) { job(jobId: $id) { jobId } }", id=trace_id.hex())["job"] is None
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        5,
+        {"timeUnixNano": "soon"},
+        {"severityNumber": {}},
+        {"body": "text"},
+        {"body": {"stringValue": 5}},
+        {"body": {"intValue": "9" * 40}},
+        {"body": {"bytesValue": "?"}},
+        {"attributes": {"a": 1}},
+        {"attributes": [5]},
+        {"attributes": attributes(a={"arrayValue": {"values": [{"boolValue": "yes"}]}})},
+    ],
+)
+def test_a_record_that_cannot_be_read_is_rejected_alone(api: Api, bad: Any) -> None:
+    job_id = new_job_id()
+    records, named = [record("before"), bad, record("after")], dict[str, Any]({"jobtail.job_id": job_id})
+    response = post(api, request(*records, **named))
+    assert (response.status_code, response.json()["partialSuccess"]["rejectedLogRecords"]) == (200, "1")
+    assert "1 cannot be read as records" in response.json()["partialSuccess"]["errorMessage"]
+    assert [node["message"] for node in nodes(api, job_id)] == ["before", "after"]
+
+
+def test_a_record_of_protobuf_that_cannot_be_read_is_rejected_alone(api: Api) -> None:
+    job_id, sent = new_job_id(), ExportLogsServiceRequest()
+    of_resource = sent.resource_logs.add()
+    of_resource.resource.attributes.add(key="jobtail.job_id").value.string_value = job_id
+    for message in ("before", "broken", "after"):
+        of_resource.scope_logs.add().log_records.add().body.string_value = message
+    body = sent.SerializeToString().replace(b"broken", b"\xff\xff\xff\xff\xff\xff")
+    response = post(api, body, "application/x-protobuf")
+    assert ExportLogsServiceResponse.FromString(response.content).partial_success.rejected_log_records == 1
+    assert [node["message"] for node in nodes(api, job_id)] == ["before", "after"]
+
+
+def test_all_attributes_are_kept_the_nearest_of_a_name(api: Api) -> None:
+    job_id = new_job_id()
+    scope = {"name": "s", "version": "1.2", "attributes": attributes(shared="scope", of_scope=True)}
+    resource: dict[str, Any] = {"shared": "resource", "host.name": "worker-1", "jobtail.job_id": job_id}
+    resource |= {"telemetry.sdk.name": "opentelemetry", "service.instance.id": "random"}
+    own = attributes(**{"jobtail.attempt": 2, "jobtail.stage": "load", "exception.stacktrace": " "})
+    post(api, request(record("m", attributes=own), scope=scope, **resource)).raise_for_status()
+    (line,) = nodes(api, job_id)
+    assert line["metadata"] == {
+        "jobtail.attempt": 2,
+        "exception.stacktrace": " ",
+        "shared": "scope",
+        "of_scope": True,
+        "host.name": "worker-1",
+        "otel.scope.name": "s",
+        "otel.scope.version": "1.2",
+    }
+
+
+def test_a_traceback_without_a_body_is_the_message(api: Api) -> None:
+    job_id = new_job_id()
+    told = attributes(**{"exception.stacktrace": "Traceback\nValueError: no", "jobtail.job_id": job_id})
+    post(api, request({"attributes": told})).raise_for_status()
+    assert nodes(api, job_id)[0]["message"] == "Traceback\nValueError: no"
+
+
+def test_json_may_use_the_names_of_protobuf_and_any_order(api: Api) -> None:
+    job_id = new_job_id()
+    body = {
+        "resource_logs": [
+            {
+                "scope_logs": [{"log_records": [{"severity_text": "warn", "body": {"string_value": 'a "[{" b'}}]}],
+                "resource": {"attributes": [{"key": "jobtail.job_id", "value": {"string_value": job_id}}]},
+            }
+        ]
+    }
+    post(api, body).raise_for_status()
+    assert [(node["level"], node["message"]) for node in nodes(api, job_id)] == [("WARNING", 'a "[{" b')]
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        *[(f"{name}{step}", level) for name, level in NAMED for step in ("", "2", "3", "4")],
+        *[
+            ("Verbose", "DEBUG"),
+            ("FINEST", "TRACE"),
+            ("CONFIG", "DEBUG"),
+            ("Informational", "INFO"),
+            ("notice", "INFO"),
+        ],
+        *[
+            ("SEVERE", "ERROR"),
+            ("Alert", "ERROR"),
+            ("DPanic", "ERROR"),
+            ("Critical", "CRITICAL"),
+            ("Emergency", "CRITICAL"),
+        ],
+    ],
+)
+def test_every_name_of_the_specification_is_a_level(text: str, level: str) -> None:
+    assert level_of(0, text).name == level
 
 
 def test_an_error_in_protobuf_is_a_status_in_protobuf(api: Api) -> None:

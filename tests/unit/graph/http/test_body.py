@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from graph.http.body import PIECE_BYTES, BodyLimits, expanded
+from graph.http.body import PIECE_BYTES, BodyLimits, encoding_of, expanded, received
 
 LIMITS = BodyLimits(max_request_bytes=1 << 30, max_expanded_bytes=1 << 30)
 
@@ -37,7 +37,8 @@ END: Message = {"type": "http.request", "body": b"", "more_body": False}
 
 
 async def whole(request: Request, limits: BodyLimits = LIMITS) -> list[bytes]:
-    return [piece async for piece in expanded(request, limits)]
+    body = await received(request, limits, lambda _: None)
+    return [piece async for piece in expanded(body, encoding_of(request), limits)]
 
 
 async def test_a_client_that_falls_silent_is_given_up() -> None:

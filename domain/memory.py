@@ -1,0 +1,33 @@
+"""How much memory values take, about: what is held for readers and writers is counted as what it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from sys import getsizeof
+from typing import Any
+
+SMALL_BYTES = 32
+"""A number, or another value without parts."""
+CONTAINER_BYTES = 64
+PART_BYTES = 16
+"""What a container takes for each of its parts."""
+KEY_BYTES = 100
+"""What a key of an object takes, its object's table included."""
+
+
+def memory_of(value: Any) -> int:
+    """Count a JSON value in bytes, with all that is in it."""
+    total, waiting = 0, [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str):
+            total += getsizeof(each)
+        elif isinstance(each, Mapping):
+            total += CONTAINER_BYTES + KEY_BYTES * len(each) + sum(map(len, each))
+            waiting.extend(each.values())
+        elif isinstance(each, list | tuple):
+            total += CONTAINER_BYTES + PART_BYTES * len(each)
+            waiting.extend(each)
+        elif each is not None:
+            total += SMALL_BYTES
+    return total
