@@ -24,7 +24,7 @@ from domain.live.tail_hub import TailHub
 from domain.recorder import Recorder
 from domain.sliced_search import SlicedSearch
 from graph.access.gate import Gate
-from graph.access.rate_limits import Rate
+from graph.access.rate_limits import Rate, downloads
 from graph.access.web_tokens import WebTokens
 from graph.capture.admission import Admission
 from graph.capture.endpoint import WRITER_HEADER, CaptureEndpoint
@@ -179,6 +179,7 @@ async def _open(
     tokens = None if settings.access is Access.OFF else PostgresTokenStore(database)
     gate = Gate(tokens, _web_tokens(settings), rate=Rate(settings.max_requests_per_second))
     app.state.gate, app.state.sessions, app.state.limits = gate, Sessions(gate), QueryLimits.of(settings)
+    app.state.downloads = downloads()
     await stack.enter_async_context(_beside(app.state.sessions.watch(), ailments))
     app.state.database_url, app.state.database, app.state.channel = url, database, channel
     app.state.hub, app.state.feed = hub, feed

@@ -9,13 +9,14 @@ from graph.context import Services, seen
 
 
 async def entered(request: Request, scope: Scope) -> Services:
-    """Give the services as the caller may see them.
+    """Give the services as the caller may see them, and note what it may do in the request's state.
 
     Raises:
         Unauthenticated: without a valid token.
         Forbidden: if the token does not allow this.
     """
-    return seen(request.app.state.services, await granted(request, scope))
+    request.state.grant = grant = await granted(request, scope)
+    return seen(request.app.state.services, grant)
 
 
 async def granted(request: Request, scope: Scope) -> Grant:

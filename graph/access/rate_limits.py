@@ -14,6 +14,10 @@ BURST_S = 10
 """How many seconds' worth of requests may come at once, after a pause as long."""
 MOST_KNOWN = 10_000
 """Callers that are remembered; the one that was not heard of for longest is forgotten first."""
+MOST_LIVE = 10_000
+"""Websockets and event streams of all addresses."""
+DOWNLOADS_OF_A_CALLER = 50
+MOST_DOWNLOADS = 200
 
 
 class Rate:
@@ -47,29 +51,50 @@ class Rate:
             )
 
 
-class LiveConnections:
-    """Counts the websockets and event streams of each address."""
+class Places:
+    """Counts what lasts, such as downloads: of each caller so many at a time, and of all so many."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._open: Counter[str] = Counter()
+    def __init__(self, of_one: int, of_all: int, *, too_many: str) -> None:
+        """`too_many` says to one caller too many what to do; `{most}` and `{caller}` are filled in."""
+        self._of_one = of_one
+        self._of_all = of_all
+        self._too_many = too_many
+        self._open: Counter[Hashable] = Counter()
 
     @contextmanager
-    def place(self, address: str) -> Iterator[None]:
+    def place(self, caller: Hashable) -> Iterator[None]:
         """Hold a place.
 
         Raises:
             TooMany: if there is none.
         """
-        if self._open[address] >= self._most:
-            raise TooMany(
-                f"{self._most:,} websockets and event streams are open from {address}, the most that may be: close one, or "
-                "raise JOBTAIL_MAX_CONNECTIONS_PER_ADDRESS; behind a proxy see JOBTAIL_TRUSTED_PROXIES"
-            )
-        self._open[address] += 1
+        if self._open[caller] >= self._of_one:
+            raise TooMany(self._too_many.format(most=f"{self._of_one:,}", caller=caller))
+        if self._open.total() >= self._of_all:
+            raise TooMany(f"{self._of_all:,} of them are open, the most that may be: try again in a moment")
+        self._open[caller] += 1
         try:
             yield
         finally:
-            self._open[address] -= 1
-            if not self._open[address]:
-                del self._open[address]
+            self._open[caller] -= 1
+            if not self._open[caller]:
+                del self._open[caller]
+
+
+def live_connections(of_an_address: int) -> Places:
+    """Count the websockets and event streams of each address."""
+    return Places(
+        of_an_address,
+        MOST_LIVE,
+        too_many="{most} websockets and event streams are open from {caller}, the most that may be: close one, or raise "
+        "JOBTAIL_MAX_CONNECTIONS_PER_ADDRESS; behind a proxy see JOBTAIL_TRUSTED_PROXIES",
+    )
+
+
+def downloads() -> Places:
+    """Count the whole logs that each caller is being sent."""
+    return Places(
+        DOWNLOADS_OF_A_CALLER,
+        MOST_DOWNLOADS,
+        too_many="{most} downloads are running for this caller, the most that may: wait until one has ended",
+    )

@@ -29,7 +29,7 @@ from domain.access import NOTHING, Grant
 from domain.errors import JobtailError, TooMany
 from graph.access.callers import address_of
 from graph.access.gate import Gate
-from graph.access.rate_limits import LiveConnections
+from graph.access.rate_limits import live_connections
 from graph.access.shares import Shares
 from graph.context import Context, Services
 from graph.errors import CODES_OF_STATUSES, Refusal, extensions, refusal
@@ -96,7 +96,7 @@ class GraphQLView(GraphQL[Context, None]):
             of_all=OPERATIONS_BYTES,
             what="the operations of websockets",
         )
-        self._live = LiveConnections(settings.max_connections_per_address)
+        self._live = live_connections(settings.max_connections_per_address)
         self._watch = watch
         self._limits = QueryLimits.of(settings)
         self._max_bytes = settings.max_query_bytes

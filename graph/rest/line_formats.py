@@ -1,16 +1,14 @@
-"""Writes lines for clients of plain HTTP: as JSON, as NDJSON and as text, streamed however many there are."""
+"""Writes lines for clients of plain HTTP: as JSON, as NDJSON and as text."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
 
 from domain.logs import TaskLog
 from graph.formats.media_types import accepted
@@ -79,40 +77,6 @@ def array_in(body: dict[str, Any], name: str) -> Layout:
     """Lay lines out as an array, the last member of a JSON object."""
     head = orjson.dumps(body)[:-1] + b"," + orjson.dumps(name) + b":["
     return Layout(lambda line: orjson.dumps(plain_line(line)), head=head, between=b",", tail=b"]}")
-
-
-async def stream(
-    lines: AsyncGenerator[Iterable[TaskLog], None],
-    laid_out: Layout,
-    media_type: str,
-    file_name: str | None = None,
-) -> Response:
-    """Answer with lines as they are loaded, a piece at a time.
-
-    The first piece is loaded before the answer begins, so what fails there has its own status. What fails later cuts the
-    connection: no client takes a part for the whole.
-    """
-    pieces = _pieces(lines, laid_out)
-    first = await anext(pieces)
-    headers = (
-        {} if file_name is None else {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file_name, '')}"}
-    )
-    return StreamingResponse(_continued(first, pieces), headers=headers, media_type=media_type)
-
-
-async def _pieces(lines: AsyncGenerator[Iterable[TaskLog], None], laid_out: Layout) -> AsyncGenerator[bytes, None]:
-    """Write the pages. A page is never empty."""
-    lead = laid_out.head
-    async for page in lines:
-        yield lead + laid_out.between.join(map(laid_out.write, page))
-        lead = laid_out.between
-    yield laid_out.tail if lead is laid_out.between else laid_out.head + laid_out.tail
-
-
-async def _continued(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    yield first
-    async for piece in rest:
-        yield piece
 
 
 def accepted_form(request: Request) -> LineFormat:

@@ -14,7 +14,7 @@ from graph.context import Services
 from graph.relay.list_cursors import line_cursor, line_key
 
 PIECE_LINES = 1000
-PIECE_BYTES = 4 * 1024 * 1024
+PIECE_BYTES = 256 * 1024
 """What a download holds in memory at a time."""
 
 
@@ -81,11 +81,10 @@ async def pages_of(lines: LineList, window: Window[Any]) -> AsyncGenerator[Seque
     """Yield all lines of a window, a page at a time. No connection and no snapshot is held in between."""
     left = window.limit
     while left > 0:
-        piece = replace(window, limit=min(left, PIECE_LINES))
-        page, last = await lines.page(piece, PIECE_BYTES)
-        if page.items:
-            yield page.items
-        if not page.has_next or last is None:
-            return
-        left -= len(page.items)
-        window = replace(window, after=lines.key(last))
+        page, last = await lines.page(replace(window, limit=min(left, PIECE_LINES)), PIECE_BYTES)
+        left = left - len(page.items) if page.has_next and last is not None else 0
+        loaded = [page.items] if page.items else []
+        del page  # a reader may take its time
+        if loaded:
+            yield loaded.pop()
+        window = replace(window, after=None if last is None else lines.key(last))

@@ -24,6 +24,7 @@ from graph.access.admitted import entered
 from graph.context import Services
 from graph.errors import error_body
 from graph.operations.limits import QueryLimits
+from graph.rest.downloads import Download
 from graph.rest.line_formats import (
     MEDIA_TYPES,
     SUFFIXES,
@@ -33,7 +34,6 @@ from graph.rest.line_formats import (
     layout,
     line_of_job,
     placed_line,
-    stream,
 )
 from graph.rest.line_sources import ExecutionLines, JobLines, LineList, pages_of
 from graph.rest.query_parameters import FILTERS, Parameters
@@ -88,7 +88,9 @@ async def job_logs(request: Request) -> Response:
         lines = JobLines(services, job_id, asked.filter)
         if asked.form is LineFormat.JSON:
             return await _page(lines, asked, after, {"job_id": job_id}, placed_line)
-        return await _all(lines, asked, Window(WHOLE, after=after, before=job.last_seq + 1), job_id, placed_line)
+        return await _all(
+            request, lines, asked, Window(WHOLE, after=after, before=job.last_seq + 1), job_id, placed_line
+        )
 
 
 async def execution_logs(request: Request) -> Response:
@@ -103,7 +105,7 @@ async def execution_logs(request: Request) -> Response:
             raise NotFound("execution", execution_id)
         if asked.form is LineFormat.JSON:
             return await _page(lines, asked, after, {"execution_id": execution_id}, line_of_job)
-        return await _all(lines, asked, Window(WHOLE, after=after), execution_id, line_of_job)
+        return await _all(request, lines, asked, Window(WHOLE, after=after), execution_id, line_of_job)
 
 
 @asynccontextmanager
@@ -130,10 +132,11 @@ async def _page(lines: LineList, asked: Asked, after: Any, about: dict[str, str]
     return _json({**body, "next": last if page.has_next else None})
 
 
-async def _all(lines: LineList, asked: Asked, whole: Window[Any], name: str, view: View) -> Response:
+async def _all(request: Request, lines: LineList, asked: Asked, whole: Window[Any], name: str, view: View) -> Response:
     window = whole if asked.limit is None else replace(whole, limit=asked.limit)
     file_name = f"{name}.{SUFFIXES[asked.form]}" if asked.is_download else None
-    return await stream(pages_of(lines, window), layout(asked.form, view), MEDIA_TYPES[asked.form], file_name)
+    laid_out = layout(asked.form, view)
+    return await Download.of(request, pages_of(lines, window), laid_out, MEDIA_TYPES[asked.form], file_name)
 
 
 async def stages(request: Request) -> Response:
@@ -178,7 +181,7 @@ async def task_logs(request: Request) -> Response:
     if not await services.tasks.jobs_of(task_id, job_id=job_id, limit=1):
         kind, key = ("task", task_id) if await services.jobs.get([job_id]) else ("job", job_id)
         raise NotFound(kind, key)
-    return await _all_of_task(services, job_id, task_id)
+    return await _all_of_task(request, services, job_id, task_id)
 
 
 async def task_logs_of_any_job(request: Request) -> Response:
@@ -189,7 +192,7 @@ async def task_logs_of_any_job(request: Request) -> Response:
         case []:
             raise NotFound("task", task_id)
         case [job_id]:
-            return await _all_of_task(services, job_id, task_id)
+            return await _all_of_task(request, services, job_id, task_id)
         case job_ids:
             message = (
                 f"several jobs have a task {task_id!r}; ask for that of one of them: "
@@ -198,10 +201,10 @@ async def task_logs_of_any_job(request: Request) -> Response:
             return error_body(409, "BAD_INPUT", message, job_ids=list(job_ids))
 
 
-async def _all_of_task(services: Services, job_id: str, task_id: str) -> Response:
+async def _all_of_task(request: Request, services: Services, job_id: str, task_id: str) -> Response:
     lines = JobLines(services, job_id, LogFilter(task_ids=frozenset([task_id])))
     laid_out = array_in({"task_id": task_id}, "logs")
-    return await stream(pages_of(lines, Window(WHOLE)), laid_out, MEDIA_TYPES[LineFormat.JSON])
+    return await Download.of(request, pages_of(lines, Window(WHOLE)), laid_out, MEDIA_TYPES[LineFormat.JSON])
 
 
 def _label(request: Request, name: str) -> str:

@@ -17,6 +17,8 @@ HANDSHAKE_S = 15
 """How long it may take until the application has answered the handshake."""
 SILENCE_S = 300
 """How long a reader may take nothing, or leave a ping unanswered: one that pauses is no dead one, and costs a cursor only."""
+CLOSE_S = 3.0
+"""How long a client may take to say good-bye, too."""
 LARGEST_FIRST = 16 * 1024
 """Of the messages that come before it is known who sends them, in bytes."""
 
@@ -29,6 +31,7 @@ class BoundedWebSockets(WebSocketsSansIOProtocol):
         self._largest = self.conn.max_message_size
         if self._largest is not None:
             self.conn.max_message_size = min(self._largest, LARGEST_FIRST)
+        self.close_timeout = CLOSE_S
         self._giving_up: asyncio.TimerHandle | None = None
         self._stalled: StalledReader | None = None
 
