@@ -211,6 +211,8 @@ class _Folding:
         at = self._time(event.at)
         task = self._task(storable_label(event.stage or MAIN_STAGE), storable_label(event.task_id), at)
         task.name = _text(event.name) or task.name
+        if task.finished_at is not None and at < task.finished_at:
+            return
         task.status = event.status
         task.result = _text(event.result) or task.result
         task.finished_at = None if event.status is TaskStatus.RUNNING else at
@@ -232,16 +234,26 @@ class _Folding:
         job.parent_job_id = _label(event.parent_job_id) or job.parent_job_id
         job.metadata = storable_json(event.metadata) if event.metadata is not None else job.metadata
         job.progress_total = event.total if event.total is not None else job.progress_total
+        at = self._time(event.at)
+        if self._is_late(at):
+            return
         job.status = JobStatus.RUNNING
         job.is_restarted = True
-        job.started_at = self._time(event.at)
+        job.started_at = at
         job.finished_at = job.error = job.result = None
 
     def _finished(self, event: JobFinished) -> None:
+        at = self._time(event.at)
+        if self._is_late(at):
+            return
         self.job.status = event.status
-        self.job.finished_at = self._time(event.at)
+        self.job.finished_at = at
         self.job.error = _text(event.error)
         self.job.result = _text(event.result)
+
+    def _is_late(self, at: datetime) -> bool:
+        """Tell whether the job has ended since, as append.sql does over the batches."""
+        return self.job.finished_at is not None and at < self.job.finished_at
 
 
 def _text(value: str | None) -> str | None:

@@ -33,7 +33,7 @@ class Statement:
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """List the values in the order of the text. Those that the statement does not ask for are left out."""
-        given = [values[name] if name in values else self.constants[name] for name in self.names]
+        given = list(map(({**self.constants, **values} if self.constants else values).__getitem__, self.names))
         if not self.writers:
             return given
         return [

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -75,6 +76,8 @@ jobs = Table(
     Column("last_recorded_at", DateTime(timezone=True)),
     *_counts(),
     Column("schedule_id", Text),
+    Column("last_started_at", DateTime(timezone=True)),
+    Column("is_restarted", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("job_id", name="jobs_pkey"),
     CheckConstraint(_one_of("status", JobStatus), name="jobs_status_known"),
     CheckConstraint("last_seq >= 0", name="jobs_last_seq_counts"),
@@ -108,7 +111,10 @@ jobs = Table(
     ),
     postgresql_with={"fillfactor": 70},
 )
-"""Room is left in the pages since every batch updates its job's row: the new version then needs no index entry."""
+"""Room is left in the pages since every batch updates its job's row: the new version then needs no index entry.
+
+`last_started_at` is when the job was told to start, last of all, and `is_restarted` whether it had been before, or had ended.
+"""
 
 job_tasks = Table(
     "job_tasks",

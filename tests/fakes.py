@@ -55,6 +55,14 @@ Item = TypeVar("Item")
 EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """When a job was started last, and whether it had been before, or had ended."""
+
+    last: datetime | None = None
+    is_restarted: bool = False
+
+
 @dataclass(slots=True)
 class Memory:
     """What the stores share: the tables."""
@@ -66,6 +74,7 @@ class Memory:
     """Lines as the kept counts know them: all that there ever were."""
     pruned: dict[LogLevel, datetime] = field(default_factory=dict)
     positions: dict[tuple[str, UUID], int] = field(default_factory=dict)
+    starts: dict[str, Starts] = field(default_factory=dict)
     fault: JobtailError | None = None
     """Raised by every call while it is set."""
     reads: list[Any] = field(default_factory=list)
@@ -78,6 +87,12 @@ class Memory:
         """Tell the time; no two calls get the same."""
         self._now = max(datetime.now(UTC), self._now + timedelta(microseconds=1))
         return self._now
+
+    def is_own_ancestor(self, job: Job) -> bool:
+        parent = job.parent_job_id
+        while parent is not None and parent != job.job_id:
+            parent = self.jobs[parent].parent_job_id if parent in self.jobs else None
+        return parent is not None
 
     def counted(self, log_filter: LogFilter) -> Mapping[str, list[TaskLog]]:
         """Choose the lines that are counted for a filter."""
@@ -113,8 +128,10 @@ class MemoryLogStore:
             memory.positions[key] = batch.last_n
         now = memory.now()
         known = memory.jobs.get(batch.job_id)
-        job = _new_job(batch, now) if known is None else _changed_job(known, batch, now)
-        memory.jobs[batch.job_id] = job
+        starts = memory.starts.get(batch.job_id, Starts())
+        job = _new_job(batch, now) if known is None else _changed_job(known, batch, now, starts)
+        memory.starts[batch.job_id] = _changed_starts(starts, known, batch.job)
+        memory.jobs[batch.job_id] = job if not memory.is_own_ancestor(job) else replace(job, parent_job_id=None)
         self._add_lines(batch, job, now)
         self._add_tasks(batch, job.last_seq - len(batch.lines))
         return Appended(job.last_seq, now, job.execution_id, job.status)
@@ -581,7 +598,7 @@ def _new_job(batch: JobBatch, now: datetime) -> Job:
     )
 
 
-def _changed_job(job: Job, batch: JobBatch, now: datetime) -> Job:
+def _changed_job(job: Job, batch: JobBatch, now: datetime, starts: Starts) -> Job:
     delta = batch.job
     status = JobStatus.RUNNING if job.status is JobStatus.QUEUED else job.status
     changed = replace(
@@ -590,26 +607,47 @@ def _changed_job(job: Job, batch: JobBatch, now: datetime) -> Job:
         source=job.source if delta.source is None else delta.source,
         execution_id=_first_told(delta.execution_id, job.execution_id, delta.assumed_execution_id),
         schedule_id=_first_told(delta.schedule_id, job.schedule_id),
-        parent_job_id=job.parent_job_id if delta.parent_job_id is None else delta.parent_job_id,
+        parent_job_id=_first_told(job.parent_job_id, delta.parent_job_id),
         metadata=job.metadata if delta.metadata is None else delta.metadata,
         status=status,
         started_at=_changed_start(job, batch),
-        progress=_changed_progress(job, delta),
+        progress=_changed_progress(job, delta, starts),
         last_seq=job.last_seq + len(batch.lines),
         last_recorded_at=now,
         log_counts=sum_of([job.log_counts, batch.log_counts]),
     )
-    if delta.status is None:
-        return changed
-    if _is_stale(job, delta):
-        return replace(changed, status=job.status, started_at=job.started_at)
-    return replace(changed, status=delta.status, finished_at=delta.finished_at, error=delta.error, result=delta.result)
+    if _ends(job, delta, starts):
+        assert delta.status is not None
+        return replace(
+            changed, status=delta.status, finished_at=delta.finished_at, error=delta.error, result=delta.result
+        )
+    if _begins(job, delta):
+        return replace(changed, status=JobStatus.RUNNING, finished_at=None, error=None, result=None)
+    return changed
 
 
-def _is_stale(job: Job, delta: JobDelta) -> bool:
-    """Tell whether a start comes late, after an end of a later time."""
-    told_at = delta.finished_at or delta.started_at
-    return delta.is_restarted and job.finished_at is not None and told_at is not None and told_at < job.finished_at
+def _begins(job: Job, delta: JobDelta) -> bool:
+    """Tell whether a batch starts the job, and no later end is known."""
+    return delta.started_at is not None and (job.finished_at is None or delta.started_at >= job.finished_at)
+
+
+def _ends(job: Job, delta: JobDelta, starts: Starts) -> bool:
+    """Tell whether a batch ends the job, and neither a later end nor the start of a later run is known."""
+    if delta.finished_at is None:
+        return False
+    if job.finished_at is not None:
+        return _begins(job, delta) or delta.finished_at >= job.finished_at
+    is_one_of_several = starts.is_restarted or _begins(job, delta)
+    return not is_one_of_several or starts.last is None or delta.finished_at >= starts.last
+
+
+def _changed_starts(starts: Starts, job: Job | None, delta: JobDelta) -> Starts:
+    if delta.started_at is None or (job is not None and not _begins(job, delta)):
+        return starts
+    if job is not None and job.finished_at is not None:
+        return Starts(delta.started_at, is_restarted=True)
+    last = max(starts.last or delta.started_at, delta.started_at)
+    return Starts(last, is_restarted=starts.is_restarted or starts.last is not None)
 
 
 def _first_told(*values: str | None) -> str | None:
@@ -629,7 +667,7 @@ def _start(batch: JobBatch) -> datetime | None:
 
 def _changed_start(job: Job, batch: JobBatch) -> datetime | None:
     start = _start(batch)
-    if not batch.job.is_restarted or start is None:
+    if start is None or not _begins(job, batch.job):
         return job.started_at or start
     if job.finished_at is not None or job.started_at is None:
         return start
@@ -640,10 +678,11 @@ def _progress(current: int | None, total: int | None) -> Progress | None:
     return None if current is None and total is None else Progress(current or 0, total)
 
 
-def _changed_progress(job: Job, delta: JobDelta) -> Progress | None:
-    begins_anew = delta.is_restarted and job.finished_at is not None and not _is_stale(job, delta)
+def _changed_progress(job: Job, delta: JobDelta, starts: Starts) -> Progress | None:
+    begins_anew = _begins(job, delta) and job.finished_at is not None
     known = job.progress
-    current = None if _is_stale(job, delta) else delta.progress_current
+    is_late = delta.started_at is not None and not (_begins(job, delta) or _ends(job, delta, starts))
+    current = None if is_late else delta.progress_current
     if current is None and known is not None and not begins_anew:
         current = known.current
     total = delta.progress_total if delta.progress_total is not None else known.total if known else None
@@ -668,16 +707,18 @@ def _new_task(key: tuple[str, str, str], delta: TaskDelta, seq_before: int) -> T
 
 
 def _changed_task(task: TaskRecord, delta: TaskDelta) -> TaskRecord:
-    return replace(
+    changed = replace(
         task,
         name=task.name if delta.name is None else delta.name,
-        stated=delta.status or task.stated,
-        result=task.result if delta.result is None else delta.result,
         started_at=min(task.started_at, delta.first_at),
         last_at=max(task.last_at, delta.last_at),
-        finished_at=delta.finished_at if delta.status else task.finished_at,
         log_counts=sum_of([task.log_counts, _counts(delta)]),
     )
+    said_at = delta.finished_at or delta.last_at
+    if delta.status is None or (task.finished_at is not None and said_at < task.finished_at):
+        return changed
+    result = task.result if delta.result is None else delta.result
+    return replace(changed, stated=delta.status, result=result, finished_at=delta.finished_at)
 
 
 def _stage(job_id: str, name: str, tasks: Sequence[TaskRecord]) -> StageRecord:

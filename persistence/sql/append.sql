@@ -23,7 +23,7 @@ job AS (
         status, started_at, finished_at, error, result, progress_current, progress_total,
         last_seq, first_recorded_at, last_recorded_at,
         count_trace, count_debug, count_info, count_warning, count_error, count_critical,
-        schedule_id
+        schedule_id, last_started_at
     )
     SELECT
         accepted.job_id, COALESCE(:handler_name::text, :assumed_handler_name::text), :source::text,
@@ -33,7 +33,7 @@ job AS (
         :line_count::bigint, statement_timestamp(), statement_timestamp(),
         :count_trace::bigint, :count_debug::bigint, :count_info::bigint,
         :count_warning::bigint, :count_error::bigint, :count_critical::bigint,
-        :schedule_id::text
+        :schedule_id::text, :started_at::timestamptz
     FROM accepted
     ON CONFLICT (job_id) DO UPDATE
     -- What is assumed of a job holds where it was told nothing else, now or before.
@@ -41,37 +41,57 @@ job AS (
         source = COALESCE(EXCLUDED.source, known.source),
         execution_id = COALESCE(:execution_id::text, known.execution_id, :assumed_execution_id::text),
         schedule_id = COALESCE(:schedule_id::text, known.schedule_id),
-        parent_job_id = COALESCE(EXCLUDED.parent_job_id, known.parent_job_id),
+        parent_job_id = COALESCE(known.parent_job_id, EXCLUDED.parent_job_id),
         metadata = COALESCE(EXCLUDED.metadata, known.metadata),
-        -- A start that comes late, from a spool or from the worker of an earlier attempt, does not bring back to life what
-        -- has ended since: it leaves the status and what goes with it alone.
-        (status, started_at, finished_at, error, result, progress_current) = (
+        -- The latest of a job's starts and ends says how it stands, whenever the batches of its writers arrive: what comes late,
+        -- from a spool or from the worker of an earlier run, is no news.
+        (
+            status, started_at, finished_at, error, result, progress_current, last_started_at, is_restarted
+        ) = (
             SELECT
                 CASE
-                    WHEN late.start THEN known.status
-                    WHEN :status::text IS NOT NULL THEN :status::text
-                    WHEN known.status = 'QUEUED' THEN 'RUNNING'
+                    WHEN news.ends THEN :status::text
+                    WHEN begin.is_news OR known.status = 'QUEUED' THEN 'RUNNING'
                     ELSE known.status
                 END,
                 CASE
-                    WHEN late.start THEN known.started_at
                     -- A job that is started again after its end begins anew; one that runs keeps its earliest start.
-                    WHEN :is_restarted::boolean AND known.finished_at IS NOT NULL THEN EXCLUDED.started_at
-                    WHEN :is_restarted::boolean THEN LEAST(known.started_at, EXCLUDED.started_at)
+                    WHEN begin.is_news AND known.finished_at IS NOT NULL THEN :started_at::timestamptz
+                    WHEN begin.is_news THEN LEAST(known.started_at, :started_at::timestamptz)
                     ELSE COALESCE(known.started_at, EXCLUDED.started_at)
                 END,
-                CASE WHEN :status::text IS NULL OR late.start THEN known.finished_at ELSE EXCLUDED.finished_at END,
-                CASE WHEN :status::text IS NULL OR late.start THEN known.error ELSE EXCLUDED.error END,
-                CASE WHEN :status::text IS NULL OR late.start THEN known.result ELSE EXCLUDED.result END,
+                CASE WHEN news.ends THEN :finished_at::timestamptz WHEN NOT begin.is_news THEN known.finished_at END,
+                CASE WHEN news.ends THEN :error::text WHEN NOT begin.is_news THEN known.error END,
+                CASE WHEN news.ends THEN :result::text WHEN NOT begin.is_news THEN known.result END,
                 CASE
-                    WHEN late.start THEN known.progress_current
-                    WHEN :is_restarted::boolean AND known.finished_at IS NOT NULL THEN EXCLUDED.progress_current
+                    WHEN begin.is_news AND known.finished_at IS NOT NULL THEN EXCLUDED.progress_current
+                    WHEN :is_restarted::boolean AND NOT (begin.is_news OR news.ends) THEN known.progress_current
                     ELSE COALESCE(EXCLUDED.progress_current, known.progress_current)
-                END
+                END,
+                CASE
+                    WHEN begin.is_news AND known.finished_at IS NOT NULL THEN :started_at::timestamptz
+                    WHEN begin.is_news THEN GREATEST(known.last_started_at, :started_at::timestamptz)
+                    ELSE known.last_started_at
+                END,
+                known.is_restarted
+                    OR (begin.is_news AND (known.finished_at IS NOT NULL OR known.last_started_at IS NOT NULL))
             FROM (
                 SELECT :is_restarted::boolean
-                    AND COALESCE(:finished_at::timestamptz, :started_at::timestamptz) < known.finished_at AS start
-            ) AS late
+                    AND COALESCE(:started_at::timestamptz >= known.finished_at, true) AS is_news
+            ) AS begin,
+            LATERAL (
+                SELECT :finished_at::timestamptz IS NOT NULL AND NOT COALESCE(
+                    CASE
+                        WHEN known.finished_at IS NOT NULL THEN
+                            NOT begin.is_news AND :finished_at::timestamptz < known.finished_at
+                        -- An end from before the latest of several starts is that of an earlier run. The end of a job that
+                        -- was started once is its own, by whatever clock.
+                        ELSE
+                            (known.is_restarted OR begin.is_news) AND :finished_at::timestamptz < known.last_started_at
+                    END,
+                    false
+                ) AS ends
+            ) AS news
         ),
         progress_total = COALESCE(EXCLUDED.progress_total, known.progress_total),
         last_seq = known.last_seq + EXCLUDED.last_seq,
@@ -129,14 +149,19 @@ tasks AS (
     )
     ON CONFLICT (job_id, stage, task_id) DO UPDATE
     SET name = COALESCE(EXCLUDED.name, known.name),
-        status = COALESCE(EXCLUDED.status, known.status),
-        result = COALESCE(EXCLUDED.result, known.result),
+        (status, result, finished_at) = (
+            SELECT
+                CASE WHEN change.is_news THEN EXCLUDED.status ELSE known.status END,
+                CASE WHEN change.is_news THEN COALESCE(EXCLUDED.result, known.result) ELSE known.result END,
+                CASE WHEN change.is_news THEN EXCLUDED.finished_at ELSE known.finished_at END
+            FROM (
+                -- What was said of a task before its end is no news, however late it comes.
+                SELECT EXCLUDED.status IS NOT NULL
+                    AND COALESCE(COALESCE(EXCLUDED.finished_at, EXCLUDED.last_at) >= known.finished_at, true) AS is_news
+            ) AS change
+        ),
         first_at = LEAST(known.first_at, EXCLUDED.first_at),
         last_at = GREATEST(known.last_at, EXCLUDED.last_at),
-        finished_at = CASE
-            WHEN EXCLUDED.status IS NOT NULL THEN EXCLUDED.finished_at
-            ELSE known.finished_at
-        END,
         count_trace = known.count_trace + EXCLUDED.count_trace,
         count_debug = known.count_debug + EXCLUDED.count_debug,
         count_info = known.count_info + EXCLUDED.count_info,

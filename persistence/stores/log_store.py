@@ -40,7 +40,10 @@ class PostgresLogStore:
         self._database = database
 
     async def append(self, batch: JobBatch) -> Appended | AlreadyAt:
-        row = await self._database.write(statement("append"), values_of(batch))
+        values = values_of(batch)
+        if batch.job.parent_job_id is not None and await self._closes_circle(batch.job_id, batch.job.parent_job_id):
+            values["parent_job_id"] = None
+        row = await self._database.write(statement("append"), values)
         if row is not None:
             status = JobStatus(row["status"])
             return Appended(row["last_seq"], row["recorded_at"], row["execution_id"], status)
@@ -48,6 +51,12 @@ class PostgresLogStore:
         position = await self._database.write(statement("position"), asked)
         assert position is not None, "a position that refused the batch exists"
         return AlreadyAt(position["last_n"])
+
+    async def _closes_circle(self, job_id: str, parent_job_id: str) -> bool:
+        """Tell whether a parent is the job itself or comes from it: a task that replaced itself is said to be its own child."""
+        values = {"job_id": job_id, "parent_job_id": parent_job_id}
+        (row,) = await self._database.fetch(statement("closes_circle"), values)
+        return bool(row["is_so"])
 
     async def pages(self, requests: Sequence[LogPageRequest]) -> Sequence[Page[TaskLog]]:
         pages: list[Page[TaskLog] | None] = [None] * len(requests)

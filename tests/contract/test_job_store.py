@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -264,6 +265,51 @@ async def test_a_start_that_comes_after_a_later_end_brings_nothing_back(stores: 
     job = await job_of(stores)
     assert (job.status, job.error, job.result, job.finished_at) == (JobStatus.COMPLETED, None, "done", AT)
     assert (job.started_at, job.progress, job.last_seq, job.source) == (AT, Progress(4, None), 2, "queue")
+
+
+async def test_an_end_from_before_the_one_that_is_known_is_no_news(stores: Stores) -> None:
+    """The first machine was cut off: its start, its lines and its end arrive in batches of their own, after the second's."""
+    start = JobStarted(job_id="job", handler_name="pipeline", at=AT)
+    later = AT + timedelta(minutes=1)
+    await store(stores.logs, replace(start, at=later))
+    await store(stores.logs, JobFinished(job_id="job", status=JobStatus.FAILED, error="exit status 4", at=later))
+    for late in (start, Line(job_id="job", message="1"), JobFinished(job_id="job", status=JobStatus.COMPLETED, at=AT)):
+        await store(stores.logs, late)
+    job = await job_of(stores)
+    assert (job.status, job.error, job.finished_at) == (JobStatus.FAILED, "exit status 4", later)
+    assert (job.started_at, job.last_seq) == (later, 1)
+
+
+async def test_the_late_end_of_an_earlier_run_does_not_end_the_one_that_goes_on(stores: Stores) -> None:
+    start = JobStarted(job_id="job", handler_name="ingest", at=AT)
+    await store(stores.logs, replace(start, at=AT + timedelta(minutes=1)))
+    await store(stores.logs, start)
+    await store(stores.logs, JobFinished(job_id="job", status=JobStatus.FAILED, at=AT + timedelta(seconds=1)))
+    assert (await job_of(stores)).status is JobStatus.RUNNING
+
+
+async def test_a_job_that_was_started_once_ends_by_whatever_clock(stores: Stores) -> None:
+    await store(stores.logs, JobStarted(job_id="job", handler_name="ingest", at=AT))
+    behind = AT - timedelta(seconds=3)
+    await store(stores.logs, JobFinished(job_id="job", status=JobStatus.COMPLETED, at=behind))
+    job = await job_of(stores)
+    assert (job.status, job.finished_at) == (JobStatus.COMPLETED, behind)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 12])
+async def test_no_job_becomes_a_descendant_of_its_own(stores: Stores, length: int) -> None:
+    """Each job is told of the next one as its parent, and the last one of the first."""
+    names = [f"job-{number}" for number in range(length)]
+    for job_id, parent in zip(names, [*names[1:], names[0]], strict=True):
+        await store(stores.logs, JobStarted(job_id=job_id, handler_name="replaced", parent_job_id=parent))
+    jobs = await stores.jobs.get(names)
+    assert [jobs[name].parent_job_id for name in names] == [*names[1:], None]
+
+
+async def test_the_first_parent_stays(stores: Stores) -> None:
+    for parent in ("sender", "chain"):
+        await store(stores.logs, JobStarted(job_id="job", handler_name="replaced", parent_job_id=parent))
+    assert (await job_of(stores)).parent_job_id == "sender"
 
 
 @pytest.mark.parametrize("status", [JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED])

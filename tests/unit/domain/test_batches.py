@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -117,12 +118,24 @@ def test_the_job_changes_only_by_what_was_told() -> None:
 def test_a_start_clears_the_end_before_it_and_an_end_keeps_the_start() -> None:
     started = JobStarted(job_id="job", handler_name="ingest", at=AT)
     finished = JobFinished(job_id="job", status=JobStatus.FAILED, error="no text", result="r", at=NOW)
-    again = folded(finished, started).job
+    again = folded(replace(finished, at=AT), started).job
     assert (again.status, again.finished_at, again.error, again.result) == (JobStatus.RUNNING, None, None, None)
     assert again.is_restarted
     ended = folded(started, finished).job
     assert (ended.status, ended.started_at, ended.finished_at) == (JobStatus.FAILED, AT, NOW)
     assert (ended.error, ended.result, ended.is_restarted) == ("no text", "r", True)
+
+
+def test_what_comes_behind_a_later_end_is_no_news() -> None:
+    failed = JobFinished(job_id="job", status=JobStatus.FAILED, error="no text", at=NOW)
+    completed = JobFinished(job_id="job", status=JobStatus.COMPLETED, at=AT)
+    started = JobStarted(job_id="job", handler_name="ingest", source="queue", at=AT)
+    job = folded(failed, completed, started).job
+    assert (job.status, job.error, job.finished_at) == (JobStatus.FAILED, "no text", NOW)
+    assert (job.handler_name, job.source, job.is_restarted) == ("ingest", "queue", False)
+    task_failed = TaskChanged(job_id="job", stage="score", task_id="c-1", status=TaskStatus.FAILED, at=NOW)
+    task = folded(task_failed, replace(task_failed, status=TaskStatus.COMPLETED, at=AT)).tasks["score", "c-1"]
+    assert (task.status, task.finished_at) == (TaskStatus.FAILED, NOW)
 
 
 def test_progress_keeps_its_total_until_another_is_told() -> None:

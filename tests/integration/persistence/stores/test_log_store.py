@@ -273,7 +273,7 @@ async def test_what_postgres_cannot_hold_is_replaced_wherever_it_stands(database
             handler_name=BAD,
             source=BAD,
             execution_id=BAD,
-            parent_job_id=BAD,
+            parent_job_id="p" + BAD,
             metadata={BAD: [{BAD: BAD}]},
         ),
         Line(job_id=BAD, message=BAD, stage=BAD, task_id="c" + BAD, metadata={BAD: {"b": [BAD, None, 2**70]}}),
@@ -282,7 +282,7 @@ async def test_what_postgres_cannot_hold_is_replaced_wherever_it_stands(database
     ]
     await recorder.record(Batch(uuid4(), tuple(NumberedEvent(n, event) for n, event in enumerate(events, 1))))
     job = (await PostgresJobStore(database).get([GOOD]))[GOOD]
-    assert (job.handler_name, job.source, job.execution_id, job.parent_job_id) == (GOOD,) * 4
+    assert (job.handler_name, job.source, job.execution_id, job.parent_job_id) == (GOOD, GOOD, GOOD, "p" + GOOD)
     assert (job.error, job.result, job.metadata) == (GOOD, GOOD, {GOOD: [{GOOD: GOOD}]})
     (row,) = await assert_sound(database, GOOD)
     assert (row.message, row.stage, row.task_id, row.execution_id) == (GOOD, GOOD, "c" + GOOD, GOOD)
