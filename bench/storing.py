@@ -15,8 +15,8 @@ from uuid import uuid4
 import orjson
 
 from bench.figures import Figure
+from domain.announcements import Announcement, Resync
 from domain.batches import fold
-from domain.ports import Announcement, Resync
 from domain.recorder import Recorder
 from jobtail.events import Batch, Line, LogLevel, NumberedEvent
 from persistence.database import Database

@@ -45,6 +45,15 @@ class Grant:
     def sees(self, job_id: str) -> bool:
         return self.job_prefix is None or job_id.startswith(self.job_prefix)
 
+    def narrowed(self, job_prefix: str | None) -> str | None:
+        """Give the prefix of the jobs that have this one and are seen, too."""
+        if self.job_prefix is None or (job_prefix or "").startswith(self.job_prefix):
+            return job_prefix
+        return self.job_prefix if self.job_prefix.startswith(job_prefix or "") else NOWHERE
+
+
+NOWHERE = "?" * 1000
+"""No job has this id, which is longer than any: what is asked of it is answered as of a job that does not exist."""
 
 EVERYTHING = Grant(scopes=frozenset([Scope.ADMIN]))
 NOTHING = Grant(scopes=frozenset())

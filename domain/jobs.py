@@ -75,6 +75,14 @@ class Job:
     log_counts: LogCounts
 
 
+@dataclass(frozen=True, slots=True)
+class JobPosition:
+    """How far a job is."""
+
+    last_seq: int
+    status: JobStatus
+
+
 def duration_ms(started_at: datetime | None, finished_at: datetime | None) -> int | None:
     """Whole milliseconds between two times, None while one of them is missing, never negative."""
     if started_at is None or finished_at is None:

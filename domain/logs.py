@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from jobtail.events import LogLevel
 
@@ -32,6 +32,29 @@ class TaskLog:
     level: LogLevel
     message: str
     metadata: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogExtent:
+    """Between which numbers and times the lines of a job lie."""
+
+    first_seq: int
+    """Of the first line that is still there."""
+    last_seq: int
+    first_at: datetime
+    """No line was said before, by its worker's clock. Where the first lines were pruned, when the first one left was said."""
+    last_at: datetime
+    """No line was said later."""
+
+
+class SaidMessage(NamedTuple):
+    """A line, but for what a fingerprint does not need."""
+
+    seq: int
+    level: int
+    stage: str
+    message: str
+    """Clipped as `domain.analysis.message_templates` has it."""
 
 
 def storable(text: str) -> str:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+from domain.announcements import Announcement
 from domain.batches import Appended, JobBatch, fold
 from domain.errors import InvalidInput
 from domain.logs import TaskLog, storable_label
-from domain.ports import Announcement, LogChannel, LogStore
+from domain.ports import LogChannel, LogWriter
 from jobtail.events import Batch, Event, NumberedEvent
 
 CARRIED_BYTES = 8_000
@@ -45,7 +46,7 @@ class Recorder:
 
     def __init__(
         self,
-        logs: LogStore,
+        logs: LogWriter,
         channel: LogChannel,
         *,
         ring: Callable[[Announcement], None] | None = None,

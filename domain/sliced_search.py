@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from domain.batches import AlreadyAt, Appended, JobBatch
 from domain.cursors import log_cursor
 from domain.errors import OutOfTime
 from domain.filters import EVERYTHING
 from domain.logs import TaskLog
 from domain.pages import Page, Window, page_of
-from domain.ports import LogCount, LogPageRequest, LogScope, LogStore
+from domain.ports import LogReader
+from domain.requests import LogCount, LogPageRequest, LogScope
 
 SLICE_LINES = 50_000
 """How many lines one statement searches."""
@@ -20,11 +20,11 @@ PATIENCE_S = 8.0
 
 
 class SlicedSearch:
-    """Satisfies `domain.ports.LogStore`: another one, whose searches for patterns end in time."""
+    """Satisfies `domain.ports.LogReader`: another one whose searches for patterns end in time."""
 
     def __init__(
         self,
-        logs: LogStore,
+        logs: LogReader,
         *,
         slice_lines: int = SLICE_LINES,
         patience_s: float = PATIENCE_S,
@@ -34,9 +34,6 @@ class SlicedSearch:
         self._slice_lines = slice_lines
         self._patience_s = patience_s
         self._clock = clock
-
-    async def append(self, batch: JobBatch) -> Appended | AlreadyAt:
-        return await self._logs.append(batch)
 
     async def counts(self, requests: Sequence[LogCount]) -> Sequence[int]:
         return await self._logs.counts(requests)

@@ -6,89 +6,35 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
 
-from domain.access import Grant, Scope
+from domain.access import NOWHERE, Grant, Scope
 from domain.analysis.message_profiles import Profile
-from domain.batches import AlreadyAt, Appended, JobBatch
 from domain.errors import Forbidden
 from domain.executions import Execution, ExecutionLine
 from domain.filters import ExecutionFilter, JobFilter, LogFilter
 from domain.histogram import LogBucket
-from domain.jobs import Job
+from domain.jobs import Job, JobPosition
 from domain.live.job_tail import JobTail
 from domain.live.tail_hub import TailBatch
 from domain.logs import TaskLog, storable_label
 from domain.pages import Page
-from domain.ports import (
+from domain.ports import ExecutionStore, JobStore, LogReader, NewestLogStore, TaskStore
+from domain.recorder import Recorded, SeqRange
+from domain.requests import (
     ExecutionLogCount,
     ExecutionLogPageRequest,
     ExecutionPageRequest,
-    ExecutionStore,
     JobPageRequest,
-    JobPosition,
-    JobStore,
     LogCount,
     LogPageRequest,
     LogScope,
-    LogStore,
     NewestLogRequest,
-    NewestLogStore,
     TaskPageRequest,
-    TaskStore,
 )
-from domain.recorder import Recorded, SeqRange
 from domain.stages.job_stages import Hierarchy
 from domain.stages.stage_status import StageRecord, TaskRecord
+from domain.use_cases import EventRecorder, HistogramReader, JobWatcher, LogFollower, ProfileReader
 from jobtail.events import Batch, Event
-
-NOWHERE = "?" * 1000
-"""No job has this id, which is longer than any: what is asked of it is answered as of a job that does not exist."""
-
-
-class Hub(Protocol):
-    """What follows jobs: a `TailHub`, or a view of it."""
-
-    def tail(self, job_id: str) -> AbstractAsyncContextManager[JobTail]:
-        """Share the job's tail for as long as the context lasts."""
-
-    def follow(
-        self, job_id: str, log_filter: LogFilter, *, after: int | None = None, last: int | None = None
-    ) -> AsyncGenerator[TailBatch, None]:
-        """Send lines that stand, then what comes."""
-
-
-class Feed(Protocol):
-    """What tells of changed jobs."""
-
-    def watch(self, job_filter: JobFilter) -> AsyncGenerator[Job, None]:
-        """Send every matching job that is new or changes from now on."""
-
-
-class Histograms(Protocol):
-    """What counts lines by time: `Timelines`, or a view of it."""
-
-    async def histogram(self, job_id: str, buckets: int, log_filter: LogFilter) -> Sequence[LogBucket]:
-        """Count lines in equal parts of their time."""
-
-
-class Sayings(Protocol):
-    """What tells what jobs say: `Profiles`, or a view of it."""
-
-    async def profile(self, job_id: str) -> Profile:
-        """Count the messages of a job by fingerprint."""
-
-
-class Recording(Protocol):
-    """What stores."""
-
-    async def record(self, batch: Batch, *, is_large: bool = False) -> Recorded:
-        """Store a writer's batch."""
-
-    async def record_job(
-        self, job_id: str, events: Sequence[Event], *, execution_id: str | None = None, handler_name: str | None = None
-    ) -> SeqRange:
-        """Store events that no writer has numbered."""
 
 
 class VisibleJobs:
@@ -116,13 +62,13 @@ class VisibleJobs:
 class CapturedJobs(VisibleJobs):
     """The jobs as a caller sees them who may capture and not read: by name, which is what an answer to capture needs."""
 
-    async def pages(self, requests: Sequence[JobPageRequest]) -> Sequence[Page[Job]]:  # noqa: ARG002 - the port\'s
+    async def pages(self, requests: Sequence[JobPageRequest]) -> Sequence[Page[Job]]:  # noqa: ARG002 - the port's
         raise Forbidden(Scope.READ)
 
-    async def matching(self, job_ids: Sequence[str], job_filter: JobFilter) -> Sequence[Job]:  # noqa: ARG002 - the port\'s
+    async def matching(self, job_ids: Sequence[str], job_filter: JobFilter) -> Sequence[Job]:  # noqa: ARG002 - the port's
         raise Forbidden(Scope.READ)
 
-    async def counts(self, job_filters: Sequence[JobFilter]) -> Sequence[int]:  # noqa: ARG002 - the port\'s
+    async def counts(self, job_filters: Sequence[JobFilter]) -> Sequence[int]:  # noqa: ARG002 - the port's
         raise Forbidden(Scope.READ)
 
 
@@ -148,23 +94,14 @@ class VisibleTasks:
     async def jobs_of(
         self, task_id: str, *, job_id: str | None = None, job_prefix: str | None = None, limit: int
     ) -> Sequence[str]:
-        del job_prefix
-        if job_id is not None and not self._grant.sees(job_id):
-            return []
-        return await self._tasks.jobs_of(task_id, job_id=job_id, job_prefix=self._grant.job_prefix, limit=limit)
+        prefix = self._grant.narrowed(job_prefix)
+        return await self._tasks.jobs_of(task_id, job_id=job_id, job_prefix=prefix, limit=limit)
 
 
 class VisibleLogs:
-    def __init__(self, logs: LogStore, grant: Grant) -> None:
+    def __init__(self, logs: LogReader, grant: Grant) -> None:
         self._logs = logs
         self._grant = grant
-
-    async def append(self, batch: JobBatch) -> Appended | AlreadyAt:
-        self._require(batch.job_id)
-        return await self._logs.append(batch)
-
-    def _require(self, job_id: str) -> None:
-        require_job(job_id, self._grant)
 
     async def pages(self, requests: Sequence[LogPageRequest]) -> Sequence[Page[TaskLog]]:
         return await self._logs.pages([replace(each, scope=self._seen(each.scope)) for each in requests])
@@ -181,11 +118,10 @@ class VisibleExecutions:
 
     def __init__(self, executions: ExecutionStore, grant: Grant) -> None:
         self._executions = executions
-        self._prefix = grant.job_prefix
+        self._grant = grant
 
     async def get(self, execution_ids: Sequence[str], *, job_prefix: str | None = None) -> Mapping[str, Execution]:
-        del job_prefix
-        return await self._executions.get(execution_ids, job_prefix=self._prefix)
+        return await self._executions.get(execution_ids, job_prefix=self._grant.narrowed(job_prefix))
 
     async def pages(self, requests: Sequence[ExecutionPageRequest]) -> Sequence[Page[Execution]]:
         return await self._executions.pages([replace(each, filter=self._seen(each.filter)) for each in requests])
@@ -194,17 +130,21 @@ class VisibleExecutions:
         return await self._executions.count(self._seen(execution_filter))
 
     def _seen(self, execution_filter: ExecutionFilter) -> ExecutionFilter:
-        return replace(execution_filter, job_prefix=self._prefix)
+        return replace(execution_filter, job_prefix=self._grant.narrowed(execution_filter.job_prefix))
 
     async def log_pages(self, requests: Sequence[ExecutionLogPageRequest]) -> Sequence[Page[ExecutionLine]]:
-        return await self._executions.log_pages([replace(each, job_prefix=self._prefix) for each in requests])
+        return await self._executions.log_pages(
+            [replace(each, job_prefix=self._grant.narrowed(each.job_prefix)) for each in requests]
+        )
 
     async def log_counts(self, requests: Sequence[ExecutionLogCount]) -> Sequence[int]:
-        return await self._executions.log_counts([replace(each, job_prefix=self._prefix) for each in requests])
+        return await self._executions.log_counts(
+            [replace(each, job_prefix=self._grant.narrowed(each.job_prefix)) for each in requests]
+        )
 
 
 class VisibleHistograms:
-    def __init__(self, histograms: Histograms, grant: Grant) -> None:
+    def __init__(self, histograms: HistogramReader, grant: Grant) -> None:
         self._histograms = histograms
         self._grant = grant
 
@@ -213,7 +153,7 @@ class VisibleHistograms:
 
 
 class VisibleProfiles:
-    def __init__(self, profiles: Sayings, grant: Grant) -> None:
+    def __init__(self, profiles: ProfileReader, grant: Grant) -> None:
         self._profiles = profiles
         self._grant = grant
 
@@ -234,7 +174,7 @@ class VisibleNewestLogs:
 
 
 class VisibleHub:
-    def __init__(self, hub: Hub, grant: Grant) -> None:
+    def __init__(self, hub: LogFollower, grant: Grant) -> None:
         self._hub = hub
         self._grant = grant
 
@@ -251,7 +191,7 @@ class VisibleHub:
 
 
 class VisibleFeed:
-    def __init__(self, feed: Feed, grant: Grant) -> None:
+    def __init__(self, feed: JobWatcher, grant: Grant) -> None:
         self._feed = feed
         self._grant = grant
 
@@ -260,7 +200,7 @@ class VisibleFeed:
 
 
 class VisibleRecorder:
-    def __init__(self, recorder: Recording, grant: Grant) -> None:
+    def __init__(self, recorder: EventRecorder, grant: Grant) -> None:
         self._recorder = recorder
         self._grant = grant
 
@@ -287,4 +227,4 @@ def require_job(job_id: str, grant: Grant) -> None:
 
 
 def seen_jobs(job_filter: JobFilter, grant: Grant) -> JobFilter:
-    return replace(job_filter, job_prefix=grant.job_prefix)
+    return replace(job_filter, job_prefix=grant.narrowed(job_filter.job_prefix))

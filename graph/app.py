@@ -37,7 +37,7 @@ from graph.http.graphql_endpoint import GraphQLView
 from graph.http.health import Ailments, healthz, readyz
 from graph.live.sessions import Sessions
 from graph.observability.gauges import Parts
-from graph.observability.measured import MeasuredLogStore, MeasuredRequests
+from graph.observability.measured import MeasuredLogWriter, MeasuredRequests
 from graph.observability.metrics import Metrics
 from graph.operations.limits import QueryLimits
 from graph.operations.watch import Watches
@@ -184,7 +184,7 @@ async def _open(
     app.state.database_url, app.state.database, app.state.channel = url, database, channel
     app.state.hub, app.state.feed = hub, feed
     announcing = channel if tracing is None else tracing.channel(channel)
-    recorder = Recorder(MeasuredLogStore(logs, metrics), announcing, ring=hub.hear)
+    recorder = Recorder(MeasuredLogWriter(logs, metrics), announcing, ring=hub.hear)
     app.state.services = Services(
         jobs=jobs,
         tasks=PostgresTaskStore(database),

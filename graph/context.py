@@ -17,31 +17,23 @@ from domain.filters import JobFilter
 from domain.jobs import Job
 from domain.logs import TaskLog
 from domain.pages import Page
-from domain.ports import (
+from domain.ports import ExecutionStore, JobStore, LogReader, NewestLogStore, TaskStore
+from domain.requests import (
     ExecutionLogCount,
     ExecutionLogPageRequest,
     ExecutionPageRequest,
-    ExecutionStore,
     JobPageRequest,
-    JobStore,
     LogCount,
     LogPageRequest,
-    LogStore,
     NewestLogRequest,
-    NewestLogStore,
     TaskPageRequest,
-    TaskStore,
 )
 from domain.retention import LogPruner, PrunedLevels
 from domain.stages.stage_status import StageRecord, TaskRecord
 from domain.storage import Storage
+from domain.use_cases import EventRecorder, HistogramReader, JobWatcher, LogFollower, ProfileReader
 from domain.visibility import (
     CapturedJobs,
-    Feed,
-    Histograms,
-    Hub,
-    Recording,
-    Sayings,
     VisibleExecutions,
     VisibleFeed,
     VisibleHistograms,
@@ -64,16 +56,16 @@ class Services:
 
     jobs: JobStore
     tasks: TaskStore
-    logs: LogStore
+    logs: LogReader
     executions: ExecutionStore
-    timelines: Histograms
-    profiles: Sayings
+    timelines: HistogramReader
+    profiles: ProfileReader
     newest: NewestLogStore
     pruner: LogPruner
     storage: Storage
-    recorder: Recording
-    hub: Hub
-    feed: Feed
+    recorder: EventRecorder
+    hub: LogFollower
+    feed: JobWatcher
 
 
 def seen(services: Services, grant: Grant) -> Services:

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
+from domain.announcements import Announcement, Resync
 from domain.logs import TaskLog
-from domain.ports import Announcement, Resync
 from jobtail.events import JobStatus, LogLevel
 
 AT = datetime(2026, 11, 22, 20, 33, 58, 123456, tzinfo=UTC)

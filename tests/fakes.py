@@ -11,35 +11,31 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from domain.access import Token
 from domain.analysis.message_templates import clipped
+from domain.announcements import Announcement, Resync
 from domain.batches import AlreadyAt, Appended, JobBatch, JobDelta, TaskDelta, fold
 from domain.errors import JobtailError
 from domain.executions import UNKNOWN_SCHEDULE, Execution, ExecutionLine, root_key
 from domain.filters import ExecutionFilter, JobFilter, LogFilter, fold_case
 from domain.histogram import ORIGIN, TimeCount
-from domain.jobs import UNKNOWN_HANDLER, Job, LogCounts, Progress
-from domain.logs import TaskLog
+from domain.jobs import UNKNOWN_HANDLER, Job, JobPosition, LogCounts, Progress
+from domain.logs import LogExtent, SaidMessage, TaskLog
 from domain.pages import Page, Window, page_of
-from domain.ports import (
+from domain.ports import LogReader, LogWriter
+from domain.requests import (
     LATEST_CLOCK,
-    Announcement,
     ExecutionLogCount,
     ExecutionLogPageRequest,
     ExecutionPageRequest,
     JobPageRequest,
-    JobPosition,
     LogCount,
-    LogExtent,
     LogPageRequest,
     LogScope,
-    LogStore,
     NewestLogRequest,
-    Resync,
-    SaidMessage,
     TaskPageRequest,
     TimeCountRequest,
 )
@@ -110,8 +106,12 @@ class Memory:
         return found
 
 
+class LogStore(LogReader, LogWriter, Protocol):
+    """What keeps lines."""
+
+
 class MemoryLogStore:
-    """Satisfies `domain.ports.LogStore`."""
+    """Satisfies `domain.ports.LogWriter` and `LogReader`."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
@@ -518,7 +518,7 @@ def batch_of(*events: Event, writer_id: UUID | None = None, first_n: int = 1) ->
     return fold(events[0].job_id, writer_id, numbered, datetime.now(UTC))
 
 
-async def store(logs: LogStore, *events: Event, writer_id: UUID | None = None, first_n: int = 1) -> Appended:
+async def store(logs: LogWriter, *events: Event, writer_id: UUID | None = None, first_n: int = 1) -> Appended:
     """Append events of one job that were not stored before."""
     outcome = await logs.append(batch_of(*events, writer_id=writer_id, first_n=first_n))
     assert isinstance(outcome, Appended)

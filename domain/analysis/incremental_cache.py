@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from domain.ports import LogExtent
+from domain.logs import LogExtent
 
 MAX_AGE_S = 300.0
 """After this time all lines are read anew, since some may have been pruned."""

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from domain.analysis.incremental_cache import Reading, Readings
 from domain.analysis.message_templates import template
 from domain.errors import OutOfTime
-from domain.ports import LogExtent, LogMessages, LogTimes, SaidMessage
+from domain.logs import LogExtent, SaidMessage
+from domain.ports import LogMessages, LogTimes
 from jobtail.events import LogLevel
 
 SLICE_LINES = 5_000

@@ -10,7 +10,9 @@ from domain.analysis.incremental_cache import Reading, Readings
 from domain.errors import InvalidInput, OutOfTime
 from domain.filters import EVERYTHING, LogFilter
 from domain.histogram import FEWEST_FINE, Histogram, LogBucket
-from domain.ports import LogExtent, LogTimes, TimeCountRequest
+from domain.logs import LogExtent
+from domain.ports import LogTimes
+from domain.requests import TimeCountRequest
 
 MAX_BUCKETS = 500
 SLICE_LINES = 250_000

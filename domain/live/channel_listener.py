@@ -6,10 +6,11 @@ import asyncio
 import logging
 from typing import Self
 
+from domain.announcements import Announcement
 from domain.errors import JobtailError
 from domain.live.job_feed import JobFeed
 from domain.live.tail_hub import TailHub
-from domain.ports import Announcement, JobStore, LogChannel
+from domain.ports import JobStore, LogChannel
 
 LOOK_EVERY_S = 3.0
 """How late a line is seen at most whose announcement was lost."""

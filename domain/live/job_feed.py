@@ -9,10 +9,11 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+from domain.announcements import Announcement
 from domain.errors import Unavailable
 from domain.filters import JobFilter
-from domain.jobs import Job
-from domain.ports import Announcement, JobPosition, JobStore
+from domain.jobs import Job, JobPosition
+from domain.ports import JobStore
 
 MOST_CHANGES = 10_000
 """A watcher that sleeps through more changed jobs than this misses the oldest of them until they change again."""

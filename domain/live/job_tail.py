@@ -12,13 +12,15 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from time import monotonic
 
+from domain.announcements import Announcement
 from domain.filters import EVERYTHING, LogFilter
-from domain.jobs import Job
+from domain.jobs import Job, JobPosition
 from domain.live.ring import BATCH_BYTES, BATCH_ROWS, RING_ROWS, Ring
 from domain.live.shared_batches import Stretch, Stretches
 from domain.logs import TaskLog
 from domain.pages import Page, Window
-from domain.ports import Announcement, JobPosition, JobStore, LogPageRequest, LogScope, LogStore
+from domain.ports import JobStore, LogReader
+from domain.requests import LogPageRequest, LogScope
 from domain.sliced_search import SLICE_LINES
 from jobtail.events import JobStatus
 
@@ -44,7 +46,7 @@ class Lag:
 class JobTail:
     """One followed job in this process: how far it is known to be, and its newest rows."""
 
-    def __init__(self, job_id: str, logs: LogStore, jobs: JobStore) -> None:
+    def __init__(self, job_id: str, logs: LogReader, jobs: JobStore) -> None:
         self.job_id = job_id
         self.last_seq = 0
         self.status: JobStatus | None = None

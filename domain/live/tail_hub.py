@@ -9,13 +9,14 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
 
+from domain.announcements import Announcement
 from domain.errors import InvalidInput, Unavailable
 from domain.filters import LogFilter
 from domain.live.job_tail import Follower, JobTail
 from domain.live.shared_batches import Stretch
 from domain.logs import TaskLog
 from domain.pages import MAX_PAGE_SIZE
-from domain.ports import Announcement, JobStore, LogStore
+from domain.ports import JobStore, LogReader
 from jobtail.events import JobStatus
 
 RETRY_S = 0.5
@@ -43,7 +44,7 @@ class TailBatch:
 class TailHub:
     """All followed jobs of this process."""
 
-    def __init__(self, logs: LogStore, jobs: JobStore) -> None:
+    def __init__(self, logs: LogReader, jobs: JobStore) -> None:
         self._logs = logs
         self._jobs = jobs
         self._tails: dict[str, JobTail] = {}

@@ -11,7 +11,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from domain.access import Grant, Scope
-from domain.visibility import Recording, require_job
+from domain.use_cases import EventRecorder
+from domain.visibility import require_job
 from graph.access.admitted import granted
 from graph.access.callers import caller_of
 from graph.capture.admission import Admission, Share
@@ -50,7 +51,7 @@ class CaptureEndpoint:
         return JSONResponse({"stored": stored, "skipped": skipped})
 
     async def _store(
-        self, grant: Grant, recorder: Recording, writer_id: UUID, body: AsyncIterator[bytes], share: Share
+        self, grant: Grant, recorder: EventRecorder, writer_id: UUID, body: AsyncIterator[bytes], share: Share
     ) -> tuple[int, int]:
         """Read all events, then store them, a large batch in steps: others get their turn in between."""
         reader = EventReader()

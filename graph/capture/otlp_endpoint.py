@@ -16,7 +16,8 @@ from starlette.responses import Response
 
 from domain.access import Scope
 from domain.errors import JobtailError, UnstorableContent
-from domain.visibility import Recording, require_job
+from domain.use_cases import EventRecorder
+from domain.visibility import require_job
 from graph.access.admitted import granted
 from graph.access.callers import caller_of
 from graph.capture.admission import Admission, Share
@@ -59,7 +60,7 @@ class OtlpEndpoint:
         if media_type not in {PROTOBUF, JSON}:
             raise HTTPException(415, f"Content-Type {media_type!r} is not understood: send {PROTOBUF} or {JSON}")
         grant, encoding = await granted(request, Scope.CAPTURE), encoding_of(request)
-        recorder: Recording = request.app.state.services.recorder
+        recorder: EventRecorder = request.app.state.services.recorder
         sessions: Sessions = request.app.state.sessions
         with self._admission.share(caller_of(grant, request.scope)) as share:
             with sessions.body(grant):
@@ -101,13 +102,13 @@ def _read_some(records: Iterator[tuple[Record | None, Surroundings]], placed: Pl
     return False
 
 
-async def _store(recorder: Recording, job_id: str, records: JobRecords) -> int:
+async def _store(recorder: EventRecorder, job_id: str, records: JobRecords) -> int:
     """Store a job's lines in their order, and tell how many the database cannot hold."""
     steps = [records.lines[start : start + STEP_LINES] for start in range(0, len(records.lines), STEP_LINES)]
     return sum([await _store_or_split(recorder, job_id, records, lines) for lines in steps])
 
 
-async def _store_or_split(recorder: Recording, job_id: str, records: JobRecords, lines: list[Line]) -> int:
+async def _store_or_split(recorder: EventRecorder, job_id: str, records: JobRecords, lines: list[Line]) -> int:
     """Store lines; where one is to blame, all the others."""
     try:
         await recorder.record_job(job_id, lines, execution_id=records.execution_id, handler_name=records.service_name)

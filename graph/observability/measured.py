@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
 from urllib.parse import quote
 
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.batches import AlreadyAt, Appended, JobBatch
-from domain.logs import TaskLog
-from domain.pages import Page
-from domain.ports import LogCount, LogPageRequest, LogStore
+from domain.ports import LogWriter
 from graph.observability.metrics import Metrics
 from jobtail.events import LogLevel, LossNotice
 
@@ -22,10 +19,10 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 log = logging.getLogger(__name__)
 
 
-class MeasuredLogStore:
-    """A `domain.ports.LogStore` whose writes are counted and timed."""
+class MeasuredLogWriter:
+    """A `domain.ports.LogWriter` whose writes are counted and timed."""
 
-    def __init__(self, logs: LogStore, metrics: Metrics) -> None:
+    def __init__(self, logs: LogWriter, metrics: Metrics) -> None:
         self._logs = logs
         self._metrics = metrics
 
@@ -40,12 +37,6 @@ class MeasuredLogStore:
         else:
             self._metrics.batches_repeated.inc()
         return outcome
-
-    async def pages(self, requests: Sequence[LogPageRequest]) -> Sequence[Page[TaskLog]]:
-        return await self._logs.pages(requests)
-
-    async def counts(self, requests: Sequence[LogCount]) -> Sequence[int]:
-        return await self._logs.counts(requests)
 
     def _count(self, batch: JobBatch) -> None:
         self._metrics.batches_stored.inc()

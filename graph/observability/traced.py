@@ -9,9 +9,10 @@ from opentelemetry import propagate
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, format_trace_id
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from domain.ports import Announcement, LogChannel
+from domain.announcements import Announcement
+from domain.ports import LogChannel
 from domain.recorder import Recorded, SeqRange
-from domain.visibility import Recording
+from domain.use_cases import EventRecorder
 from graph.observability.measured import begins_event_stream, method_of, route_of
 from jobtail.events import Batch, Event
 
@@ -73,7 +74,7 @@ def _end(span: Span, method: str, scope: Scope) -> None:
 class TracedRecorder:
     """Makes a span of each batch that is recorded."""
 
-    def __init__(self, recorder: Recording, tracer: Tracer) -> None:
+    def __init__(self, recorder: EventRecorder, tracer: Tracer) -> None:
         self._recorder = recorder
         self._tracer = tracer
 

@@ -23,7 +23,7 @@ from starlette.middleware import Middleware
 
 from domain.errors import InvalidInput
 from domain.ports import LogChannel
-from domain.visibility import Recording
+from domain.use_cases import EventRecorder
 from graph.errors import MESSAGES
 from graph.observability.traced import TracedChannel, TracedRecorder, TracedRequests
 from graph.operations.watch import OperationName
@@ -61,7 +61,7 @@ class Tracing:
     def requests(self) -> Middleware:
         return Middleware(TracedRequests, self.tracer)
 
-    def recorder(self, recorder: Recording) -> Recording:
+    def recorder(self, recorder: EventRecorder) -> EventRecorder:
         return TracedRecorder(recorder, self.tracer)
 
     def channel(self, channel: LogChannel) -> LogChannel:

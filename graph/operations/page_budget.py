@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from domain.errors import TooComplex
 from domain.executions import ExecutionLine
 from domain.pages import MAX_PAGE_BYTES, Page
-from domain.ports import ExecutionLogPageRequest, LogPageRequest, NewestLogRequest
+from domain.requests import ExecutionLogPageRequest, LogPageRequest, NewestLogRequest
 from domain.written_lines import WrittenLines
 
 MAX_OPERATION_BYTES = 4 * MAX_PAGE_BYTES

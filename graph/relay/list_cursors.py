@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from domain import cursors
 from domain.errors import InvalidInput
 from domain.executions import ExecutionLine
-from domain.ports import NewestKey
+from domain.requests import NewestKey
 
 
 def job_key(cursor: str | None) -> tuple[datetime, str] | None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from domain.filters import LogFilter
 from domain.logs import TaskLog
 from domain.pages import Page, Window
-from domain.ports import ExecutionLogCount, ExecutionLogPageRequest, LogCount, LogPageRequest, LogScope
+from domain.requests import ExecutionLogCount, ExecutionLogPageRequest, LogCount, LogPageRequest, LogScope
 from graph.context import Services
 from graph.relay.list_cursors import line_cursor, line_key
 

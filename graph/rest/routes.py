@@ -18,7 +18,7 @@ from domain.errors import NotFound
 from domain.filters import LogFilter
 from domain.logs import TaskLog, storable_label
 from domain.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_BYTES, MAX_PAGE_SIZE, Window
-from domain.ports import TaskPageRequest
+from domain.requests import TaskPageRequest
 from domain.stages.stage_status import TaskRecord
 from graph.access.admitted import entered
 from graph.context import Services

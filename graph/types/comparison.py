@@ -18,7 +18,7 @@ from domain.filters import EVERYTHING, JobFilter
 from domain.jobs import UNKNOWN_HANDLER
 from domain.logs import storable_label
 from domain.pages import Window, window
-from domain.ports import JobPageRequest, LogPageRequest, LogScope
+from domain.requests import JobPageRequest, LogPageRequest, LogScope
 from domain.stages.stage_status import Stage, stages_of
 from graph.context import Info
 from graph.formats.scalars import BigInt

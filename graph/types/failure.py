@@ -10,7 +10,7 @@ from domain import jobs, logs
 from domain.errors import InvalidInput
 from domain.filters import EVERYTHING, LogFilter
 from domain.pages import MAX_PAGE_SIZE, Window
-from domain.ports import LogPageRequest, LogScope
+from domain.requests import LogPageRequest, LogScope
 from graph.context import Info, Loaders
 from graph.types.lines import TaskLog
 from jobtail.events import LogLevel

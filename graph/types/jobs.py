@@ -14,7 +14,7 @@ from domain import cursors, executions, filters, jobs
 from domain.access import Scope
 from domain.logs import storable_label
 from domain.pages import Window, window
-from domain.ports import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest, JobPageRequest, LogScope
+from domain.requests import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest, JobPageRequest, LogScope
 from domain.retention import pruned_before
 from domain.stages import stage_status as hierarchy
 from domain.stages.job_stages import JobStages

@@ -15,7 +15,7 @@ from domain import cursors, logs
 from domain.errors import InvalidInput
 from domain.filters import LogFilter
 from domain.pages import MAX_PAGE_BYTES, Page, Window, joined, window
-from domain.ports import LogCount, LogPageRequest, LogScope
+from domain.requests import LogCount, LogPageRequest, LogScope
 from domain.written_lines import Members
 from graph.context import Info, Loaders
 from graph.formats.scalars import BigInt

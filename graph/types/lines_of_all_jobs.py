@@ -5,7 +5,7 @@ from __future__ import annotations
 from domain import cursors
 from domain.filters import JobFilter, LogFilter
 from domain.pages import window
-from domain.ports import NewestKey, NewestLogRequest
+from domain.requests import NewestKey, NewestLogRequest
 from graph.context import Context
 from graph.relay.connections import Connection
 from graph.relay.list_cursors import newest_key

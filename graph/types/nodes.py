@@ -5,7 +5,7 @@ from __future__ import annotations
 from domain import cursors, filters
 from domain.errors import InvalidInput
 from domain.pages import Window
-from domain.ports import LogPageRequest, LogScope
+from domain.requests import LogPageRequest, LogScope
 from domain.stages import stage_status as hierarchy
 from graph.context import Context
 from graph.relay.connections import Node

@@ -13,7 +13,7 @@ from strawberry import UNSET
 
 from domain import cursors
 from domain.pages import Page, page_of, window
-from domain.ports import LogScope, TaskPageRequest
+from domain.requests import LogScope, TaskPageRequest
 from domain.stages import stage_status as hierarchy
 from graph.context import Info
 from graph.formats.scalars import BigInt

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
-from domain.ports import Announcement
+from domain.announcements import Announcement
 from persistence.channel.announcement_wire import ENVELOPE, encode, least_size, merged, message
 
 CAPACITY = 10_000

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
+from domain.announcements import Announcement
 from domain.logs import TaskLog
-from domain.ports import Announcement
 from jobtail.events import JobStatus, LogLevel
 
 VERSION = 1

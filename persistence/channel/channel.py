@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 from broadcaster import Broadcast
 from broadcaster._base import Subscriber
 
+from domain.announcements import Announcement, Resync
 from domain.errors import InvalidInput, Unavailable
-from domain.ports import Announcement, Resync
 from persistence.channel.announcement_queue import AnnouncementQueue
 from persistence.channel.announcement_wire import UnreadableMessage, decode
 from persistence.channel.memory_backend import MemoryBackend

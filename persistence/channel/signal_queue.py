@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 
-from domain.ports import Announcement, Resync
+from domain.announcements import Announcement, Resync
 
 CAPACITY = 10_000
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import ColumnElement, Select, any_, bindparam, func, literal_column, select
 
-from domain.ports import LogCount
+from domain.requests import LogCount
 from jobtail.events import LogLevel
 from persistence.prepared_statements import Statement, compiled
 from persistence.queries.log_filters import KINDS, filter_values, levels_of, of_levels

@@ -29,7 +29,7 @@ from sqlalchemy.types import TypeEngine
 
 from domain.logs import TaskLog
 from domain.pages import Columnar, Page, Window, page_of
-from domain.ports import LogPageRequest, LogScope
+from domain.requests import LogPageRequest, LogScope
 from domain.written_lines import NO_LINES, Members, WrittenLines
 from jobtail.events import LogLevel
 from persistence.prepared_statements import Statement, compiled

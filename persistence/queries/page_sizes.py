@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, Boolean, ColumnElement, Select, Subquery, case, func, literal, or_, select
 
-from domain.ports import ExecutionLogPageRequest, LogPageRequest, NewestLogRequest
+from domain.requests import ExecutionLogPageRequest, LogPageRequest, NewestLogRequest
 
 Row = TypeVar("Row")
 

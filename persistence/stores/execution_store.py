@@ -27,7 +27,7 @@ from sqlalchemy import (
 from domain.executions import UNKNOWN_SCHEDULE, Execution, ExecutionLine, job_statuses
 from domain.filters import ANY_EXECUTION, ExecutionFilter
 from domain.pages import Page
-from domain.ports import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest
+from domain.requests import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest
 from persistence.database import Database
 from persistence.queries.log_filters import matching, search_time
 from persistence.queries.log_pages import log_of

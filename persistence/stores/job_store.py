@@ -22,9 +22,9 @@ from sqlalchemy import (
 )
 
 from domain.filters import JobFilter, fold_case
-from domain.jobs import Job, LogCounts, Progress
+from domain.jobs import Job, JobPosition, LogCounts, Progress
 from domain.pages import Page
-from domain.ports import JobPageRequest, JobPosition
+from domain.requests import JobPageRequest
 from jobtail.events import JobStatus
 from persistence.database import Database
 from persistence.prepared_statements import Named, Statement, compiled

@@ -8,7 +8,7 @@ from functools import cache
 from sqlalchemy import BigInteger, Text, bindparam, case, func, select
 
 from domain.analysis.message_templates import END_LENGTH
-from domain.ports import SaidMessage
+from domain.logs import SaidMessage
 from persistence.database import Database
 from persistence.prepared_statements import Statement, compiled
 from persistence.queries.log_filters import SEARCH_S

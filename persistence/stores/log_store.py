@@ -13,7 +13,7 @@ from domain.batches import AlreadyAt, Appended, JobBatch
 from domain.filters import LogFilter
 from domain.logs import TaskLog
 from domain.pages import Page, page_of
-from domain.ports import LogCount, LogPageRequest
+from domain.requests import LogCount, LogPageRequest
 from jobtail.events import JobStatus, LogLevel
 from persistence.database import Database
 from persistence.queries.log_counts import count_group_of, counts, values_of_counts
@@ -34,7 +34,7 @@ from persistence.tables import LEVEL_COLUMNS, job_tasks, level_bits
 
 
 class PostgresLogStore:
-    """Satisfies `domain.ports.LogStore`."""
+    """Satisfies `domain.ports.LogWriter` and `LogReader`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

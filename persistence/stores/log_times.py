@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Interval, case, func, literal, literal_column, select, true
 
 from domain.histogram import ORIGIN, TimeCount
-from domain.ports import LogExtent, TimeCountRequest
+from domain.logs import LogExtent
+from domain.requests import TimeCountRequest
 from jobtail.events import LogLevel
 from persistence.database import Database
 from persistence.queries.log_filters import SEARCH_S, matching

@@ -32,7 +32,7 @@ from domain.errors import InvalidInput
 from domain.filters import ANY_JOB, JobFilter, LogFilter
 from domain.logs import TaskLog
 from domain.pages import Page, Window, page_of
-from domain.ports import LATEST_CLOCK, NewestKey, NewestLogRequest
+from domain.requests import LATEST_CLOCK, NewestKey, NewestLogRequest
 from jobtail.events import LogLevel
 from persistence.database import Database
 from persistence.queries.log_filters import matching, search_time

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from domain.bulk_loader import Loader
 from domain.jobs import LogCounts
 from domain.pages import Columnar, Page, page_of
-from domain.ports import TaskPageRequest
+from domain.requests import TaskPageRequest
 from domain.stages.job_stages import Hierarchy, JobStages
 from domain.stages.stage_status import StageRecord, TaskColumns, TaskRecord
 from jobtail.events import TaskStatus

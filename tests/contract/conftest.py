@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from domain.access import TokenStore
-from domain.ports import ExecutionStore, JobStore, LogMessages, LogStore, LogTimes, NewestLogStore, TaskStore
+from domain.ports import ExecutionStore, JobStore, LogMessages, LogTimes, NewestLogStore, TaskStore
 from domain.retention import LogPruner
 from persistence.database import Database
 from persistence.stores.execution_store import PostgresExecutionStore
@@ -21,6 +21,7 @@ from persistence.stores.task_store import PostgresTaskStore
 from persistence.stores.token_store import PostgresTokenStore
 from persistence.upkeep.pruning import PostgresLogPruner
 from tests.fakes import (
+    LogStore,
     Memory,
     MemoryExecutionStore,
     MemoryJobStore,

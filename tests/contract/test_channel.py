@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from domain.ports import Announcement, LogChannel
+from domain.announcements import Announcement
+from domain.ports import LogChannel
 from persistence.channel.channel import BroadcastChannel
 from tests.announced import Hearing, announcement, line
 from tests.fakes import MemoryChannel

@@ -11,7 +11,7 @@ import pytest
 from domain.executions import UNKNOWN_SCHEDULE, Execution, ExecutionLine, ExecutionStatus, root_key
 from domain.filters import ANY_EXECUTION, EVERYTHING, ExecutionFilter, LogFilter
 from domain.pages import Page, Window
-from domain.ports import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest
+from domain.requests import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest
 from jobtail.events import Event, JobFinished, JobStarted, JobStatus, Line, LogLevel
 from tests.contract.conftest import Stores
 from tests.fakes import execution_matches, store

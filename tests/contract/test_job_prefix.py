@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.filters import EVERYTHING, ExecutionFilter, JobFilter
 from domain.pages import Window
-from domain.ports import (
+from domain.requests import (
     ExecutionLogCount,
     ExecutionLogPageRequest,
     ExecutionPageRequest,

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.filters import ANY_JOB, JobFilter
-from domain.jobs import UNKNOWN_HANDLER, Job, LogCounts, Progress
+from domain.jobs import UNKNOWN_HANDLER, Job, JobPosition, LogCounts, Progress
 from domain.pages import Page, Window
-from domain.ports import JobPageRequest, JobPosition
 from domain.recorder import Recorder
+from domain.requests import JobPageRequest
 from jobtail.events import Event, JobFinished, JobProgressed, JobStarted, JobStatus, Line, LogLevel
 from tests.contract.conftest import Stores
 from tests.fakes import MemoryChannel, job_matches, store

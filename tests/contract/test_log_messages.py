@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain.analysis.message_templates import END_LENGTH, clipped
-from domain.ports import SaidMessage
+from domain.logs import SaidMessage
 from jobtail.events import Line, LogLevel
 from tests.contract.conftest import Stores
 from tests.fakes import store

@@ -9,7 +9,7 @@ import pytest
 from domain.filters import ANY_JOB, EVERYTHING, JobFilter, LogFilter
 from domain.logs import TaskLog
 from domain.pages import Page, Window
-from domain.ports import (
+from domain.requests import (
     ExecutionLogCount,
     ExecutionLogPageRequest,
     LogCount,

@@ -12,7 +12,7 @@ from domain.batches import AlreadyAt
 from domain.filters import EVERYTHING, LogFilter
 from domain.logs import TaskLog
 from domain.pages import Page, Window
-from domain.ports import LogCount, LogPageRequest, LogScope
+from domain.requests import LogCount, LogPageRequest, LogScope
 from domain.written_lines import WrittenLines
 from jobtail.events import JobFinished, JobStarted, JobStatus, Line, LogLevel
 from tests.contract.conftest import Stores

@@ -9,8 +9,8 @@ import pytest
 
 from domain.filters import EVERYTHING, LogFilter
 from domain.histogram import ORIGIN, TimeCount
-from domain.logs import EARLIEST, LATEST
-from domain.ports import LogExtent, TimeCountRequest
+from domain.logs import EARLIEST, LATEST, LogExtent
+from domain.requests import TimeCountRequest
 from jobtail.events import JobStarted, Line, LogLevel
 from tests.contract.conftest import Stores
 from tests.fakes import store

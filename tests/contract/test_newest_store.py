@@ -10,7 +10,7 @@ import pytest
 from domain.filters import ANY_JOB, EVERYTHING, JobFilter, LogFilter
 from domain.logs import TaskLog
 from domain.pages import Page
-from domain.ports import NewestKey, NewestLogRequest
+from domain.requests import NewestKey, NewestLogRequest
 from jobtail.events import JobFinished, JobStarted, JobStatus, Line, LogLevel
 from tests.contract.conftest import Stores
 from tests.fakes import store

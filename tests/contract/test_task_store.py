@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from domain.jobs import LogCounts
 from domain.pages import Page, Window
-from domain.ports import TaskPageRequest
+from domain.requests import TaskPageRequest
 from domain.stages import stage_status as hierarchy
 from domain.stages.stage_status import TaskRecord
 from jobtail.events import JobStarted, Line, LogLevel, TaskChanged, TaskStatus

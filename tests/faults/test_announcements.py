@@ -18,11 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.announcements import Announcement, Resync
 from domain.filters import LogFilter
 from domain.live.channel_listener import Doorbell
 from domain.live.job_feed import JobFeed
 from domain.live.tail_hub import TailBatch, TailHub
-from domain.ports import Announcement, LogChannel, Resync
+from domain.ports import LogChannel
 from domain.recorder import Recorder
 from graph.capture.recorder_sink import RecorderSink
 from jobtail import Writer

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from domain.ports import Resync
+from domain.announcements import Resync
 from persistence.channel.channel import CHECK_EVERY_S, BroadcastChannel
 from persistence.channel.postgres_backend import PostgresBackend, _connect_arguments
 from persistence.channel.signal_queue import CAPACITY

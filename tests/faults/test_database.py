@@ -19,8 +19,8 @@ from sqlalchemy.engine import make_url
 from domain.errors import Unavailable
 from domain.filters import LogFilter
 from domain.pages import Window
-from domain.ports import LogPageRequest, LogScope
 from domain.recorder import Recorded, Recorder
+from domain.requests import LogPageRequest, LogScope
 from graph.app import create_app
 from graph.capture.recorder_sink import RecorderSink
 from graph.context import Services

@@ -7,7 +7,7 @@ import pytest
 from domain.errors import OutOfTime
 from domain.filters import LogFilter
 from domain.pages import Window
-from domain.ports import ExecutionLogCount, LogCount, LogPageRequest, LogScope
+from domain.requests import ExecutionLogCount, LogCount, LogPageRequest, LogScope
 from jobtail.events import JobStarted, Line
 from persistence.database import Database
 from persistence.queries import log_filters

@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 from domain.errors import InvalidInput
 from domain.executions import ExecutionStatus
 from domain.filters import ANY_EXECUTION, ANY_JOB, EVERYTHING, LogFilter
-from domain.ports import ExecutionLogCount, NewestLogRequest
+from domain.requests import ExecutionLogCount, NewestLogRequest
 from jobtail.events import JobStarted, Line, LogLevel
 from persistence.database import Database
 from persistence.migration import HEAD, downgrade, revision_of, upgrade

@@ -17,7 +17,7 @@ import pytest
 from domain.filters import EVERYTHING
 from domain.logs import TaskLog
 from domain.pages import Window
-from domain.ports import LogPageRequest, LogScope
+from domain.requests import LogPageRequest, LogScope
 from graph.capture.recorder_sink import RecorderSink
 from graph.context import Context, Services
 from graph.formats.json_fragment import to_bytes

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from domain.announcements import Announcement
 from domain.errors import InvalidInput, Unavailable
-from domain.ports import Announcement
 from domain.recorder import Recorded, Recorder, SeqRange
 from jobtail.events import Batch, Event, JobFinished, JobStarted, JobStatus, Line, LogLevel, NumberedEvent
 from tests.fakes import Memory, MemoryChannel, MemoryLogStore

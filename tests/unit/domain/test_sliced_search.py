@@ -11,7 +11,7 @@ from domain.errors import OutOfTime
 from domain.filters import EVERYTHING, LogFilter
 from domain.logs import TaskLog
 from domain.pages import Page, Window
-from domain.ports import LogPageRequest, LogScope
+from domain.requests import LogPageRequest, LogScope
 from domain.sliced_search import SlicedSearch
 from jobtail.events import Line
 from tests.fakes import Memory, MemoryLogStore, store

@@ -13,7 +13,7 @@ from domain.errors import TooComplex
 from domain.executions import ExecutionLine
 from domain.filters import ANY_JOB, EVERYTHING, LogFilter
 from domain.pages import Page, Window
-from domain.ports import ExecutionLogPageRequest, LogPageRequest, LogScope, NewestLogRequest
+from domain.requests import ExecutionLogPageRequest, LogPageRequest, LogScope, NewestLogRequest
 from domain.sliced_search import SlicedSearch
 from graph.operations.page_budget import MAX_OPERATION_BYTES, Room
 from jobtail.events import JobStarted, Line

@@ -12,7 +12,7 @@ import pytest
 from domain.cursors import encode, log_cursor
 from domain.filters import EVERYTHING
 from domain.pages import Page, Window
-from domain.ports import ExecutionLogPageRequest
+from domain.requests import ExecutionLogPageRequest
 from graph.context import Context, Services
 from graph.schema import schema
 from jobtail.events import Event, JobFinished, JobStarted, JobStatus, Line

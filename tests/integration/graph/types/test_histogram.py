@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from domain.analysis.timelines import Timelines
 from domain.filters import LogFilter
 from domain.logs import EARLIEST, LATEST
-from domain.ports import LogCount, LogScope
+from domain.requests import LogCount, LogScope
 from jobtail.events import Line, LogLevel
 from persistence.database import Database
 from persistence.stores.log_store import PostgresLogStore

@@ -12,8 +12,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from domain.announcements import Resync
 from domain.errors import InvalidInput
-from domain.ports import LogChannel, Resync
+from domain.ports import LogChannel
 from jobtail.events import JobStatus, LogLevel
 from persistence.channel.channel import BroadcastChannel
 from persistence.channel.postgres_backend import MESSAGE_LIMIT, _connect_arguments

@@ -12,7 +12,7 @@ import pytest
 from domain.executions import ExecutionStatus
 from domain.filters import ANY_EXECUTION, EVERYTHING, ExecutionFilter, JobFilter, LogFilter
 from domain.pages import Window
-from domain.ports import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest, JobPageRequest
+from domain.requests import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest, JobPageRequest
 from jobtail.events import LogLevel
 from persistence.database import Database
 from persistence.stores.execution_store import PostgresExecutionStore

@@ -15,8 +15,8 @@ from domain.errors import InvalidInput
 from domain.filters import EVERYTHING, JobFilter, LogFilter, fold_case
 from domain.logs import storable
 from domain.pages import Window
-from domain.ports import JobPageRequest, LogCount, LogPageRequest, LogScope
 from domain.regex.pattern import compiled
+from domain.requests import JobPageRequest, LogCount, LogPageRequest, LogScope
 from jobtail.events import Event, JobFinished, JobStarted, JobStatus, Line, LogLevel
 from persistence.database import Database
 from persistence.stores.job_store import PostgresJobStore

@@ -16,7 +16,7 @@ from hypothesis import given
 from domain.access import Grant, Scope
 from domain.filters import EVERYTHING
 from domain.pages import Window
-from domain.ports import LogPageRequest, LogScope
+from domain.requests import LogPageRequest, LogScope
 from domain.visibility import VisibleLogs
 from graph.context import Context, Services
 from graph.formats.json_fragment import Encoded, to_bytes

@@ -12,7 +12,7 @@ import pytest
 from domain.errors import InvalidInput
 from domain.filters import ANY_JOB, EVERYTHING, JobFilter, LogFilter
 from domain.pages import Page
-from domain.ports import NewestKey, NewestLogRequest
+from domain.requests import NewestKey, NewestLogRequest
 from jobtail.events import Line, LogLevel
 from persistence.database import Database
 from persistence.stores.log_store import PostgresLogStore

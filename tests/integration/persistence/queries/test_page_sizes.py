@@ -8,7 +8,7 @@ from domain.filters import EVERYTHING, LogFilter
 from domain.live.tail_hub import TailHub
 from domain.logs import TaskLog
 from domain.pages import Page, Window
-from domain.ports import LogPageRequest, LogScope
+from domain.requests import LogPageRequest, LogScope
 from jobtail.events import JobFinished, JobStatus, Line
 from persistence.database import Database
 from persistence.stores.job_store import PostgresJobStore

@@ -12,7 +12,7 @@ import pytest
 
 from domain.filters import ANY_JOB, EVERYTHING, LogFilter
 from domain.pages import Window
-from domain.ports import JobPageRequest, LogCount, LogPageRequest, LogScope, TaskPageRequest, TimeCountRequest
+from domain.requests import JobPageRequest, LogCount, LogPageRequest, LogScope, TaskPageRequest, TimeCountRequest
 from jobtail.events import LogLevel
 from persistence.database import Database
 from persistence.stores.job_store import PostgresJobStore

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.pages import Window
-from domain.ports import JobStore, LogStore, TaskPageRequest, TaskStore
+from domain.ports import JobStore, LogWriter, TaskStore
+from domain.requests import TaskPageRequest
 from jobtail.events import Event, JobFinished, JobProgressed, JobStarted, JobStatus, Line, TaskChanged, TaskStatus
 from persistence.database import Database
 from persistence.stores.job_store import PostgresJobStore
@@ -61,7 +62,7 @@ def batches(*events: st.SearchStrategy[Any]) -> st.SearchStrategy[list[list[Even
 
 
 async def outcome(
-    logs: LogStore, jobs: JobStore, tasks: TaskStore, batches: list[list[Event]]
+    logs: LogWriter, jobs: JobStore, tasks: TaskStore, batches: list[list[Event]]
 ) -> tuple[list[Any], list[Any]]:
     """Store the batches one after the other; tell what is known of the job and of its tasks then."""
     job_id = str(uuid4())

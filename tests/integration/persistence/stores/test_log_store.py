@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.announcements import Announcement
 from domain.batches import AlreadyAt, Appended, JobBatch, NewLine
 from domain.errors import StorageFault, Unavailable
 from domain.filters import EVERYTHING, JobFilter
@@ -25,8 +26,9 @@ from domain.live.job_feed import JobFeed
 from domain.live.tail_hub import TailHub
 from domain.logs import TaskLog, storable_json
 from domain.pages import Window
-from domain.ports import Announcement, JobStore, LogPageRequest, LogScope, LogStore, TaskPageRequest, TaskStore
+from domain.ports import JobStore, LogReader, TaskStore
 from domain.recorder import Recorded, Recorder
+from domain.requests import LogPageRequest, LogScope, TaskPageRequest
 from domain.stages.stage_status import StageRecord, TaskRecord
 from jobtail.events import (
     Batch,
@@ -54,7 +56,7 @@ AT = datetime(2026, 11, 22, 20, 33, 58, 123456, tzinfo=UTC)
 BAD, GOOD = "a\x00b\ud800", "a\u2400b\ufffd"
 
 
-async def rows_of(logs: LogStore, job_id: str = "job") -> list[TaskLog]:
+async def rows_of(logs: LogReader, job_id: str = "job") -> list[TaskLog]:
     rows: list[TaskLog] = []
     while True:
         window: Window[int] = Window(limit=1000, after=rows[-1].seq if rows else None)
@@ -406,7 +408,7 @@ BATCHES = st.lists(
 )
 
 
-async def state_of(jobs: JobStore, tasks: TaskStore, logs: LogStore, job_id: str) -> Any:
+async def state_of(jobs: JobStore, tasks: TaskStore, logs: LogReader, job_id: str) -> Any:
     """Everything that is stored of a job but the database's own times and the job's id."""
     stages, of_stages = await tasks_of(tasks, job_id)
     return (

@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 
 from domain.filters import EVERYTHING
 from domain.pages import Window
-from domain.ports import LogPageRequest, LogScope
+from domain.requests import LogPageRequest, LogScope
 from jobtail.events import Line
 from persistence.database import Database
 from persistence.migration import upgrade

@@ -13,7 +13,7 @@ import pytest
 
 from domain.filters import ANY_JOB, EVERYTHING, LogFilter
 from domain.live.tail_hub import TailHub
-from domain.ports import NewestLogRequest
+from domain.requests import NewestLogRequest
 from domain.retention import Pruned, Retention, pruned_before, read_retention
 from jobtail.events import JobFinished, JobStatus, Line, LogLevel
 from persistence.database import Database

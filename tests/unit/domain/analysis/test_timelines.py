@@ -14,7 +14,7 @@ from domain.analysis.timelines import BUCKET_BYTES, Timelines
 from domain.errors import InvalidInput, OutOfTime
 from domain.filters import EVERYTHING, LogFilter
 from domain.histogram import LogBucket
-from domain.ports import TimeCountRequest
+from domain.requests import TimeCountRequest
 from jobtail.events import Line, LogLevel
 from tests.fakes import Memory, MemoryLogStore, MemoryLogTimes, store
 

@@ -11,10 +11,10 @@ import pytest
 
 from domain.errors import Unavailable
 from domain.filters import EVERYTHING
+from domain.jobs import JobPosition
 from domain.live.channel_listener import Doorbell
 from domain.live.job_feed import JobFeed
 from domain.live.tail_hub import TailHub
-from domain.ports import JobPosition
 from jobtail.events import Line
 from tests.announced import PATIENCE_S
 from tests.fakes import Memory, MemoryChannel, MemoryJobStore, MemoryLogStore, store

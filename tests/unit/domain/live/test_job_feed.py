@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from domain.announcements import Announcement
 from domain.errors import Unavailable
 from domain.filters import ANY_JOB, JobFilter
 from domain.jobs import Job
 from domain.live import job_feed as feed_module
 from domain.live.job_feed import JobFeed
-from domain.ports import Announcement
 from domain.recorder import Recorder
 from jobtail.events import Event, JobFinished, JobStarted, JobStatus, Line
 from tests.announced import PATIENCE_S, holds

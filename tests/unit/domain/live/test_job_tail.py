@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.announcements import Announcement
 from domain.errors import InvalidInput, Unavailable
 from domain.filters import EVERYTHING, LogFilter
 from domain.live import job_tail as tail_module
@@ -20,8 +21,8 @@ from domain.live.job_tail import Lag
 from domain.live.ring import BATCH_BYTES, BATCH_ROWS, RING_ROWS, Ring
 from domain.live.tail_hub import TailBatch, TailHub
 from domain.logs import TaskLog
-from domain.ports import Announcement, LogPageRequest
 from domain.recorder import Recorder
+from domain.requests import LogPageRequest
 from jobtail.events import Batch, JobFinished, JobStarted, JobStatus, Line, LogLevel, NumberedEvent
 from tests.announced import PATIENCE_S, holds, line
 from tests.fakes import Memory, MemoryChannel, MemoryJobStore, MemoryLogStore

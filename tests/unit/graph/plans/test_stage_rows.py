@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from domain.jobs import Job, LogCounts
 from domain.logs import TaskLog
 from domain.pages import Page
-from domain.ports import LogPageRequest
+from domain.requests import LogPageRequest
 from domain.stages.stage_status import TaskRecord
 from graph.context import Context, Services
 from graph.operations.limits import USUAL_LIMITS

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.announcements import Announcement
 from domain.logs import TaskLog
-from domain.ports import Announcement
 from jobtail.events import JobStatus, LogLevel
 from persistence.channel.announcement_queue import MESSAGES_OF_ROWS, AnnouncementQueue
 from persistence.channel.announcement_wire import UnreadableMessage, decode, encode, least_size, message
