@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from socket import gaierror
 
 import asyncpg
 from asyncpg.exceptions import _base as asyncpg_base
-from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException, InterfaceError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from domain.errors import StorageFault, Unavailable, UnstorableContent
@@ -25,9 +26,18 @@ AWAY = (
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
     asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.ReadOnlySQLTransactionError,
 )
 """What passes: Postgres is down, starting, stopping, too busy, full, or chose our transaction as the victim."""
+
+MISDIRECTED = (
+    gaierror,
+    asyncpg.ClientConfigurationError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
+"""What may pass, but is most often a wrong host, account or database."""
 
 CONTENT = (
     asyncpg.DataError,
@@ -49,13 +59,17 @@ def translated() -> Iterator[None]:
     """
     try:
         yield
-    except (*AWAY, asyncpg.PostgresError, SQLAlchemyError) as error:
+    except (*AWAY, asyncpg.PostgresError, SQLAlchemyError, EmulatedDBAPIException) as error:
         cause = _cause(error)
         if isinstance(cause, CONTENT):
             raise UnstorableContent(f"the database refused a value: {cause}") from error
         if isinstance(cause, AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated):
-            raise Unavailable(f"the database is away: {cause}") from error
+            raise Unavailable(f"the database {_state(cause)}: {cause}") from error
         raise StorageFault(f"the database refused a statement: {cause}") from error
+
+
+def _state(cause: BaseException) -> str:
+    return "cannot be reached as its URL says" if isinstance(cause, MISDIRECTED) else "is away"
 
 
 def was_cancelled(error: Unavailable) -> bool:
@@ -64,7 +78,7 @@ def was_cancelled(error: Unavailable) -> bool:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """Find the driver's own error below SQLAlchemy's and its adapter's."""
+    """Find the driver's own error below SQLAlchemy's and its adapter's, which comes alone from where it connects."""
     if isinstance(error, DBAPIError) and error.orig is not None:
-        return error.orig.__cause__ or error.orig
-    return error
+        error = error.orig
+    return error.__cause__ or error if isinstance(error, EmulatedDBAPIException) else error

@@ -22,16 +22,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.schema import CreateSchema
 
 from examples.recruiting.attestations import Attestation
 from examples.recruiting.requirements import Description, Requirement
 from examples.recruiting.scoring import Score
+from persistence.engine import create_engine
 
 SCHEMA = "recruiting"
-TIMEOUT_S = 10
 
 
 class Results(Protocol):
@@ -82,15 +81,8 @@ scores = Table(
 
 @asynccontextmanager
 async def open_results(database_url: str) -> AsyncIterator[PostgresResults]:
-    """Open the results in a PostgreSQL database, given as a SQLAlchemy URL, and make what is missing there."""
-    engine = create_async_engine(
-        make_url(database_url).set(drivername="postgresql+asyncpg"),
-        pool_size=3,
-        max_overflow=0,
-        pool_timeout=TIMEOUT_S,
-        pool_pre_ping=True,
-        connect_args={"timeout": TIMEOUT_S, "command_timeout": TIMEOUT_S},
-    )
+    """Open the results in a PostgreSQL database, given by its URL, and make what is missing there."""
+    engine = create_engine(database_url, pool_size=3)
     try:
         await _create_tables(engine)
         yield PostgresResults(engine)

@@ -12,7 +12,7 @@ from broadcaster import BroadcastBackend, Event
 
 from domain.errors import InvalidInput, JobtailError, Unavailable
 from persistence.database import Database
-from persistence.engine import postgres_url
+from persistence.database_url import connect_arguments
 
 MESSAGE_LIMIT = 7_999
 """Bytes. NOTIFY takes fewer than 8,000."""
@@ -155,8 +155,6 @@ async def _hang_up(connection: asyncpg.Connection | None) -> None:
 
 
 def _connect_arguments(url: str) -> dict[str, Any]:
-    """Read a URL as SQLAlchemy does, so that whatever the database's URL may hold this one may hold too."""
-    parsed = postgres_url(url)
-    _positional, arguments = parsed.get_dialect()().create_connect_args(parsed)
-    ours = {"timeout", "statement_cache_size", "prepared_statement_cache_size", "prepared_statement_name_func"}
-    return {name: value for name, value in arguments.items() if name not in ours}
+    """Read a URL as the database's is read. How long each thing may take, and what is prepared, is said here."""
+    ours = {"timeout", "command_timeout", "statement_cache_size", "prepared_statement_cache_size"}
+    return {name: value for name, value in connect_arguments(url).items() if name not in ours}

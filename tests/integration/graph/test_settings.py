@@ -102,6 +102,15 @@ def start(settings: Mapping[str, str], command: str = "serve") -> str:
             {"JOBTAIL_DATABASE_URL": "sqlite:///file.db"},
             "Jobtail needs PostgreSQL, and the database URL is of 'sqlite'",
         ),
+        (
+            {"DATABASE_URL": "postgresql://h/d?sslmode=verify-full&sslrootcert=ca.pem"},
+            "the database URL cannot be used: sslrootcert=ca.pem is no file",
+        ),
+        (
+            {"DATABASE_URL": "postgresql://h/d?sslmod=require"},
+            "the database URL cannot be used: .*did you mean sslmode",
+        ),
+        ({"DATABASE_URL": "postgresql://u@no.such.host.invalid/d"}, "the database cannot be reached as its URL says: "),
         ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "the database is away: .*"),
         (
             {"JOBTAIL_DATA_DIR": "/dev/null/data"},

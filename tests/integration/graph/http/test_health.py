@@ -1,4 +1,4 @@
-"""What a supervisor is told: whether the service lives, whether it can serve, whether a restart helps."""
+"""Health as a supervisor is told it: whether the service lives, whether it can serve, whether a restart helps."""
 
 from __future__ import annotations
 
