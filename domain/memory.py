@@ -1,4 +1,4 @@
-"""How much memory values take, about: what is held for readers and writers is counted as what it is there."""
+"""The memory that values take, about: whatever is held for readers and writers is counted by it."""
 
 from __future__ import annotations
 

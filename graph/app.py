@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -24,6 +24,7 @@ from domain.live.tail_hub import TailHub
 from domain.recorder import Recorder
 from domain.sliced_search import SlicedSearch
 from graph.access.gate import Gate
+from graph.access.own_machine import OwnMachine
 from graph.access.rate_limits import Rate, downloads
 from graph.access.web_tokens import WebTokens
 from graph.capture.admission import Admission
@@ -76,8 +77,20 @@ log = logging.getLogger(__name__)
 class _Application(Starlette):
     """Names each request before anything else is done with it: what fails anywhere below can be told by that name."""
 
+    def __init__(self, settings: Settings, **more: Any) -> None:
+        super().__init__(**more)
+        self._settings = settings
+
     def build_middleware_stack(self) -> ASGIApp:
-        return RequestIds(super().build_middleware_stack())
+        app, settings = super().build_middleware_stack(), self._settings
+        if settings.access is Access.OFF:
+            app = OwnMachine(
+                app,
+                hosts=[settings.host, *settings.allowed_hosts],
+                origins=settings.allowed_origins,
+                is_behind_proxy=settings.is_behind_proxy,
+            )
+        return RequestIds(app)
 
 
 def create_app(settings: Settings, *, companion: Companion | None = None) -> Starlette:
@@ -107,6 +120,7 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
             yield
 
     return _Application(
+        settings,
         routes=[
             Route("/graphql", view, methods=["GET", "POST", "OPTIONS"]),
             WebSocketRoute("/graphql", view),

@@ -125,7 +125,8 @@ class Settings(BaseSettings):
     )
     trusted_proxies: list[str] = Field(
         default=["127.0.0.1", "::1"],
-        description="The addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, as a "
+        description="The addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. Without "
+        "access control nothing that a proxy passes on is answered unless this is set: the proxy has to ask who calls. As a "
         'JSON list: ["10.0.0.0/8"].',
     )
     max_requests_per_second: float = Field(
@@ -172,6 +173,11 @@ class Settings(BaseSettings):
     )
     storage_warning_bytes: int | None = Field(
         default=None, ge=1, description="The size of all tables from which on the service's log warns, in bytes."
+    )
+    allowed_hosts: list[str] = Field(
+        default=[],
+        description="Further names under which the service answers without access control, as a JSON list: "
+        '["logs.example.com"]. Names of the machine itself, such as localhost, need not be named.',
     )
     allowed_origins: list[str] = Field(
         default=[],
@@ -248,6 +254,11 @@ class Settings(BaseSettings):
     def _is_duration(cls, retention: str | None) -> str | None:
         _retention(retention, {})
         return retention
+
+    @property
+    def is_behind_proxy(self) -> bool:
+        """Whether somebody has said that there is a proxy, and which: to be believed by default is no such word."""
+        return "trusted_proxies" in self.model_fields_set
 
     @property
     def kept(self) -> Retention | None:

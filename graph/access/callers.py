@@ -1,4 +1,4 @@
-"""Who a client is to those who share things out: the token that it shows, or where it comes from."""
+"""Callers as shares are given to them: the token that a client shows, or where it connects from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much is held for clients: of each a share, and of all together a bound."""
+"""Shares of the memory that is held for clients: one for each, and a bound for all together."""
 
 from __future__ import annotations
 

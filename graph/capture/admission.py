@@ -1,4 +1,4 @@
-"""How many batches are parsed and stored at one time, and how much memory they take. Who finds no place waits outside."""
+"""Places for the batches that are parsed and stored at one time, and the memory that they take. Others wait outside."""
 
 from __future__ import annotations
 

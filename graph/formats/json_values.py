@@ -1,4 +1,4 @@
-"""How many values a JSON text holds, told before it is read: a text of 4 MB may become 80 MB of objects."""
+"""The number of values in a JSON text, told before it is read: a text of 4 MB may become 80 MB of objects."""
 
 from __future__ import annotations
 

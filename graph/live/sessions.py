@@ -1,4 +1,4 @@
-"""What lives on behind a token that let it in, and its end when the token's time is over."""
+"""Whatever a token let in and still lives, and its end when the token's time is over."""
 
 from __future__ import annotations
 

@@ -78,7 +78,11 @@ class _BuiltFiles(StaticFiles):
     """Files whose names change with what they hold are kept by browsers for good."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        """Answer with a file. The pages have addresses of their own, where they come with a policy of what they may do."""
+        if path.endswith(".html"):
+            raise HTTPException(404)
         response = await super().get_response(path, scope)
         if path.startswith("assets/") and response.status_code == 200:  # noqa: PLR2004 - OK
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        response.headers["X-Content-Type-Options"] = "nosniff"
         return response

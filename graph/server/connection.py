@@ -1,4 +1,4 @@
-"""What an application may ask of the connection that a request came by, where the server is ours."""
+"""The connection that a request came by, as far as an application may ask something of it."""
 
 from __future__ import annotations
 

@@ -204,6 +204,7 @@ def test_every_setting_is_read_from_its_variable(environment: pytest.MonkeyPatch
         "retention": "90d",
         "retention_levels": '{"debug": "7d"}',
         "storage_warning_bytes": "1000000",
+        "allowed_hosts": '["logs.example"]',
         "allowed_origins": '["https://ops.example"]',
         "log_level": "warning",
         "tracing": "True",
@@ -214,7 +215,7 @@ def test_every_setting_is_read_from_its_variable(environment: pytest.MonkeyPatch
         environment.setenv(f"JOBTAIL_{name.upper()}", value)
     settings = read_settings()
     read = {name: getattr(settings, name) for name in written}
-    for name in ("allowed_origins", "jwt_algorithms", "retention_levels", "trusted_proxies"):
+    for name in ("allowed_hosts", "allowed_origins", "jwt_algorithms", "retention_levels", "trusted_proxies"):
         assert read.pop(name) == json.loads(written.pop(name))
     assert read.pop("jwt_key").get_secret_value() == written.pop("jwt_key")
     assert {name: str(value) for name, value in read.items()} == written

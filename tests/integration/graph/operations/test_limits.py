@@ -51,7 +51,7 @@ def url(new_database: CloneDatabase, migrated_template: str) -> str:
 @pytest.fixture(scope="module")
 def narrow(url: str) -> Iterator[Api]:
     """A service with low limits."""
-    with serving(url, **LIMITS) as service, Api(service) as api:
+    with serving(url, **LIMITS, JOBTAIL_TRUSTED_PROXIES='["127.0.0.1"]') as service, Api(service) as api:
         yield api
 
 
