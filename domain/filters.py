@@ -11,6 +11,7 @@ from domain.executions import ExecutionStatus
 from domain.logs import TaskLog
 from domain.regex.pattern import compiled
 from jobtail.events import JobStatus, LogLevel
+from jobtail.shown_text import shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +33,13 @@ class LogFilter:
     until_seq: int | None = None
     """Exclusive."""
     search: str | None = None
-    """A plain substring of the message, whatever its case, or a regular expression."""
+    """A plain substring of the message as a terminal shows it, whatever its case, or a regular expression."""
     regex: bool = False
     """Whether `search` is a regular expression."""
     metadata: Mapping[str, Any] | None = None
     """An object that the line's metadata contains, as jsonb's @> understands it."""
+    without: LogFilter | None = None
+    """Lines that match this are left out. It has no `without` of its own."""
 
     def __post_init__(self) -> None:
         """Refuse a regular expression that is wrong before anything is asked.
@@ -44,19 +47,20 @@ class LogFilter:
         Raises:
             InvalidInput: saying what is wrong with it, and where.
         """
-        if self.has_pattern:
-            compiled(self.search or "")
+        if self.regex and self.search:
+            compiled(self.search)
 
     @property
     def has_pattern(self) -> bool:
         """Whether a regular expression is searched for, which takes time."""
-        return self.regex and bool(self.search)
+        return (self.regex and bool(self.search)) or (self.without is not None and self.without.has_pattern)
 
     @property
     def is_countable(self) -> bool:
         """Whether the kept counts by stage, task and level can answer it."""
         bounds = (self.since, self.until, self.since_seq, self.until_seq)
-        return all(part is None for part in (self.execution_id, *bounds, self.search or None, self.metadata))
+        others = (self.execution_id, self.search or None, self.metadata, self.without)
+        return all(part is None for part in (*bounds, *others))
 
     def seqs_within(self, first: int, last: int) -> tuple[int, int]:
         """Narrow a range of lines, both ends inclusive, to those whose numbers match: empty if its first exceeds its last."""
@@ -82,9 +86,12 @@ class LogFilter:
             and (self.until_seq is None or row.seq < self.until_seq)
             and (not self.search or self._finds(self.search, row.message))
             and (self.metadata is None or (row.metadata is not None and contains(row.metadata, self.metadata)))
+            and (self.without is None or not self.without.matches(row))
         )
 
     def _finds(self, search: str, message: str) -> bool:
+        """Look in what is seen of the message: colours neither hide a hit nor make one."""
+        message = shown(message)
         if not self.regex:
             return fold_case(search) in fold_case(message)
         pattern = compiled(search)
@@ -107,7 +114,7 @@ class JobFilter:
     created_until: datetime | None = None
     """Exclusive."""
     search: str | None = None
-    """A plain substring of the job id, the handler's name, the source or the error, whatever its case."""
+    """A plain substring of the job id, the handler's name, the source or the error, as shown, whatever its case."""
     has_errors: bool | None = None
     """Whether a line at ERROR or above was captured."""
     job_prefix: str | None = None

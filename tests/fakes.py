@@ -45,6 +45,7 @@ from domain.stages.stage_status import StageRecord, TaskColumns, TaskRecord
 from domain.written_lines import Members, WrittenLines
 from graph.formats.scalars import write_time
 from jobtail.events import Event, JobStatus, LogLevel, NumberedEvent
+from jobtail.shown_text import shown
 
 Item = TypeVar("Item")
 
@@ -551,7 +552,7 @@ def job_matches(job: Job, job_filter: JobFilter) -> bool:
         and wanted.parent_job_id in {None, job.parent_job_id}
         and (wanted.created_since is None or job.created_at >= wanted.created_since)
         and (wanted.created_until is None or job.created_at < wanted.created_until)
-        and (wanted.search is None or any(fold_case(wanted.search) in fold_case(text) for text in texts))
+        and (wanted.search is None or any(fold_case(wanted.search) in fold_case(shown(text)) for text in texts))
         and wanted.has_errors in {None, job.log_counts.failures > 0}
         and job.job_id.startswith(wanted.job_prefix or "")
     )

@@ -92,7 +92,8 @@ class LogFilter:
     until_seq: BigInt | None = strawberry.field(default=UNSET, description="Before this line of its job. Exclusive.")
     search: str | None = strawberry.field(
         default=UNSET,
-        description="Case-insensitive, a plain substring of the message, or with `regex` a regular expression.",
+        description="Case-insensitive, a plain substring of the message, or with `regex` a regular expression. What is searched is "
+        "what a terminal shows of the message: colours and other invisible characters neither hide a match nor make one.",
     )
     regex: bool | None = strawberry.field(
         default=False,
@@ -100,8 +101,16 @@ class LogFilter:
         "the ends of each line, without back references and looks around. The search has a time bound.",
     )
     metadata: JSON | None = strawberry.field(default=UNSET, description="Lines whose metadata contains this object.")
+    not_: LogFilter | None = strawberry.field(
+        name="not",
+        default=UNSET,
+        description="Lines that do not match this: the same fields, one level deep.",
+    )
 
     def to_domain(self) -> filters.LogFilter:
+        without = given(self.not_)
+        if without is not None and given(without.not_) is not None:
+            raise InvalidInput("filter.not goes one level deep: it has no `not` of its own")
         return filters.LogFilter(
             levels=_chosen(self.levels),
             min_level=given(self.min_level),
@@ -115,6 +124,7 @@ class LogFilter:
             search=_text(self.search),
             regex=bool(given(self.regex)),
             metadata=storable_json(_object(self.metadata, "filter.metadata")),
+            without=None if without is None else without.to_domain(),
         )
 
 

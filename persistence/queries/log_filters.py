@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ARRAY, TIMESTAMP, BigInteger, ColumnElement, Text, any_, false, func, literal, literal_column
+from sqlalchemy import (
+    ARRAY,
+    TIMESTAMP,
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Text,
+    and_,
+    any_,
+    false,
+    func,
+    literal,
+    literal_column,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
@@ -21,7 +34,8 @@ SEARCH_S = 8.0
 """How long one statement may search for a pattern."""
 
 _LINE = task_logs.c
-_FOLDED = func.lower(_LINE.message.collate(SEARCH_FOLD))
+_SHOWN = func.shown_text(_LINE.message)
+_FOLDED = func.lower(_SHOWN.collate(SEARCH_FOLD))
 KINDS: Mapping[str, tuple[TypeEngine[Any], Callable[[Any], ColumnElement[bool]]]] = {
     "stages": (ARRAY(Text), lambda value: _LINE.stage == any_(value)),
     "task_ids": (ARRAY(Text), lambda value: _LINE.task_id == any_(value)),
@@ -32,14 +46,31 @@ KINDS: Mapping[str, tuple[TypeEngine[Any], Callable[[Any], ColumnElement[bool]]]
     "until_seq": (BigInteger(), lambda value: _LINE.seq < value),
     "search": (Text(), lambda value: func.strpos(_FOLDED, value) > 0),
     "pattern": (Text(), lambda value: _FOLDED.collate("C").regexp_match(value)),
-    "exact_pattern": (Text(), lambda value: _LINE.message.collate("C").regexp_match(value)),
+    "exact_pattern": (Text(), lambda value: _SHOWN.collate("C").regexp_match(value)),
     "metadata": (JSONB(), _LINE.metadata.op("@>")),
+    "levels": (ARRAY(Integer), lambda value: _LINE.level == any_(value)),
 }
 """Of each part of a filter, the type of its value, and the condition that it makes of it."""
+NOT = "not_"
+"""Before the names of the parts of what is left out."""
+
+
+def kind_of(name: str) -> TypeEngine[Any]:
+    return KINDS[name.removeprefix(NOT)][0]
+
+
+def conditions(values: Mapping[str, ColumnElement[Any]]) -> list[ColumnElement[bool]]:
+    """Make the conditions of parts. Those of what is left out are one: what meets all of them goes."""
+    wanted = [KINDS[name][1](value) for name, value in values.items() if not name.startswith(NOT)]
+    unwanted = [KINDS[name.removeprefix(NOT)][1](value) for name, value in values.items() if name.startswith(NOT)]
+    return [*wanted, ~func.coalesce(and_(*unwanted), false())] if unwanted else wanted
 
 
 def filter_values(log_filter: LogFilter) -> dict[str, Any]:
-    """List the parts of a filter that are set, as `KINDS` takes them. Levels are no value: they are in the text."""
+    """List the parts of a filter that are set, as `KINDS` takes them. Levels are no value: they are in the text.
+
+    Those of what is left out are a value, and always there: what is left out may be everything.
+    """
     parts = {
         "stages": None if log_filter.stages is None else sorted(log_filter.stages),
         "task_ids": None if log_filter.task_ids is None else sorted(log_filter.task_ids),
@@ -52,6 +83,9 @@ def filter_values(log_filter: LogFilter) -> dict[str, Any]:
     }
     if log_filter.search:
         parts |= _searched(log_filter.search, is_pattern=log_filter.regex)
+    if log_filter.without is not None:
+        without = {"levels": sorted(map(int, log_filter.without.wanted_levels)), **filter_values(log_filter.without)}
+        parts |= {f"{NOT}{name}": value for name, value in without.items()}
     return {name: value for name, value in parts.items() if value is not None}
 
 
@@ -70,9 +104,8 @@ def search_time(log_filters: Iterable[LogFilter]) -> float | None:
 
 def matching(log_filter: LogFilter) -> list[ColumnElement[bool]]:
     """Say in SQL what `LogFilter.matches` says in Python."""
-    values = filter_values(log_filter)
-    conditions = [KINDS[name][1](literal(value, KINDS[name][0])) for name, value in values.items()]
-    return of_levels(levels_of(log_filter)) + conditions
+    values = {name: literal(value, kind_of(name)) for name, value in filter_values(log_filter).items()}
+    return of_levels(levels_of(log_filter)) + conditions(values)
 
 
 def levels_of(log_filter: LogFilter) -> tuple[int, ...] | None:

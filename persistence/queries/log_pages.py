@@ -34,7 +34,7 @@ from domain.written_lines import NO_LINES, Members, WrittenLines
 from jobtail.events import LogLevel
 from persistence.prepared_statements import Statement, compiled
 from persistence.queries.json_lines import lines_of, pieces, said_at, written
-from persistence.queries.log_filters import KINDS, filter_values, levels_of, of_levels
+from persistence.queries.log_filters import KINDS, conditions, filter_values, kind_of, levels_of, of_levels
 from persistence.queries.page_sizes import FOUND, fitting, within_bytes
 from persistence.queries.paging import columns_of, requested
 from persistence.tables import COMMONEST, job_tasks, jobs, task_logs
@@ -200,9 +200,7 @@ def where(form: PageForm, own: Mapping[str, ColumnElement[Any]]) -> Iterable[Col
         yield _LINE.seq > own["after"]
     if form.is_before:
         yield _LINE.seq < own["before"]
-    for name in form.parts:
-        kind, condition = KINDS[name]
-        yield condition(bindparam(name, type_=kind))
+    yield from conditions({name: bindparam(name, type_=kind_of(name)) for name in form.parts})
     yield from _between_ends(form, own)
 
 

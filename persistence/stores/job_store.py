@@ -107,7 +107,7 @@ def seen(job_prefix: str | None, table: FromClause = jobs) -> list[ColumnElement
 
 
 def _contains(column: ColumnElement[Any], part: str) -> ColumnElement[bool]:
-    return func.strpos(func.lower(column.collate(SEARCH_FOLD)), fold_case(part)) > 0
+    return func.strpos(func.lower(func.shown_text(column).collate(SEARCH_FOLD)), fold_case(part)) > 0
 
 
 def counts_of(row: Named) -> LogCounts:

@@ -155,9 +155,8 @@ class Tail:
 def _render(request: TailRequest) -> Render:
     if request.as_json:
         return as_json
-    is_terminal = sys.stdout.isatty()
-    has_colour = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return renderer(is_terminal=is_terminal, has_colour=has_colour, encoding=sys.stdout.encoding)
+    has_colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return renderer(has_colour=has_colour, encoding=sys.stdout.encoding)
 
 
 def _end_with_reader() -> None:

@@ -354,6 +354,11 @@ FILTERS: list[tuple[dict[str, Any], list[int]]] = [
     ({"metadata": {"score": 8}}, []),
     ({"metadata": {"tags": ["b"], "of": {"deep": True}}}, [4]),
     ({"metadata": {}}, [4, 7]),
+    ({"not": {"taskIds": ["CNT_1"]}}, [1, 2, 3, 5]),
+    ({"not": {"metadata": {"score": 7}}}, [1, 2, 3, 5, 6, 7]),
+    ({"not": {"stages": ["score"], "levels": ["ERROR"]}}, [1, 2, 3, 4, 6, 7]),
+    ({"minLevel": "WARNING", "not": {"search": "ärger"}}, [5, 6]),
+    ({"not": {}}, []),
     ({"minLevel": None, "stages": None, "search": None, "metadata": None}, [1, 2, 3, 4, 5, 6, 7]),
 ]
 
@@ -364,6 +369,12 @@ def test_lines_are_filtered_and_counted(api: Api, chosen: dict[str, Any], expect
     assert (_seqs(page), page["totalCount"]) == (expected, len(expected))
     page = _job(api, "logs(last: 2, filter: $filter) { totalCount nodes { seq } }", filter=chosen)["logs"]
     assert (_seqs(page), page["totalCount"]) == (expected[-2:], len(expected))
+
+
+def test_what_is_left_out_is_said_one_level_deep(api: Api) -> None:
+    query = "query ($filter: LogFilter) { job(jobId: \"JB_1\") { logs(filter: $filter) { totalCount } } }"
+    refusal = api.refusal(query, filter={"not": {"not": {"stages": ["score"]}}})
+    assert (refusal.code, "one level deep" in refusal.message) == ("BAD_INPUT", True)
 
 
 def test_stages_and_tasks_have_their_own_lines(api: Api) -> None:

@@ -143,6 +143,7 @@ def test_the_kept_counts_know_levels_stages_and_tasks_only(name: str) -> None:
         "search": "a",
         "regex": True,
         "metadata": {},
+        "without": LogFilter(),
     }
     is_kept = name in {"levels", "min_level", "stages", "task_ids", "regex"}
     assert LogFilter(**{name: values[name]}).is_countable is is_kept

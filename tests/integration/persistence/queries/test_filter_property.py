@@ -18,6 +18,7 @@ from domain.pages import Window
 from domain.regex.pattern import compiled
 from domain.requests import JobPageRequest, LogCount, LogPageRequest, LogScope
 from jobtail.events import Event, JobFinished, JobStarted, JobStatus, Line, LogLevel
+from jobtail.shown_text import shown
 from persistence.database import Database
 from persistence.stores.job_store import PostgresJobStore
 from persistence.stores.log_store import PostgresLogStore
@@ -29,8 +30,53 @@ AT = datetime(2026, 11, 22, 20, 33, 58, 123456, tzinfo=UTC)
 LETTERS = (
     "aAbB%_\\'\" \u00df\u00e4\u00c4\u0130\u0131\u03a3\u03c2\u03c3\u01c5\u1e9e\u212a\U00010400\U00010428\ud83d\u0000"
 )
-TEXTS = st.text(st.sampled_from(LETTERS), max_size=8) | st.text(
-    st.characters(exclude_categories=["Cs", "Cn"]), max_size=8
+TERMINAL = [
+    "\x1b[1;31m",
+    "\x1b[0m",
+    "\x1b[K",
+    "\x1b[1K",
+    "\x1b[2K",
+    "\x1b[2D",
+    "\x1b[3C",
+    "\x1b[2G",
+    "\x1b[J",
+    "\x1b[?25l",
+]
+TERMINAL += [
+    "\x1b]0;t\x07",
+    "\x1b]8;;http://a\x1b\\",
+    "\x1b]",
+    "\x1b[3",
+    "\x1b",
+    "\x9b31m",
+    "\x9d",
+    "\x9c",
+    "\x1bP",
+    "\x1b[3 K",
+]
+TERMINAL += [
+    "\r",
+    "\r\n",
+    "\n",
+    "\b",
+    "\t",
+    "\x07",
+    "\x0b",
+    "\x0c",
+    "\x85",
+    "\u200b",
+    "\u202e",
+    "ab",
+    "c",
+    "\U0001f600",
+    " ",
+]
+"""What programs write for terminals, and a few texts."""
+WRITTEN = st.lists(st.sampled_from(TERMINAL), max_size=12).map("".join)
+TEXTS = (
+    WRITTEN
+    | st.text(st.sampled_from(LETTERS), max_size=8)
+    | st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=8)
 )
 LABELS = st.sampled_from(["read", "Read", "score", "%", "main"])
 MOMENTS = st.integers(-3, 3).map(lambda n: AT + timedelta(microseconds=n))
@@ -66,7 +112,7 @@ def part_of(value: Any) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def whole_filters(draw: st.DrawFn, lines: list[Line]) -> LogFilter:
+def whole_filters(draw: st.DrawFn, lines: list[Line], depth: int = 0) -> LogFilter:
     """Draw a filter of all conditions, each of which has to do with the lines."""
     message = storable(draw(st.sampled_from([line.message for line in lines])))
     begin = draw(st.integers(0, max(len(message) - 1, 0)))
@@ -86,13 +132,14 @@ def whole_filters(draw: st.DrawFn, lines: list[Line]) -> LogFilter:
         until_seq=draw(seqs),
         search=draw(st.sampled_from([part, part.upper(), part.lower()]).map(storable)),
         metadata=draw(st.one_of([*objects, OBJECTS])),
+        without=draw(some_filters(lines, depth=1)) if depth == 0 else None,
     )
 
 
 @st.composite
-def some_filters(draw: st.DrawFn, lines: list[Line]) -> LogFilter:
+def some_filters(draw: st.DrawFn, lines: list[Line], depth: int = 0) -> LogFilter:
     """Draw a filter of few conditions: many at once match little, and so would hide a wrong one."""
-    whole = draw(whole_filters(lines))
+    whole = draw(whole_filters(lines, depth))
     names = draw(st.sets(st.sampled_from(LogFilter.__slots__), max_size=3))
     return LogFilter(**{name: getattr(whole, name) for name in names})
 
@@ -148,6 +195,27 @@ def is_right(pattern: str) -> bool:
     except InvalidInput:
         return False
     return True
+
+
+@given(texts=st.lists(WRITTEN, min_size=30, max_size=60))
+async def test_postgres_shows_a_text_as_a_terminal_does(database_url: str, texts: list[str]) -> None:
+    await shown_both_ways(database_url, texts)
+
+
+async def test_postgres_reads_a_line_that_is_written_over_without_end_from_its_last_return_on(
+    database_url: str,
+) -> None:
+    bar = "".join(f"\r{n:5} of 3000 {'#' * 30}" for n in range(3_000))
+    await shown_both_ways(database_url, [f"{bar}\nab\bc\x1b[31m\x1b[K\r\n{bar}\r", "\b" * 20_000 + "x" * 20_000])
+
+
+async def shown_both_ways(database_url: str, texts: list[str]) -> None:
+    connection = await connect(database_url)
+    try:
+        rows = await connection.fetch("SELECT shown_text(text) FROM unnest($1::text[]) AS text", texts)
+    finally:
+        await connection.close()
+    assert [row["shown_text"] for row in rows] == list(map(shown, texts))
 
 
 async def test_letters_that_python_lowers_by_their_context_are_found(database: Database) -> None:

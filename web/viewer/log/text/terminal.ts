@@ -1,6 +1,6 @@
 // What a terminal shows of a text: the last state of a line that was written over, in its colours, with its links, and
-// nothing of what steers it. The service searches in the same: domain/shown.py says the rule once more, and the cases of
-// tests/terminal_texts.json hold the two equal.
+// nothing of what steers it. The service searches in the same: the SDK's shown_text.py says the rule once more, for the
+// service and `jobtail tail`, and the cases of tests/terminal_texts.json hold all of them equal.
 import { PLAIN, type Style, apply, look, newPen } from "./sgr";
 
 export interface Piece extends Style {
@@ -18,7 +18,7 @@ const TOKENS = new RegExp(
   [
     `(?:${ESC}\\]|\\u009d)([^\\u0007\\u001b\\u0080-\\u009f\\n]*)(?:\\u0007|${STRING_END})`, // a title, a link
     `(?:${ESC}[PX^_]|[\\u0090\\u0098\\u009e\\u009f])[^\\u001b\\u0080-\\u009f\\n]*${STRING_END}`,
-    `(?:${ESC}\\[|\\u009b)([0-?]*)[ -/]*([@-~]?)`, // colours, the cursor; one that is cut has no final byte
+    `(?:${ESC}\\[|\\u009b)([0-?]*[ -/]*)([@-~]?)`, // colours, the cursor; one that is cut has no final byte
     `${ESC}[ -/]*[0-~]?`,
     `\\r\\n|[\\n\\t${UNSEEN}]`,
   ].join("|"),
@@ -45,23 +45,14 @@ export function pieces(text: string): Piece[] {
   const tokens = [...text.matchAll(TOKENS)];
   const mayMove = tokens.filter(isMove).length * text.length <= MOST_WORK;
   const screen = new Screen(mayMove);
-  let at = mayMove ? 0 : lastReturn(text, 0);
+  let at = 0;
   for (const token of tokens) {
-    if (token.index < at) continue; // before the last return of a line that is not played
     screen.write(text.slice(at, token.index));
     at = token.index + token[0].length;
     screen.obey(token);
-    if (!mayMove && LINE_ENDS.has(token[0])) at = lastReturn(text, at);
   }
   screen.write(text.slice(at));
   return screen.finished();
-}
-
-/** Where the last state begins of the line that begins at a place. */
-function lastReturn(text: string, start: number): number {
-  const ends = ["\n", "\u000b", "\u000c", "\u0085"].map((end) => text.indexOf(end, start)).filter((end) => end >= 0);
-  const line = text.slice(start, Math.min(text.length, ...ends)).replace(/\r+$/, "");
-  return start + line.lastIndexOf("\r") + 1;
 }
 
 /** The pieces of each line. */
@@ -87,6 +78,10 @@ class Screen {
   /** A piece a character, once the cursor has been moved. */
   #cells: Piece[] | null = null;
   #column = 0;
+  /** Whether anything was written or erased since the cursor was moved. */
+  #isChanged = false;
+  /** Whether a return was passed that is not played: what follows is the line. */
+  #isReturned = false;
   readonly #pen = newPen();
   #style: Style = PLAIN;
   #link: string | null = null;
@@ -96,10 +91,13 @@ class Screen {
   write(text: string): void {
     if (!text) return;
     const piece = { text, link: this.#link, ...this.#style };
+    if (this.#isReturned) this.#line = [];
+    this.#isReturned = false;
     if (this.#cells === null) {
       add(this.#line, piece);
       return;
     }
+    this.#isChanged = true;
     this.#pad(this.#column);
     for (const character of text) this.#cells[this.#column++] = { ...piece, text: character };
   }
@@ -109,7 +107,10 @@ class Screen {
     if (command !== undefined) this.#operate(command);
     else if (final === "m" && /^[0-9;:]*$/.test(parameters ?? "")) this.#draw(parameters ?? "");
     else if (LINE_ENDS.has(whole)) this.#newLine();
-    else if (whole === "\t") this.#tab();
+    else if (whole === "\t") {
+      this.#tab();
+      this.#isChanged ||= this.#cells !== null;
+    }
     else if (isMove(token)) this.#move(whole, Math.min(Number(parameters ?? 0), MOST_COLUMNS), final ?? "");
   }
 
@@ -129,7 +130,10 @@ class Screen {
   }
 
   #move(whole: string, count: number, final: string): void {
-    if (!this.mayMove) return;
+    if (!this.mayMove) {
+      this.#isReturned ||= whole === "\r";
+      return;
+    }
     this.#play();
     const at = this.#column;
     if (whole === "\r") this.#column = 0;
@@ -143,6 +147,7 @@ class Screen {
   /** 0: from the cursor on, 1: up to the cursor, 2: the whole line. */
   #erase(what: number): void {
     const cells = this.#cells ?? [];
+    this.#isChanged = true;
     if (what === 1) cells.fill(BLANK, 0, this.#column + 1);
     else if (what === 0 || what === 2) cells.length = what === 2 ? 0 : Math.min(cells.length, this.#column);
   }
@@ -173,9 +178,10 @@ class Screen {
   }
 
   #endLine(): void {
-    for (const piece of this.#cells ?? this.#line) add(this.#done, piece);
+    for (const piece of this.#cells && this.#isChanged ? this.#cells : this.#line) add(this.#done, piece);
     this.#line = [];
     this.#cells = null;
+    this.#isChanged = this.#isReturned = false;
   }
 
   #newLine(): void {
