@@ -89,7 +89,7 @@ async def _serve(settings: Settings) -> None:
 
 
 async def _migrate(settings: Settings) -> None:
-    from graph.databases import existing_database  # noqa: PLC0415 - as above
+    from graph.databases import check_form, existing_database  # noqa: PLC0415 - as above
     from persistence.migration import revision_of, upgrade  # noqa: PLC0415
     from persistence.upkeep.maintenance import ensure_partitions  # noqa: PLC0415
 
@@ -97,6 +97,9 @@ async def _migrate(settings: Settings) -> None:
         before = await revision_of(database.engine)
         say_database(settings)
         await upgrade(database.engine)
+        mended = await check_form(database, is_mended=True)
         await ensure_partitions(database)
         after = await revision_of(database.engine)
     typer.echo(f"The database was at revision {before or 'none'} and is at {after}.")
+    if mended:
+        typer.echo(f"Made again what was missing: {', '.join(mended)}.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from domain.access import TokenStore
@@ -11,11 +12,16 @@ from domain.retention import LogPruner
 from graph.http.health import Ailments
 from graph.settings import Settings
 from persistence.database import Database, Watch
+from persistence.database_form import changed_collations, mend, missing_parts, needed
 from persistence.embedded.embedded_server import DataDirectoryInUse, EmbeddedPostgres
 from persistence.migration import HEAD, revision_of, upgrade
 from persistence.stores.token_store import PostgresTokenStore
 from persistence.upkeep.maintenance import ensure_partitions
 from persistence.upkeep.pruning import PostgresLogPruner
+
+AFTER_RESTORE = "a restore may have lost it: restore it again, or run `jobtail-server migrate`"
+
+log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -94,4 +100,25 @@ async def prepare(database: Database, *, is_embedded: bool) -> None:
         raise InvalidInput(
             f"the database is {found}, and this version needs {HEAD}: run `jobtail-server migrate` first"
         )
+    await check_form(database, is_mended=is_embedded)
     await ensure_partitions(database)
+
+
+async def check_form(database: Database, *, is_mended: bool) -> Sequence[str]:
+    """See what a restore has lost, and make it again if that is wanted; name what was.
+
+    Raises:
+        InvalidInput: if something is missing without which no line can be stored.
+    """
+    missing = lost = await missing_parts(database)
+    if lost and is_mended:
+        await mend(database.engine, lost)
+        missing = await missing_parts(database)
+    if missing:
+        said = f"the database lacks what migrations made there: {', '.join(map(str, missing))}; {AFTER_RESTORE}"
+        if needed(missing):
+            raise InvalidInput(said)
+        log.warning("%s", said)
+    for changed in await changed_collations(database):
+        log.warning("%s", changed)
+    return [str(part) for part in lost if part not in missing]

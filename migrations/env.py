@@ -5,10 +5,8 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import text
 
+from persistence.database_form import MIGRATION_LOCK
 from persistence.tables import metadata
-
-MIGRATION_LOCK = 7_062_837_465_201
-"""The key of the advisory lock; any number that nothing else in the database uses."""
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=metadata)
