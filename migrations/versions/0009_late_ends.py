@@ -1,4 +1,4 @@
-"""What tells a late end from news: when a job was started last, and whether that was not the first time."""
+"""Marks that tell a late end from news: when a job was started last, and whether that was not the first time."""
 
 from __future__ import annotations
 
