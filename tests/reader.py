@@ -105,7 +105,7 @@ class Reader:
         output = self.directory / f"{abs(hash(block.text))}.log"
         with output.open("w") as stream:
             process = subprocess.Popen(
-                self._command(block.text),
+                self._typed(block.text),
                 cwd=self.directory,
                 env=self._environment,
                 stdout=stream,
@@ -122,7 +122,7 @@ class Reader:
 
     def _run(self, command: str) -> str:
         done = subprocess.run(
-            self._command(f"{command}\nexport -p > '{self._kept}'"),
+            self._typed(command, f"export -p > '{self._kept}'"),
             cwd=self.directory,
             env=self._environment,
             capture_output=True,
@@ -130,12 +130,13 @@ class Reader:
             timeout=INSTALL_S,
             check=False,
         )
-        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
         return done.stdout
 
-    def _command(self, command: str) -> list[str]:
-        kept = f". '{self._kept}'\n" if self._kept.exists() else ""
-        return ["bash", "-euc", f"set -o allexport -o pipefail\n{kept}{self._here(command)}"]
+    def _typed(self, command: str, afterwards: str = "") -> list[str]:
+        kept = f". '{self._kept}'" if self._kept.exists() else ""
+        lines = ("set -o allexport -o pipefail", kept, self._here(command), afterwards)
+        return ["bash", "-euc", "\n".join(filter(None, lines))]
 
     def _here(self, text: str) -> str:
         there = "|".join(map(re.escape, sorted(self.elsewhere, key=len, reverse=True)))

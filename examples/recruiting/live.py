@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from examples.recruiting import DATA
 from examples.recruiting.capture import captured
 from examples.recruiting.handlers import HANDLERS
+from examples.recruiting.kept_jobs import delete_old_jobs
 from examples.recruiting.queue import Hooks, JobQueue
 from examples.recruiting.results import open_results
 from jobtail import Writer
@@ -61,6 +62,7 @@ async def _work(queue: JobQueue, hooks: Hooks, database_url: str, site: str, pau
         for number in count():
             enqueue_round(queue, number, site)
             await queue.join()
+            await delete_old_jobs(database_url)
             await asyncio.sleep(pause_s)
 
 

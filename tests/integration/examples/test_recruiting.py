@@ -7,7 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,12 +18,16 @@ from examples.recruiting import DATA
 from examples.recruiting.attestations import attestation_for
 from examples.recruiting.emitter import RecruitingEmitter
 from examples.recruiting.handlers import HANDLERS
+from examples.recruiting.kept_jobs import delete_old_jobs
 from examples.recruiting.live import SCHEDULE, run_rounds, serving
 from examples.recruiting.queue import Hooks, JobQueue, JobSpec, Outcome, run_job
 from examples.recruiting.requirements import Description, Requirement, extract
 from examples.recruiting.results import PostgresResults, open_results, requirements, scores
 from examples.recruiting.scoring import Score
 from examples.recruiting.sources import SourceError, read_links, read_text
+from jobtail import Line
+from persistence.database import Database
+from tests.client import worker
 
 
 class Witness:
@@ -83,6 +87,20 @@ def test_texts_and_links_are_fetched_by_http() -> None:
     assert urlsplit(site).hostname == "127.0.0.1"
     with pytest.raises(SourceError, match=f"^cannot fetch {site}/: .*refused"):
         read_text(f"{site}/")
+
+
+async def test_old_sample_jobs_are_deleted_whole_and_nobody_elses(database_url: str) -> None:
+    samples = [f"JB_INGEST_20261130_2200{number:02}_{number}" for number in range(5)]
+    async with worker(database_url) as recorder:
+        for job_id in ["JB_MINE", *samples]:
+            line = Line(job_id=job_id, message="Reading", stage="read_jd", task_id="T_1", at=datetime.now(UTC))
+            await recorder.record_job(job_id, [line], handler_name="ingest_jd")
+    assert await delete_old_jobs(database_url, kept=2) == 3
+    assert await delete_old_jobs(database_url, kept=2) == 0
+    async with Database(database_url) as database, database.engine.connect() as connection:
+        for name in ("jobs", "job_tasks", "task_logs", "stored_batches"):
+            rows = await connection.scalars(text(f"SELECT DISTINCT job_id FROM {name} ORDER BY job_id"))
+            assert rows.all() == [*samples[3:], "JB_MINE"], name
 
 
 async def test_storing_again_replaces_what_was_there(results: PostgresResults, postgres_url: str) -> None:
