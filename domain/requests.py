@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from domain.filters import ExecutionFilter, JobFilter, LogFilter
 from domain.pages import MAX_PAGE_BYTES, Window
-from domain.written_lines import Members
+from domain.written_lines import LineSelection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class LogPageRequest:
     """Where the lines are larger together, the page ends early and says that there is more. One line it holds at least."""
     may_be_empty: bool = False
     """Whether it may hold none where the first one is larger by itself."""
-    written_as: Members | None = None
+    written_as: LineSelection | None = None
     """If it is given, the items may be `WrittenLines` with these members; where they are not, they are lines as ever."""
 
 

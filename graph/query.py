@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, cast
 
 import strawberry
 from strawberry import UNSET
@@ -11,8 +11,9 @@ from strawberry import UNSET
 from domain.executions import ExecutionStatus
 from domain.logs import storable_label
 from domain.pages import Window, window
+from domain.requests import LogScope
 from graph.context import Info
-from graph.plans.planned_info import asks_for_page, selected_below
+from graph.plans.info import asks_for_pages, selected_below
 from graph.relay.connections import Connection, Node
 from graph.relay.list_cursors import job_key
 from graph.types import inputs
@@ -29,7 +30,7 @@ from graph.types.inputs import (
     log_filter,
 )
 from graph.types.jobs import Execution, Job, execution_connection, job_connection
-from graph.types.lines import TaskLog
+from graph.types.lines import ScopeReference, TaskLog
 from graph.types.nodes import load_node
 from graph.types.storage import DESCRIPTION, StorageReport
 
@@ -106,14 +107,14 @@ class Query:
 
 
 async def _load_job(info: Info, job_id: str) -> Job | None:
-    """Load a job, together with its tasks where its stages are asked for; not yet where a page of its lines is all that is."""
-    loaders, selected = info.context.loaders, selected_below(info)
-    if asks_for_page(selected) or (selected.keys() == {"stage"} and asks_for_page(selected["stage"])):
-        return Job.presumed(job_id)
-    if selected.keys() & {"stages", "stage"}:
+    """Load a job, together with its tasks where its stages are asked for; not yet where pages of its lines are all that is."""
+    selected = selected_below(info)
+    if asks_for_pages(selected):
+        return cast("Job", ScopeReference(LogScope(job_id=job_id)))
+    if {name for name, _ in selected} & {"stages", "stage"}:
         found = (await info.context.services.tasks.hierarchies([job_id])).get(job_id)
         return Job.from_domain(found.job, found.stages) if found else None
-    job = await loaders.jobs.load(job_id)
+    job = await info.context.loaders.jobs.load(job_id)
     return Job.from_domain(job) if job else None
 
 

@@ -1,30 +1,32 @@
-"""The schema, put together, and how it answers: a query by its plan, everything else by Strawberry and graphql-core."""
+"""`Schema`: the types put together, and how they answer: by plans, and what those do not know by graphql-core as it comes."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, parse
-from graphql import OperationType as GraphQLOperationType
+from graphql import GraphQLError, OperationType, parse
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext, ExecutionResult
-from strawberry.types.graphql import OperationType
+from strawberry.types.graphql import OperationType as AllowedType
 
 from domain.access import Scope
 from domain.errors import Forbidden, InvalidInput, TooComplex
 from graph.context import Context
-from graph.errors import CodedErrors, code_of, code_of_operation, coded, log_internal
+from graph.errors import CodedErrors, code_of_operation, coded, log_internal
 from graph.formats.scalars import SCALARS
-from graph.live.shared_frames import EventRunner, FrameExecutor
+from graph.live.shared_frames import EventExecutor, EventRunner
 from graph.mutation import Mutation
 from graph.operations.page_budget import one_room
-from graph.operations.prepared import Documents, Prepared
+from graph.operations.prepared import Documents, PreparedDocument, PreparedOperation
+from graph.plans.planner import Unplanned
+from graph.plans.steps import PlannedRequest
 from graph.query import Query
 from graph.subscription import Subscription
 from graph.types.lines import TaskLog
@@ -36,6 +38,8 @@ NO_STREAM = (
     "header Accept: text/event-stream"
 )
 
+log = logging.getLogger(__name__)
+
 
 class PreparedDocuments(SchemaExtension):
     """Hands what was prepared to Strawberry, which reports the errors where they get their code."""
@@ -44,49 +48,65 @@ class PreparedDocuments(SchemaExtension):
         context = self.execution_context
         if context.query:
             limits = context.context.limits
-            prepared = context.schema.documents.prepare(context.query, limits)  # type: ignore[attr-defined]
+            prepared = self._documents.prepare(context.query, limits)
             if prepared.is_beyond_bounds:  # Strawberry wants a document, and reports the errors instead of running it
-                context.graphql_document, context._provided_operation_name = NOTHING, None  # noqa: SLF001
+                context.graphql_document = NOTHING
+                context._provided_operation_name = None  # noqa: SLF001 - the name would not be found in it
                 context.pre_execution_errors = prepared.errors
             else:
-                context.graphql_document = (
-                    prepared.document
-                )  # where there is none, Strawberry parses again and says why
+                # Where there is no document, Strawberry parses again and says why.
+                context.graphql_document = prepared.node
                 context.parse_options["max_tokens"] = limits.max_query_tokens
-                context.pre_execution_errors = prepared.errors if prepared.document else None
+                context.pre_execution_errors = prepared.errors if prepared.node else None
                 context.pre_execution_errors = context.pre_execution_errors or self._refusals(prepared)
         yield
 
-    def _refusals(self, prepared: Prepared) -> list[GraphQLError]:
+    @property
+    def _documents(self) -> Documents:
+        schema = self.execution_context.schema
+        assert isinstance(schema, Schema)
+        return schema.documents
+
+    def _refusals(self, prepared: PreparedDocument) -> list[GraphQLError]:
         """Say what the caller's token and the limits do not allow."""
         execution = self.execution_context
         context = execution.context
-        if execution._provided_operation_name is None and len(prepared.operations) > 1:  # noqa: SLF001
+        if execution._provided_operation_name is None and len(prepared.operations) > 1:  # noqa: SLF001 - the others look at the first
             return [GraphQLError("the document has several operations: operationName must say which of them to run")]
         operation = prepared.operation(execution.operation_name)
-        is_mutation = operation is not None and operation.operation is GraphQLOperationType.MUTATION
+        is_mutation = operation is not None and operation.type is OperationType.MUTATION
         try:
             context.grant.require(Scope.CAPTURE if is_mutation else Scope.READ)
-            prepared.require(context.limits, execution.schema._schema, execution.operation_name, execution.variables)  # noqa: SLF001
+            if operation is not None:
+                operation.require(context.limits, execution.variables)
         except (Forbidden, InvalidInput, TooComplex) as error:
             return [GraphQLError(str(error), original_error=error)]
         return []
 
 
-def _is_subscription(prepared: Prepared, name: str | None) -> bool:
-    operation = prepared.operation(name)
-    return operation is not None and operation.operation is GraphQLOperationType.SUBSCRIPTION
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An operation with what a request gives for it."""
+
+    operation: PreparedOperation
+    variables: dict[str, Any] | None
+    context: Context
+    root_value: Any
 
 
-def _given_up(context: Context) -> GraphQLError:
-    context.loaders.cancel_unwanted()
-    error = context.limits.too_late()
-    context.watch.failed([code_of(error)])
-    return GraphQLError(str(error), original_error=error)
+def _failed(context: Context, errors: list[GraphQLError], data: dict[str, Any] | None = None) -> ExecutionResult:
+    """Tell the operator of errors, and give the result that has them."""
+    log_internal(errors)
+    context.watch.failed(map(code_of_operation, errors))
+    return ExecutionResult(data, errors)
 
 
 class Schema(strawberry.Schema):
-    """Has a `documents`, and a plan for every query that `graph.plans.planner` knows to answer."""
+    """Answers queries and events by plans unless it shall do without them, to show what they are measured by."""
+
+    def __init__(self, *, is_planned: bool = True, **types: Any) -> None:
+        super().__init__(**types, execution_context_class=EventExecutor if is_planned else None)
+        self._is_planned = is_planned
 
     @cached_property
     def documents(self) -> Documents:
@@ -99,89 +119,94 @@ class Schema(strawberry.Schema):
         context_value: Any | None = None,
         root_value: Any | None = None,
         operation_name: str | None = None,
-        allowed_operation_types: Iterable[OperationType] | None = None,
+        allowed_operation_types: Any | None = None,
         operation_extensions: dict[str, Any] | None = None,
     ) -> ExecutionResult:
-        """Answer a query by its plan. What has none, or failed, takes the long way, with all extensions."""
-        prepared = self.documents.prepare(query, context_value.limits) if query and context_value is not None else None
-        if prepared is not None and not prepared.errors and _is_subscription(prepared, operation_name):
-            return ExecutionResult(data=None, errors=[coded(GraphQLError(NO_STREAM))])
-        with self._watched(prepared, operation_name, context_value):
-            try:
-                async with self._time(prepared, operation_name, context_value) as time:
-                    if allowed_operation_types is None or OperationType.QUERY in allowed_operation_types:
-                        with one_room():
-                            data = await self._planned(
-                                prepared, operation_name, variable_values, context_value, root_value
-                            )
-                        if data is not None:
-                            return ExecutionResult(data=data, errors=None)
-                    with one_room():
-                        return await super().execute(
-                            query,
-                            variable_values,
-                            context_value,
-                            root_value,
-                            operation_name,
-                            allowed_operation_types,
-                            operation_extensions,
-                        )
-            except TimeoutError:
-                if not time.expired() or context_value is None:
-                    raise
-                return ExecutionResult(data=None, errors=[coded(_given_up(context_value))])
+        """Answer a query by its plan. What has none, or is refused, takes the long way, with all extensions."""
+        long_way = partial(
+            super().execute,
+            query,
+            variable_values,
+            context_value,
+            root_value,
+            operation_name,
+            allowed_operation_types,
+            operation_extensions,
+        )
+        operation = self._operation(query, operation_name, context_value)
+        if operation is not None and operation.type is OperationType.SUBSCRIPTION:
+            return ExecutionResult(None, [coded(GraphQLError(NO_STREAM))])
+        is_allowed = allowed_operation_types is None or AllowedType.QUERY in allowed_operation_types
+        if operation is None or context_value is None or not is_allowed:
+            return await long_way()
+
+        async def answered() -> list[Any]:
+            return [await long_way()]
+
+        asked = Asked(operation, variable_values, context_value, root_value)
+        (result,), are_coded = await self._results(asked, answered)
+        return result if are_coded else ExecutionResult(result.data, list(map(coded, result.errors or ())) or None)
 
     async def _stream_non_subscription(
         self, execution_context: ExecutionContext, *more: Any, **named: Any
     ) -> AsyncGenerator[Any, None]:
-        context, name = execution_context, execution_context.operation_name
-        prepared = self.documents.prepare(context.query, context.context.limits) if context.query else None
-        with self._watched(prepared, name, context.context):
+        long_way = super()._stream_non_subscription
+        context = execution_context
+        operation = self._operation(context.query, context.operation_name, context.context)
+        assert operation is not None, "what is refused is not executed"
+
+        async def answered() -> list[Any]:
+            return [result async for result in long_way(execution_context, *more, **named)]
+
+        asked = Asked(operation, context.variables, context.context, context.root_value)
+        for result in (await self._results(asked, answered))[0]:  # which the stream codes
+            yield result
+
+    def _operation(self, text: str | None, name: str | None, context: Context | None) -> PreparedOperation | None:
+        return None if not text or context is None else self.documents.prepare(text, context.limits).operation(name)
+
+    async def _results(self, asked: Asked, long_way: Callable[[], Awaitable[list[Any]]]) -> tuple[list[Any], bool]:
+        """Answer an operation within its time; tell whether errors bear their codes already.
+
+        A mutation is bounded by its statements: half of it would be worse.
+        """
+        operation, context = asked.operation, asked.context
+        is_query = operation.type is OperationType.QUERY
+        with context.watch.operation(operation.name):
             try:
-                async with self._time(prepared, name, context.context) as time:
+                async with asyncio.timeout(context.limits.max_query_seconds if is_query else None) as time:
                     with one_room():
-                        data = await self._planned(
-                            prepared, name, context.variables, context.context, context.root_value
-                        )
-                    results: list[Any] = [ExecutionResult(data=data, errors=None)]
-                    if data is None:
-                        with one_room():
-                            answering = super()._stream_non_subscription(execution_context, *more, **named)
-                            results = [result async for result in answering]
+                        planned = await self._planned(asked) if is_query and self._is_planned else None
+                        return (await long_way(), True) if planned is None else ([planned], False)
             except TimeoutError:
                 if not time.expired():
                     raise
-                results = [ExecutionResult(data=None, errors=[_given_up(context.context)])]
-        for result in results:
-            yield result
+                context.loaders.cancel_unwanted()
+                late = context.limits.too_late()
+                return [_failed(context, [GraphQLError(str(late), original_error=late)])], False
 
-    def _watched(self, prepared: Prepared | None, name: str | None, context: Any) -> AbstractContextManager[object]:
-        operation = None if prepared is None else prepared.named(name)
-        return nullcontext() if operation is None else context.watch.operation(operation)
-
-    def _time(self, prepared: Prepared | None, name: str | None, context: Any) -> asyncio.Timeout:
-        """Give a query the time that it has. A mutation is bounded by its statements: half of it would be worse."""
-        operation = None if prepared is None else prepared.operation(name)
-        is_query = operation is not None and operation.operation is GraphQLOperationType.QUERY
-        return asyncio.timeout(context.limits.max_query_seconds if is_query else None)
-
-    async def _planned(
-        self,
-        prepared: Prepared | None,
-        name: str | None,
-        variables: dict[str, Any] | None,
-        context: Any,
-        root_value: Any,
-    ) -> dict[str, Any] | None:
-        if prepared is None or prepared.errors or not context.grant.allows(Scope.READ):
-            return None
-        if self.execution_context_class is not FrameExecutor:
+    async def _planned(self, asked: Asked) -> ExecutionResult | None:
+        """Answer by a plan, None where graphql-core does: what has no plan, and what is refused as everything else is."""
+        operation, context = asked.operation, asked.context
+        if not context.grant.allows(Scope.READ):
             return None
         try:
-            prepared.require(context.limits, self._schema, name, variables)
+            operation.require(context.limits, asked.variables)
         except (InvalidInput, TooComplex):
-            return None  # it is refused on the long way, like everything else
-        return await prepared.run(self._schema, name, variables, context, root_value)
+            return None
+        values = operation.variables.read(asked.variables or {})
+        if isinstance(values, list):
+            return None
+        plan = operation.plan(values)
+        if isinstance(plan, Unplanned):
+            context.watch.unplanned(plan.reason)
+            log.debug("graphql-core answers %s: %s", operation.name.field, plan.reason)
+            return None
+        try:
+            data, errors = await plan.answer(PlannedRequest(values, context, asked.root_value))
+        except Exception as defect:  # noqa: BLE001 - it is told like one of a resolver, and logged
+            data, errors = None, [GraphQLError(str(defect), original_error=defect)]
+        return _failed(context, errors, data) if errors else ExecutionResult(data, None)
 
     def create_extensions_runner(
         self, execution_context: ExecutionContext, extensions: list[SchemaExtension]
@@ -193,17 +218,20 @@ class Schema(strawberry.Schema):
         errors: list[GraphQLError],
         execution_context: ExecutionContext | None = None,
     ) -> None:
-        log_internal(errors)
         if execution_context is not None:
-            execution_context.context.watch.failed(map(code_of_operation, errors))
+            _failed(execution_context.context, errors)
 
 
-schema = Schema(
-    query=Query,
-    mutation=Mutation,
-    subscription=Subscription,
-    types=[Stage, Task, TaskLog],
-    extensions=[CodedErrors, PreparedDocuments],
-    execution_context_class=FrameExecutor,
-    config=StrawberryConfig(scalar_map=SCALARS),
-)
+def make_schema(*, is_planned: bool = True) -> Schema:
+    return Schema(
+        is_planned=is_planned,
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=[Stage, Task, TaskLog],
+        extensions=[CodedErrors, PreparedDocuments],
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+
+
+schema = make_schema()

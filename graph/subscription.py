@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated
+from typing import Annotated, cast
 
 import strawberry
 from strawberry import UNSET
@@ -19,7 +19,7 @@ from graph.context import Info
 from graph.formats.scalars import BigInt
 from graph.types.inputs import JobFilterArgument, LogFilterArgument, given, job_filter, log_filter
 from graph.types.jobs import Job
-from graph.types.lines import TaskLog
+from graph.types.lines import LineRows, TaskLog
 from jobtail.events import JobStatus
 
 JobId = Annotated[str, strawberry.argument(description="The job's id. One that is not known yet is waited for.")]
@@ -34,7 +34,7 @@ class LogBatch:
 
     @strawberry.field(description="New lines; none in a batch that only says how things stand.")
     def logs(self) -> list[TaskLog]:
-        return [TaskLog.from_domain(row) for row in self.batch.rows]
+        return cast("list[TaskLog]", LineRows(self.batch.rows))
 
     @strawberry.field(description="Hand it back as `after` to go on exactly here.")
     def end_cursor(self) -> str:

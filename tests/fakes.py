@@ -42,7 +42,7 @@ from domain.requests import (
 from domain.retention import Pruned, PrunedLevels, Retention
 from domain.stages.job_stages import Hierarchy, JobStages
 from domain.stages.stage_status import StageRecord, TaskColumns, TaskRecord
-from domain.written_lines import Members, WrittenLines
+from domain.written_lines import LineSelection, WrittenLines
 from graph.formats.scalars import write_time
 from jobtail.events import Event, JobStatus, LogLevel, NumberedEvent
 from jobtail.shown_text import shown
@@ -187,12 +187,12 @@ class MemoryLogStore:
         return await self._memory.asked(requests, lambda: list(map(count, requests)))
 
 
-def _written(lines: Sequence[TaskLog], members: Members) -> WrittenLines:
+def _written(lines: Sequence[TaskLog], selection: LineSelection) -> WrittenLines:
     def value(line: TaskLog, attribute: str) -> Any:
         found = getattr(line, attribute)
         return found.name if isinstance(found, LogLevel) else found
 
-    objects = [{name: value(line, attribute) for name, attribute in members} for line in lines]
+    objects = [{name: value(line, attribute) for name, attribute in selection.members} for line in lines]
     return WrittenLines([line.seq for line in lines], [json.dumps(each, default=write_time) for each in objects])
 
 

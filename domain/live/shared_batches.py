@@ -6,7 +6,7 @@ It knows neither who reads nor what is made: a reader names what it wants, and m
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from domain.live.ring import size
@@ -18,7 +18,7 @@ ENOUGH_LINES = 100
 """A stretch that passes over this many lines is shared even when more stand behind it by now."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class Stretch:
     """All rows that match a filter, behind one cursor and up to another."""
 
@@ -26,18 +26,17 @@ class Stretch:
     """Ascending by seq; may be empty."""
     cursor: int
     """Everything up to this seq is among the rows or did not match."""
-    made: dict[Hashable, bytes] = field(init=False, default_factory=dict)
+    made_bytes: int = field(init=False, default=0)
+    """What readers made of the rows and keep beside them."""
     keeper: Stretches | None = field(init=False, default=None)
 
-    def once(self, what: Hashable, make: Callable[[], bytes]) -> bytes:
-        """Give what was made of the rows under this name, or make it now, for all who share them."""
-        known = self.made.get(what)
-        if known is None:
-            known = make()
-            if self.keeper is not None:
-                self.made[what] = known
-                self.keeper.grow(len(known))
-        return known
+    def keep(self, more_bytes: int) -> bool:
+        """Count what a reader makes of the rows for all who share them. False where nobody else will ask for it."""
+        if self.keeper is None:
+            return False
+        self.made_bytes += more_bytes
+        self.keeper.grow(more_bytes)
+        return self.keeper is not None
 
 
 class Stretches:
@@ -71,8 +70,7 @@ class Stretches:
         if stretch is not None:
             self._bytes -= _size(stretch)
             stretch.keeper = None
-            stretch.made.clear()
 
 
 def _size(stretch: Stretch) -> int:
-    return sum(map(size, stretch.rows)) + sum(map(len, stretch.made.values()))
+    return sum(map(size, stretch.rows)) + stretch.made_bytes

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from operator import add
-from typing import Any
 
 from domain.jobs import Job, LogCounts
 from domain.stages.stage_status import (
@@ -43,8 +41,6 @@ class JobStages:
         self.tasks = tasks
         self.parts = _parts(tasks)
         """Where the tasks of each stage are."""
-        self.completed: dict[Hashable, Any] = {}
-        """What was made of them, by what was asked for."""
 
     @cached_property
     def stages(self) -> list[Stage]:

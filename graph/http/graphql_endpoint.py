@@ -193,7 +193,7 @@ class GraphQLView(GraphQL[Context, None]):
         prepared = schema.documents.prepare(asked.query, self._limits) if asked.query else None
         operation = None if prepared is None else prepared.operation(asked.operation_name)
         accept = request.headers.get("accept", "")
-        if wants_events(accept, JSON_TYPES, None if operation is None else operation.operation):
+        if wants_events(accept, JSON_TYPES, None if operation is None else operation.type):
             return asked
         return replace(asked, protocol="http")
 

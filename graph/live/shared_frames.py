@@ -1,139 +1,148 @@
-"""Events of `jobLogs`, completed and encoded once for all subscriptions that ask for the same of the same lines.
-
-A plan of the operation makes them. What it does not know, an error of any kind included, is left to graphql-core: one place
-reports, and in one way.
-"""
+"""`EventExecutor`: the events of subscriptions by their plans, those of `jobLogs` encoded once for all who ask for the same."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from contextlib import nullcontext, suppress
+from collections.abc import Awaitable, Callable, Hashable
+from contextlib import nullcontext
 from functools import cached_property, partial
 from typing import Any, ClassVar
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import orjson
-from graphql import ExecutionResult, FieldNode, Visitor, get_named_type, visit
-from graphql.execution.collect_fields import collect_fields
+from graphql import ExecutionResult
+from graphql.execution.values import VariableValues
 from strawberry.extensions.runner import SchemaExtensionsRunner
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import ExecutionContext
 
 from domain.live.shared_batches import Stretch
 from graph.formats.json_fragment import Encoded
-from graph.live.line_writer import LineWriter
-from graph.plans.column_executor import ColumnExecutor, NotPlainError, require
-from graph.plans.planner import Planner
+from graph.operations.prepared import PreparedOperation
+from graph.plans.planner import Plan, Unplanned
 from graph.plans.steps import PlannedRequest, Step
 from graph.subscription import LogBatch
 
-Key = tuple[Hashable, ...]
+
+class _UnsharedError(Exception):
+    """Something failed, which each reader is told by itself."""
 
 
-class _Variables(Visitor):
-    """Collects the variables that something names."""
+class LogFrames:
+    """How an operation wants its batches. Shared by the subscriptions that select the same by the same variables."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: set[str] = set()
+    def __init__(self, plan: Plan, values: VariableValues) -> None:
+        self._plan = plan
+        self._values = values
+        self._made: WeakKeyDictionary[Stretch, dict[Hashable, bytes]] = WeakKeyDictionary()
 
-    def enter_variable(self, node: Any, *_: Any) -> None:
-        self.names.add(node.name.value)
-
-
-class LogFrame:
-    """How an operation wants its batches. Shared by the subscriptions of which `key` is the same."""
-
-    def __init__(self, executor: ColumnExecutor, key: Key) -> None:
-        require(not executor.middleware_manager or not executor.middleware_manager.middlewares)
-        planner = Planner(executor.schema, executor.fragments, executor.operation, executor.variable_values)
-        self._key = key
-        self._name, self._columns = planner.event()
-        self._run = PlannedRequest(executor.variable_values, None, None)
-        self._writers = _writers(executor)
-        require(not any(step.is_async for _, step in self._columns.values()))
+    @property
+    def are_shared(self) -> bool:
+        return not self._plan.step.is_async
 
     def encoded(self, batch: LogBatch, stretch: Stretch) -> Encoded:
+        """Write the data of an event down.
+
+        Raises:
+            _UnsharedError: if that cannot be shared.
+        """
         source = batch.batch
-        what = (self._key, source.caught_up, source.last_seq, source.job_status)
-        return Encoded(stretch.once(what, partial(self._encode, batch, stretch)))
+        what = (source.caught_up, source.last_seq, source.job_status)
+        return Encoded(self._once(stretch, what, partial(self._encode, batch, stretch)))
+
+    def _once(self, stretch: Stretch, what: Hashable, make: Callable[[], bytes]) -> bytes:
+        known = self._made.get(stretch)
+        made = None if known is None else known.get(what)
+        if made is None:
+            made = make()
+            if stretch.keep(len(made)):
+                self._made.setdefault(stretch, {})[what] = made
+        return made
 
     def _encode(self, batch: LogBatch, stretch: Stretch) -> bytes:
         """Write the data down. Its lines are the same for readers whose batches differ in the rest."""
         parts: dict[str, Any] = {}
-        for name, (field, step) in self._columns.items():
+        for name, (field, step) in self._plan.columns.items():
             if field == "logs":
-                parts[name] = orjson.Fragment(stretch.once((self._key, name), partial(self._write, name, step, batch)))
+                parts[name] = orjson.Fragment(self._once(stretch, name, partial(self._write, step, batch)))
             else:
-                parts[name] = self._make(step, batch)
-        return orjson.dumps({self._name: parts})
+                parts[name] = self._answer(step, batch)
+        (key,) = self._plan.selected
+        return orjson.dumps({key: parts})
 
-    def _write(self, name: str, step: Step, batch: LogBatch) -> bytes:
-        writer = self._writers.get(name)
-        return orjson.dumps(self._make(step, batch)) if writer is None else writer.write(batch.batch.rows)
+    def _write(self, step: Step, batch: LogBatch) -> bytes:
+        try:
+            return orjson.dumps(self._answer(step, batch))
+        except TypeError as error:  # what no stored line has, and no JSON
+            raise _UnsharedError from error
 
-    def _make(self, step: Step, batch: LogBatch) -> Any:
-        (made,) = step.make(self._run, [batch])
+    def _answer(self, step: Step, batch: LogBatch) -> Any:
+        run = PlannedRequest(self._values, None, None)
+        (made,) = step.make(run, [batch])
+        if run.has_failed:
+            raise _UnsharedError
         return made
 
 
-def _writers(executor: ColumnExecutor) -> Mapping[str, LineWriter]:
-    """Make what writes the lists of lines of an event, by their keys, for those of which the selection is of attributes."""
-    root = executor.schema.subscription_type
-    assert root is not None, "the schema has subscriptions"
-    collected = collect_fields(
-        executor.schema, executor.fragments, executor.variable_values, root, executor.operation
-    ).grouped_field_set
-    ((_, fields),) = collected.items()
-    kind = get_named_type(root.fields[fields[0].node.name.value].type)
-    writers = {}
-    for key, own in executor.collect_subfields(kind, fields).grouped_field_set.items():
-        if own[0].node.name.value == "logs":
-            with suppress(NotPlainError):
-                lines = get_named_type(kind.fields["logs"].type)
-                writers[key] = LineWriter(executor.collect_subfields(lines, own).grouped_field_set)
-    return writers
+class EventExecutor(StrawberryGraphQLCoreExecutionContext):
+    """Answers the events of a subscription by its plan. What has none is Strawberry's."""
 
-
-class _Made:
-    """Stands for the executor of an event that is made already."""
-
-    __slots__ = ("_data",)
-
-    def __init__(self, data: Encoded) -> None:
-        self._data = data
-
-    def execute_operation(self, serially: bool) -> ExecutionResult:  # noqa: ARG002, FBT001 - graphql-core's signature
-        return ExecutionResult(self._data, None)  # type: ignore[arg-type] # not a dict
-
-
-class FrameExecutor(ColumnExecutor):
-    """Executes as a `ColumnExecutor` does, with the same answers; the data of most events of `jobLogs` is `Encoded`."""
-
-    _shared: ClassVar[WeakValueDictionary[Key, LogFrame]] = WeakValueDictionary()
+    _frames: ClassVar[WeakKeyDictionary[Plan, WeakValueDictionary[Hashable, LogFrames]]] = WeakKeyDictionary()
 
     def build_per_event_executor(self, payload: Any) -> Any:
-        if isinstance(payload, LogBatch) and payload.batch.stretch is not None and self._frame is not None:
-            with suppress(Exception):  # whatever it is, graphql-core meets it again, and reports it in the right place
-                return _Made(self._frame.encoded(payload, payload.batch.stretch))
-        return super().build_per_event_executor(payload)
+        plan = self._plan
+        return super().build_per_event_executor(payload) if plan is None else _PlannedEvent(self, plan, payload)
 
     @cached_property
-    def _frame(self) -> LogFrame | None:
-        with suppress(Exception):  # such as a selection that is not plain
-            key = self._key()
-            return self._shared.get(key) or self._shared.setdefault(key, LogFrame(self, key))
-        return None
+    def _operation(self) -> PreparedOperation:
+        assert self.operation.loc is not None, "it was parsed"
+        name = self.operation.name.value if self.operation.name else None
+        documents = self.schema._strawberry_schema.documents  # type: ignore[attr-defined]  # noqa: SLF001 - Strawberry's own way to it
+        operation: PreparedOperation = documents.prepare(
+            self.operation.loc.source.body, self.context_value.limits
+        ).operation(name)
+        return operation
 
-    def _key(self) -> Key:
-        """Name all that an event's form depends on: the text, the operation in it, and the variables in its selection."""
-        operation, variables = self.operation, _Variables()
-        require(operation.loc)
-        assert operation.loc is not None
-        for node in (*operation.selection_set.selections, *self.fragment_definitions.values()):
-            visit(node.selection_set if isinstance(node, FieldNode) and node.selection_set else node, variables)
-        values = self.variable_values.coerced
-        named = tuple((name, repr(values.get(name, ...))) for name in sorted(variables.names))
-        return self.schema, operation.loc.source.body, operation.loc.start, named
+    @cached_property
+    def _plan(self) -> Plan | None:
+        plan = self._operation.plan(self.variable_values)
+        if isinstance(plan, Unplanned):
+            self.context_value.watch.unplanned(plan.reason)
+            return None
+        return plan
+
+    @cached_property
+    def frames(self) -> LogFrames:
+        """Give what those share who select the same."""
+        plan, values = self._plan, self.variable_values.coerced
+        assert plan is not None
+        shared = self._frames.setdefault(plan, WeakValueDictionary())
+        key = tuple(repr(values.get(name, ...)) for name in self._operation.selected_by)
+        return shared.get(key) or shared.setdefault(key, LogFrames(plan, self.variable_values))
+
+
+class _PlannedEvent:
+    """Stands for the executor of an event."""
+
+    __slots__ = ("_executor", "_payload", "_plan")
+
+    def __init__(self, executor: EventExecutor, plan: Plan, payload: Any) -> None:
+        self._executor, self._plan, self._payload = executor, plan, payload
+
+    def execute_operation(self, serially: bool) -> ExecutionResult | Awaitable[ExecutionResult]:  # noqa: ARG002, FBT001 - graphql-core's signature
+        payload = self._payload
+        if isinstance(payload, LogBatch) and payload.batch.stretch is not None and self._executor.frames.are_shared:
+            try:
+                data: Any = self._executor.frames.encoded(payload, payload.batch.stretch)
+                return ExecutionResult(data, None)
+            except _UnsharedError:
+                pass
+        return self._answered()
+
+    async def _answered(self) -> ExecutionResult:
+        executor = self._executor
+        run = PlannedRequest(executor.variable_values, executor.context_value, self._payload)
+        data, errors = await self._plan.answer(run)
+        return ExecutionResult(data, errors or None)
 
 
 class EventRunner(SchemaExtensionsRunner):

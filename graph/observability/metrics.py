@@ -77,6 +77,9 @@ class Metrics:
             "graphql_duration", "Time to execute a query or a mutation, by its root field.", "type", "field"
         )
         self.graphql_errors = self._counter("graphql_errors", "Errors of GraphQL operations.", "code")
+        self.unplanned_operations = self._counter(
+            "unplanned_operations", "Queries and subscriptions that graphql-core answers, for want of a plan.", "reason"
+        )
         Info("jobtail_build", "What runs.", registry=self.registry).info({"version": version("jobtail-server")})
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -92,6 +95,9 @@ class Metrics:
         if known is None:
             known = self._labelled[instrument, *labels] = instrument.labels(*labels)
         return known
+
+    def unplanned(self, reason: str) -> None:
+        self.unplanned_operations.labels(reason).inc()
 
     def failed(self, codes: Iterable[str]) -> None:
         for code in codes:

@@ -76,6 +76,9 @@ class Tracing:
                 span.set_attribute("graphql.operation.name", operation.name[:LONGEST_NAME])
             yield
 
+    def unplanned(self, reason: str) -> None:
+        trace.get_current_span().set_attribute("jobtail.unplanned", reason)
+
     def failed(self, codes: Iterable[str]) -> None:
         span = trace.get_current_span()
         for code in codes:

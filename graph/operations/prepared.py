@@ -2,14 +2,14 @@
 
 `Documents.prepare` is the only way from a text to what runs, by HTTP, websocket and SSE alike. What is known of a document
 alone is found out once a text. What depends on the variables or on who asks is judged where an operation begins, in
-graph/schema.py, with the `Prepared` in hand.
+graph/schema.py, with the `PreparedOperation` in hand.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from graphql import (
@@ -37,8 +37,7 @@ from domain.errors import TooComplex
 from graph.operations.cost import Measure, Measuring
 from graph.operations.limits import TOO_DEEP, QueryLimits
 from graph.operations.watch import OperationName
-from graph.plans.planner import Planner
-from graph.plans.steps import PlannedRequest, Step
+from graph.plans.planner import Plan, Planner, Unplanned
 from graph.plans.variables import OperationVariables
 
 KEPT = 500
@@ -55,11 +54,12 @@ SCHEMA_FIELDS = frozenset({"__schema", "__type"})
 
 
 class _Features(Visitor):
-    """Collects the variables that say what is selected, and what else limits look at."""
+    """Collects the variables, those apart that say what is selected, and what else limits look at."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.names: set[str] = set()
+        self.variables: set[str] = set()
+        self.conditions: set[str] = set()
         self.aliases = 0
         self.introspects = False
 
@@ -68,118 +68,107 @@ class _Features(Visitor):
         self.introspects |= node.name.value in SCHEMA_FIELDS
 
     def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
-        self.names |= {each.value.name.value for each in node.arguments or () if isinstance(each.value, VariableNode)}
+        self.conditions |= {
+            each.value.name.value for each in node.arguments or () if isinstance(each.value, VariableNode)
+        }
+
+    def enter_variable(self, node: VariableNode, *_: Any) -> None:
+        self.variables.add(node.name.value)
 
 
-@dataclass(slots=True, eq=False)
-class Prepared:
+class PreparedOperation:
+    """An operation, and all that is known of it beside the variables of a request."""
+
+    def __init__(self, schema: GraphQLSchema, document: PreparedDocument, node: OperationDefinitionNode) -> None:
+        self._schema = schema
+        self._document = document
+        self._node = node
+        self._plans: dict[tuple[Any, ...], Plan | Unplanned] = {}
+        self.name = OperationName.of(node)
+
+    @property
+    def type(self) -> OperationType:
+        return self._node.operation
+
+    @cached_property
+    def measure(self) -> Measure:
+        assert self._document.node is not None
+        return Measuring(self._schema, self._document.node).measure(self._node)
+
+    @cached_property
+    def variables(self) -> OperationVariables:
+        return OperationVariables(self._schema, self._node)
+
+    @cached_property
+    def selected_by(self) -> tuple[str, ...]:
+        """The variables that its selection names, those excepted that its root fields are asked for with."""
+        features = _Features()
+        for root in self._node.selection_set.selections:
+            inner = root.selection_set if isinstance(root, FieldNode) else root
+            if inner is not None:
+                visit(inner, features)
+        for fragment in self._document.fragments.values():
+            visit(fragment.definition, features)
+        return tuple(sorted(features.variables))
+
+    def require(self, limits: QueryLimits, variables: dict[str, Any] | None) -> None:
+        """Go on only if it is within bounds; raises as `QueryLimits.require` does."""
+        features = self._document.features
+        try:
+            depth, cost = self.measure.depth, self.measure.cost(variables or {})
+        except RecursionError:
+            raise TooComplex(TOO_DEEP) from None
+        limits.require(introspects=features.introspects, depth=depth, aliases=features.aliases, cost=cost)
+
+    def plan(self, values: VariableValues) -> Plan | Unplanned:
+        """Give the plan for the variables that @skip and @include name, or why there is none."""
+        key = tuple(values.coerced.get(name) for name in self._document.conditions)
+        if key not in self._plans:
+            if len(self._plans) >= PLANS_KEPT:
+                self._plans.clear()
+            self._plans[key] = self._make_plan(values)
+        return self._plans[key]
+
+    def _make_plan(self, values: VariableValues) -> Plan | Unplanned:
+        fragments = self._document.fragments
+        if any(fragment.definition.variable_definitions for fragment in fragments.values()):
+            return Unplanned("fragment variables")
+        try:
+            return Planner(self._schema, fragments, self._node, values).plan()
+        except Unplanned as unplanned:
+            return unplanned
+
+
+class PreparedDocument:
     """A document that is ready to run, or the errors that keep it from that."""
 
-    document: DocumentNode | None
-    """None where the text is none."""
-    errors: list[GraphQLError]
-    fragments: dict[str, FragmentDetails] = field(init=False)
-    operations: list[OperationDefinitionNode] = field(init=False)
-    conditions: tuple[str, ...] = field(init=False)
-    """The variables that say what is selected."""
-    aliases: int = field(init=False)
-    introspects: bool = field(init=False)
-    """Whether it asks for the schema."""
-    plans: dict[tuple[Any, ...], Step | None] = field(init=False, default_factory=dict)
-    measures: dict[int, Measure] = field(init=False, default_factory=dict)
-    names: dict[int, OperationName] = field(init=False, default_factory=dict)
-    variables: dict[int, OperationVariables] = field(init=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        definitions = self.document.definitions if self.document else ()
-        self.operations = [each for each in definitions if isinstance(each, OperationDefinitionNode)]
+    def __init__(self, schema: GraphQLSchema, node: DocumentNode | None, errors: list[GraphQLError]) -> None:
+        """Prepare a document; None where the text is none."""
+        self.node = node
+        self.errors = errors
+        definitions = node.definitions if node else ()
+        self.operations = [
+            PreparedOperation(schema, self, each) for each in definitions if isinstance(each, OperationDefinitionNode)
+        ]
         fragments = [each for each in definitions if isinstance(each, FragmentDefinitionNode)]
         self.fragments = {each.name.value: FragmentDetails(each) for each in fragments}
-        features = _Features()
-        if self.document and not self.errors:
-            visit(self.document, features)
-        self.conditions = tuple(sorted(features.names))
-        self.aliases, self.introspects = features.aliases, features.introspects
+        self.features = _Features()
+        if node and not errors:
+            visit(node, self.features)
+        self.conditions = tuple(sorted(self.features.conditions))
 
     @property
     def is_beyond_bounds(self) -> bool:
         """Whether the text was not read to its end, for its size or depth."""
-        return self.document is None and isinstance(self.errors[0].original_error, TooComplex)
+        return self.node is None and isinstance(self.errors[0].original_error, TooComplex)
 
-    def operation(self, name: str | None) -> OperationDefinitionNode | None:
-        """Find the operation of a name; without one the only one that there is."""
+    def operation(self, name: str | None) -> PreparedOperation | None:
+        """Find the operation of a name, or without one the only one that there is, where it can be executed."""
+        if self.errors:
+            return None
         if name is None:
             return self.operations[0] if len(self.operations) == 1 else None
-        return next((each for each in self.operations if each.name and each.name.value == name), None)
-
-    def named(self, name: str | None) -> OperationName | None:
-        """Tell what an operation is, where it can be executed."""
-        operation = None if self.errors else self.operation(name)
-        if operation is None:
-            return None
-        known = self.names.get(id(operation))
-        if known is None:
-            known = self.names[id(operation)] = OperationName.of(operation)
-        return known
-
-    def require(
-        self, limits: QueryLimits, schema: GraphQLSchema, name: str | None, variables: dict[str, Any] | None
-    ) -> None:
-        """Go on only if an operation is within bounds; raises as `QueryLimits.require` does."""
-        operation = self.operation(name)
-        if operation is None or self.document is None:
-            return
-        measure = self.measures.get(id(operation))
-        try:
-            if measure is None:
-                measure = self.measures[id(operation)] = Measuring(schema, self.document).measure(operation)
-            cost = measure.cost(variables or {})
-        except RecursionError:
-            raise TooComplex(TOO_DEEP) from None
-        limits.require(introspects=self.introspects, depth=measure.depth, aliases=self.aliases, cost=cost)
-
-    async def run(
-        self, schema: GraphQLSchema, name: str | None, variables: dict[str, Any] | None, context: Any, root_value: Any
-    ) -> dict[str, Any] | None:
-        """Answer a query by its plan; None where it has to be graphql-core that answers, an error included."""
-        operation = self.operation(name)
-        if operation is None or operation.operation is not OperationType.QUERY:
-            return None
-        known = self.variables.get(id(operation))
-        if known is None:
-            known = self.variables[id(operation)] = OperationVariables(schema, operation)
-        values = known.read(variables or {})
-        if isinstance(values, list):
-            return None
-        try:
-            plan = self._plan(schema, operation, values)
-            if plan is None:
-                return None
-            run = PlannedRequest(values, context, root_value)
-            made = plan.make(run, [root_value])
-            (data,) = await made if plan.is_async else made
-        except Exception:  # noqa: BLE001 - graphql-core meets it again, and reports it in the right place
-            return None
-        else:
-            return data  # type: ignore[no-any-return]
-
-    def _plan(self, schema: GraphQLSchema, operation: OperationDefinitionNode, values: VariableValues) -> Step | None:
-        key = (id(operation), *(values.coerced.get(name) for name in self.conditions))
-        if key not in self.plans:
-            if len(self.plans) >= PLANS_KEPT:
-                self.plans.clear()
-            self.plans[key] = self._make_plan(schema, operation, values)
-        return self.plans[key]
-
-    def _make_plan(
-        self, schema: GraphQLSchema, operation: OperationDefinitionNode, values: VariableValues
-    ) -> Step | None:
-        if any(fragment.definition.variable_definitions for fragment in self.fragments.values()):
-            return None
-        try:
-            return Planner(schema, self.fragments, operation, values).plan()
-        except Exception:  # noqa: BLE001 - whatever it is that is not known, graphql-core knows it
-            return None
+        return next((each for each in self.operations if each.name.name == name), None)
 
 
 class Documents:
@@ -190,9 +179,9 @@ class Documents:
     ) -> None:
         self._schema = schema
         self._rules = tuple(rules)
-        self._kept: OrderedDict[str, Prepared] = OrderedDict()
+        self._kept: OrderedDict[str, PreparedDocument] = OrderedDict()
 
-    def prepare(self, text: str, limits: QueryLimits) -> Prepared:
+    def prepare(self, text: str, limits: QueryLimits) -> PreparedDocument:
         known = self._kept.get(text)
         if known is not None:
             self._kept.move_to_end(text)
@@ -204,20 +193,20 @@ class Documents:
                 self._kept.popitem(last=False)
         return prepared
 
-    def _prepare(self, text: str, limits: QueryLimits) -> Prepared:
+    def _prepare(self, text: str, limits: QueryLimits) -> PreparedDocument:
         try:
             document = parse(text, max_tokens=limits.max_query_tokens)
         except GraphQLSyntaxError as error:
             if not error.message.endswith(ABORTED):
-                return Prepared(None, [error])
+                return PreparedDocument(self._schema, None, [error])
             is_long = "tokens" in error.message
             beyond = limits.too_long(text, next(iter(error.positions or (0,)))) if is_long else TooComplex(TOO_DEEP)
-            return Prepared(None, [GraphQLError(str(beyond), original_error=beyond)])
+            return PreparedDocument(self._schema, None, [GraphQLError(str(beyond), original_error=beyond)])
         try:
             errors = validate_document(self._schema, document, self._rules)
-            return Prepared(document, list(map(_of_the_client, errors)))
+            return PreparedDocument(self._schema, document, list(map(_of_the_client, errors)))
         except RecursionError:  # fragments of fragments
-            return Prepared(None, [GraphQLError(TOO_DEEP, original_error=TooComplex(TOO_DEEP))])
+            return PreparedDocument(self._schema, None, [GraphQLError(TOO_DEEP, original_error=TooComplex(TOO_DEEP))])
 
 
 def _of_the_client(error: GraphQLError) -> GraphQLError:

@@ -36,6 +36,9 @@ class Watch(Protocol):
     def operation(self, operation: OperationName) -> AbstractContextManager[object]:
         """Is entered for as long as a query or a mutation is executed."""
 
+    def unplanned(self, reason: str) -> None:
+        """Hears why graphql-core answers an operation instead of a plan: one of few reasons."""
+
     def failed(self, codes: Iterable[str]) -> None:
         """Hears of the errors of an operation, within its context where it came to its execution."""
 
@@ -46,6 +49,9 @@ class Unwatched:
     def operation(self, operation: OperationName) -> AbstractContextManager[object]:
         del operation
         return nullcontext()
+
+    def unplanned(self, reason: str) -> None:
+        del reason
 
     def failed(self, codes: Iterable[str]) -> None:
         del codes
@@ -66,6 +72,10 @@ class Watches:
             for watch in self._watches:
                 stack.enter_context(watch.operation(operation))
             yield
+
+    def unplanned(self, reason: str) -> None:
+        for watch in self._watches:
+            watch.unplanned(reason)
 
     def failed(self, codes: Iterable[str]) -> None:
         codes = list(codes)

@@ -1,17 +1,17 @@
-"""The reader of a field from all objects of a level."""
+"""`Reader`: how the objects of a level are asked for a field."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from strawberry.types.field import StrawberryField
 
-from graph.plans.column_executor import Values
-from graph.plans.column_rows import Rows
-from graph.plans.planned_info import PlannedInfo, Selected
-from graph.plans.steps import PlannedRequest
+from graph.plans.columns import Rows, Values
+from graph.plans.info import PlannedInfo, Selected
+from graph.plans.steps import PlannedRequest, together
 from graph.plans.variables import FieldArguments
 
 
@@ -29,35 +29,58 @@ class Reader:
     selected: Selected
 
     @property
-    def is_attribute(self) -> bool:
-        return self.field.base_resolver is None
+    def is_async(self) -> bool:
+        return self.field.is_async
 
-    def arguments(self, run: PlannedRequest) -> Mapping[str, Any]:
-        if self.constants is not None:
-            return self.constants
-        known = run.arguments.get(id(self))
-        if known is None:
-            known = run.arguments[id(self)] = self.made_arguments.of(run.variables)
-        return known
+    @property
+    def takes_nothing(self) -> bool:
+        """Whether the field is asked for without any argument."""
+        return self.constants is not None and not self.constants
 
-    def column(self, run: PlannedRequest, rows: Values | Rows) -> Any:
-        """Ask rows for the field at once, None if they cannot tell."""
-        if not isinstance(rows, Rows):
+    def read(self, run: PlannedRequest, rows: Values) -> Values:
+        """Give the field of all rows at once where they know it so, or else of one after the other."""
+        try:
+            asked = self._asked(run)
+        except Exception as error:  # noqa: BLE001 - every row is asked in vain
+            return [run.fail(error) for _ in rows]
+        column = None if type(rows) is list else self._column(rows, asked)
+        return self._each(run, rows, asked) if column is None else column
+
+    async def read_later(self, run: PlannedRequest, rows: Values) -> Values:
+        values = self.read(run, rows)
+        return await together(run, values) if type(values) is list else values
+
+    def _column(self, rows: Values, asked: Mapping[str, Any]) -> Any:
+        try:
+            return rows.column(self.field.python_name, **asked) if isinstance(rows, Rows) else None
+        except Exception:  # noqa: BLE001 - it is found out of which row
             return None
-        column = rows.columns.get(self.field.python_name)
-        return None if column is None else column(rows, **self._asked(run))
 
-    def read(self, run: PlannedRequest, rows: Iterable[Any]) -> list[Any]:
-        function = self.function
-        if self.is_attribute:
-            return list(map(function, rows))
-        arguments = self._asked(run)
-        if self.parent_name is not None:
-            return [function(**arguments, **{self.parent_name: row}) for row in rows]
-        return [function(row, **arguments) for row in rows] if arguments else list(map(function, rows))
+    def _each(self, run: PlannedRequest, rows: Values, asked: Mapping[str, Any]) -> list[Any]:
+        values: list[Any] = []
+        left = map(self._function(asked), rows)
+        while True:
+            try:
+                values.extend(left)
+            except Exception as error:  # noqa: BLE001 - it is told where the value would be
+                values.append(run.fail(error))
+            else:
+                return values
+
+    def _function(self, asked: Mapping[str, Any]) -> Callable[[Any], Any]:
+        function, name = self.function, self.parent_name
+        if name is not None:
+            return lambda row: function(**{name: row}, **asked)
+        return partial(_with, function, asked) if asked else function
 
     def _asked(self, run: PlannedRequest) -> Mapping[str, Any]:
-        arguments = self.arguments(run)
+        arguments = run.arguments.get(id(self)) if self.constants is None else self.constants
+        if arguments is None:
+            arguments = run.arguments[id(self)] = self.made_arguments.of(run.variables)
         if self.info_name is None:
             return arguments
         return {**arguments, self.info_name: PlannedInfo(run.context, run.root_value, self.selected)}
+
+
+def _with(function: Callable[..., Any], asked: Mapping[str, Any], row: Any) -> Any:
+    return function(row, **asked)

@@ -1,19 +1,21 @@
-"""Plans: how to answer a query level by level, found out once a document and followed for every request.
+"""`Planner`: how to answer an operation level by level, found out once a document and followed for every request.
 
 graphql-core walks from value to value. A plan asks all objects of a level for a field, awaits together what has to be
-awaited, and goes on with what they gave as the next level. Whatever it does not know, an error of any kind included, is
-left to graphql-core for the whole operation: one place reports, and in one way.
+awaited, and goes on with what they gave as the next level. What it does not know is graphql-core's, for the whole operation
+and before anything was loaded. What fails is told as graphql-core tells it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, cast
 
 from graphql import (
     ArgumentNode,
     BooleanValueNode,
+    GraphQLError,
     GraphQLField,
     GraphQLObjectType,
     GraphQLOutputType,
@@ -22,6 +24,7 @@ from graphql import (
     OperationDefinitionNode,
     StringValueNode,
     get_named_type,
+    is_abstract_type,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
@@ -40,14 +43,26 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
-from graph.plans.column_executor import NotPlainError, Values, classes_of, leaf_completion, require
-from graph.plans.column_rows import Rows
-from graph.plans.connection_planner import ConnectionPlanner
+from graph.plans.columns import Values
+from graph.plans.completion import leaf_completion
 from graph.plans.field_reader import Reader
-from graph.plans.planned_info import NOTHING, Selected
-from graph.plans.steps import PlannedRequest, Step, of_classes, of_lists, of_objects, together
+from graph.plans.info import NOTHING, Selected
+from graph.plans.settlement import Settlement
+from graph.plans.steps import PlannedRequest, Step, of_classes, of_kinds, of_lists, of_objects
 from graph.plans.variables import FieldArguments
-from graph.relay.connections import Connection
+
+
+class Unplanned(Exception):
+    """An operation is graphql-core's, for one of few reasons."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def require(condition: object, reason: str) -> None:
+    if not condition:
+        raise Unplanned(reason)
 
 
 def _has_variables(arguments: Sequence[ArgumentNode] | None) -> bool:
@@ -55,6 +70,27 @@ def _has_variables(arguments: Sequence[ArgumentNode] | None) -> bool:
     return not all(
         isinstance(each.value, IntValueNode | StringValueNode | BooleanValueNode) for each in arguments or ()
     )
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
+class Plan:
+    """How a query, or each event of a subscription, is answered."""
+
+    planner: Planner
+    kind: GraphQLObjectType
+    selected: GroupedFieldSet
+    columns: Mapping[str, tuple[str, Step]]
+    """Of an event, the field and the step of each key of its object."""
+    step: Step
+
+    async def answer(self, run: PlannedRequest) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
+        """Answer for a root value, or for an event."""
+        made = self.step.make(run, [run.root_value])
+        (data,) = await made if self.step.is_async else made
+        if not run.has_failed:
+            return data, []
+        settlement = Settlement(self.planner, run.kinds)
+        return settlement.of(self.kind, self.selected, data), settlement.errors
 
 
 class Planner:
@@ -67,7 +103,7 @@ class Planner:
         operation: OperationDefinitionNode,
         variables: VariableValues,
     ) -> None:
-        self._schema = schema
+        self.schema = schema
         self._strawberry: Any = schema._strawberry_schema  # type: ignore[attr-defined]  # noqa: SLF001 - Strawberry's own way to it
         self._fragments = fragments
         self._operation = operation
@@ -76,35 +112,29 @@ class Planner:
         self._known_subfields: dict[tuple[GraphQLObjectType, int], tuple[FieldDetailsList, GroupedFieldSet]] = {}
         self._known_values: dict[tuple[GraphQLOutputType, int], Step] = {}
 
-    def plan(self) -> Step:
-        """Make the plan for the root value.
+    def plan(self) -> Plan:
+        """Make the plan for the root value or, of a subscription, for the value of an event.
 
         Raises:
-            NotPlainError: if the operation is graphql-core's.
+            Unplanned: if the operation is graphql-core's.
         """
-        root = self._schema.query_type
-        require(not self._operation.directives)
-        assert root is not None, "the schema has queries"
-        collected = collect_fields(self._schema, self._fragments, self._variables, root, self._operation)
-        require(not collected.new_defer_usages)
-        return self._selection(root, collected.grouped_field_set)
-
-    def event(self) -> tuple[str, Mapping[str, tuple[str, Step]]]:
-        """Plan the events of a subscription's only field: the key of its object, and each key in that with field and step.
-
-        Raises:
-            NotPlainError: if the operation is graphql-core's.
-        """
-        root = self._schema.subscription_type
-        require(not self._operation.directives)
-        assert root is not None, "the schema has subscriptions"
-        collected = collect_fields(self._schema, self._fragments, self._variables, root, self._operation)
-        require(not collected.new_defer_usages)
-        ((key, fields),) = collected.grouped_field_set.items()
-        kind = root.fields[fields[0].node.name.value].type.of_type
-        selected = self.subfields(kind, fields)
-        require(selected)
-        return key, {name: (each[0].node.name.value, self.field(kind, each)) for name, each in selected.items()}
+        root = self.schema.get_root_type(self._operation.operation)
+        require(not self._operation.directives, "directive")
+        assert root is not None, "the operation is valid"
+        collected = collect_fields(self.schema, self._fragments, self._variables, root, self._operation)
+        require(not collected.new_defer_usages, "defer")
+        selected = collected.grouped_field_set
+        if root is not self.schema.subscription_type:
+            return Plan(self, root, selected, {}, self._selection(root, selected))
+        ((key, fields),) = selected.items()
+        found = root.fields[fields[0].node.name.value]
+        kind = get_named_type(found.type)
+        require(is_object_type(kind), "type")
+        columns = {
+            name: (each[0].node.name.value, self.field(cast("GraphQLObjectType", kind), each))
+            for name, each in self.subfields(cast("GraphQLObjectType", kind), fields).items()
+        }
+        return Plan(self, root, selected, columns, of_objects((key,), [self.value(found.type, fields)]))
 
     def _selection(self, parent: GraphQLObjectType, selected: GroupedFieldSet) -> Step:
         return of_objects(tuple(selected), [self.field(parent, fields) for fields in selected.values()])
@@ -112,32 +142,22 @@ class Planner:
     def subfields(self, kind: GraphQLObjectType, fields: FieldDetailsList) -> GroupedFieldSet:
         known = self._known_subfields.get((kind, id(fields)))
         if known is None:
-            collected = collect_subfields(self._schema, self._fragments, self._variables, self._operation, kind, fields)
-            require(not collected.new_defer_usages)
+            collected = collect_subfields(self.schema, self._fragments, self._variables, self._operation, kind, fields)
+            require(not collected.new_defer_usages, "defer")
             known = self._known_subfields[kind, id(fields)] = fields, collected.grouped_field_set
         return known[1]
 
     def field(self, parent: GraphQLObjectType, fields: FieldDetailsList) -> Step:
-        found = self._schema.get_field(parent, fields[0].node.name.value)
+        found = self.schema.get_field(parent, fields[0].node.name.value)
         if found is TypeNameMetaFieldDef:
             return Step(lambda _, rows: [parent.name] * len(rows), is_async=False)
-        require(found is not None)
-        assert found is not None
+        assert found is not None, "the operation is valid"
         reader, value = self.reader(found, fields), self.value(found.type, fields)
-        if not (reader.field.is_async or value.is_async):
+        if not (reader.is_async or value.is_async):
+            return Step(lambda run, rows: value.make(run, reader.read(run, rows)), is_async=False)
 
-            def make_now(run: PlannedRequest, rows: Values | Rows) -> Values:
-                column = reader.column(run, rows)
-                made: Values = value.make(run, reader.read(run, rows) if column is None else column)
-                return made
-
-            return Step(make_now, is_async=False)
-
-        async def make(run: PlannedRequest, rows: Values | Rows) -> Values:
-            values = reader.column(run, rows)
-            if values is None:
-                values = reader.read(run, rows)
-                values = await together(values) if reader.field.is_async else values
+        async def make(run: PlannedRequest, rows: Values) -> Values:
+            values = await reader.read_later(run, rows) if reader.is_async else reader.read(run, rows)
             made: Any = value.make(run, values)
             completed: Values = await made if value.is_async else made
             return completed
@@ -155,49 +175,75 @@ class Planner:
         is_nullable = not is_non_null_type(kind)
         kind = kind.of_type if is_non_null_type(kind) else kind
         if is_leaf_type(kind):
-            completion = leaf_completion(kind, is_nullable=is_nullable)
-            return Step(lambda _, values: completion(values), is_async=False)
+            return Step(leaf_completion(kind, is_nullable=is_nullable), is_async=False)
         if is_list_type(kind):
             return of_lists(self.value(kind.of_type, fields), is_nullable=is_nullable)
-        if not is_object_type(kind):
-            raise NotPlainError
-        definition: StrawberryObjectDefinition = kind.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
-        require(not definition.is_type_of)
+        if is_abstract_type(kind):
+            kinds = self.schema.get_possible_types(kind)
+            steps = [(each, _definition_of(each).origin, self._object(each, fields)) for each in kinds]
+            return of_kinds(steps, is_nullable=is_nullable)
+        require(is_object_type(kind), "type")
+        return of_classes(classes_of(_definition_of(kind)), self._object(kind, fields), is_nullable=is_nullable)
+
+    def _object(self, kind: Any, fields: FieldDetailsList) -> Step:
+        definition = _definition_of(kind)
+        require(not definition.is_type_of, "type")
         selected = self.subfields(kind, fields)
-        generic = definition.concrete_of.origin if definition.concrete_of else definition.origin
-        inner = (
-            ConnectionPlanner(self).plan(kind, selected) if generic is Connection else self._selection(kind, selected)
+        step: Callable[[Planner, GraphQLObjectType, GroupedFieldSet], Step] | None
+        step = getattr(
+            definition.concrete_of.origin if definition.concrete_of else definition.origin, "planned_by", None
         )
-        return of_classes(classes_of(definition), inner, is_nullable=is_nullable)
+        return self._selection(kind, selected) if step is None else step(self, kind, selected)
 
     def reader(self, found: GraphQLField, fields: FieldDetailsList) -> Reader:
-        field: StrawberryField = found.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
+        field: StrawberryField | None = found.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+        require(field is not None, "introspection")
+        assert field is not None
         resolver = field.base_resolver
-        require(not field.extensions)
-        require(fields[0].fragment_variable_values is None)
+        require(not field.extensions, "extension")
+        require(fields[0].fragment_variable_values is None, "fragment variables")
         node = fields[0].node
         arguments = FieldArguments(self._strawberry, field, found, node)
         if resolver is None:
-            require(field.default_resolver is getattr)
+            require(field.default_resolver is getattr, "resolver")
             return Reader(field, attrgetter(field.python_name), {}, arguments, None, None, NOTHING)
         parent = resolver.parent_parameter or resolver.root_parameter
-        require(bool(resolver.self_parameter) != bool(parent))
+        require(bool(resolver.self_parameter) != bool(parent), "resolver")
         return Reader(
             field,
             cast("Callable[..., Any]", resolver.wrapped_func),
-            None if _has_variables(node.arguments) else arguments.of(self._variables),
+            None if _has_variables(node.arguments) else self._constants(arguments),
             arguments,
             parent.name if parent else None,
             resolver.info_parameter.name if resolver.info_parameter else None,
             self._selected(get_named_type(found.type), fields) if resolver.info_parameter else NOTHING,
         )
 
+    def _constants(self, arguments: FieldArguments) -> Mapping[str, Any] | None:
+        try:
+            return arguments.of(self._variables)
+        except Exception:  # noqa: BLE001 - it is told where the field is asked for
+            return None
+
     def _selected(self, kind: Any, fields: FieldDetailsList) -> Selected:
-        selected: dict[str, Selected] = {}
-        if is_object_type(kind):
-            for below in self.subfields(kind, fields).values():
-                name = below[0].node.name.value
-                found = self._schema.get_field(kind, name)
-                assert found is not None, "the operation is valid"
-                selected[name] = {**selected.get(name, NOTHING), **self._selected(get_named_type(found.type), below)}
-        return selected
+        if not is_object_type(kind):
+            return NOTHING
+        selected = []
+        for below in self.subfields(kind, fields).values():
+            found = self.schema.get_field(kind, below[0].node.name.value)
+            assert found is not None, "the operation is valid"
+            selected.append((below[0].node.name.value, self._selected(get_named_type(found.type), below)))
+        return tuple(selected)
+
+
+def _definition_of(kind: Any) -> StrawberryObjectDefinition:
+    definition: StrawberryObjectDefinition | None = kind.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    require(definition is not None, "introspection")
+    assert definition is not None
+    return definition
+
+
+def classes_of(definition: StrawberryObjectDefinition) -> frozenset[type]:
+    """List the classes whose objects are answered as a type: its own, and those that have the attributes asked of them."""
+    origins = {definition.origin, definition.concrete_of.origin if definition.concrete_of else definition.origin}
+    return frozenset(origins.union(getattr(definition.origin, "stand_ins", ())))

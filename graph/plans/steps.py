@@ -1,4 +1,7 @@
-"""The steps that a plan consists of: each answers all values of a level at once."""
+"""The steps that a plan consists of: each answers all values of a level at once.
+
+A value that cannot be had is a `Failed` in its place. Nothing else of the level is given up for it.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,23 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
-from types import NoneType
 from typing import Any, TypeAlias, cast
+from weakref import WeakKeyDictionary
 
+from graphql import GraphQLObjectType
 from graphql.execution.values import VariableValues
 
-from graph.plans.column_executor import Values, require
-from graph.plans.column_rows import Lists, Rows
+from graph.formats.json_fragment import Encoded
+from graph.plans.columns import Joined, Lists, Rows, Values
+
+
+class Failed:
+    """Stands where a value cannot be had."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
 
 class PlannedRequest:
@@ -24,6 +37,13 @@ class PlannedRequest:
         self.context = context
         self.root_value = root_value
         self.arguments: dict[int, Mapping[str, Any]] = {}
+        self.has_failed = False
+        self.kinds: dict[int, GraphQLObjectType] = {}
+        """By the identity of an answer to an interface, the type of its object."""
+
+    def fail(self, error: Exception) -> Failed:
+        self.has_failed = True
+        return Failed(error)
 
     @cached_property
     def key(self) -> str:
@@ -33,6 +53,8 @@ class PlannedRequest:
 
 Make: TypeAlias = Callable[[PlannedRequest, Any], Any]
 """Makes of all values of a level, a sequence or `Rows`, what is answered for them in their order."""
+After: TypeAlias = Callable[[Values], Values]
+_LISTS = (list, Rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +63,63 @@ class Step:
     is_async: bool
     """Whether it gives a coroutine."""
 
+    def within(self, ask: Callable[[PlannedRequest, Any], tuple[Any, After | None]]) -> Step:
+        """Let `ask` say what this step is asked for, and what is made of its answer."""
 
-async def together(awaitables: Sequence[Awaitable[Any]]) -> Sequence[Any]:
+        def make(run: PlannedRequest, values: Any) -> Values:
+            asked, after = ask(run, values)
+            completed: Values = self.make(run, asked)
+            return completed if after is None else after(completed)
+
+        async def make_later(run: PlannedRequest, values: Any) -> Values:
+            asked, after = ask(run, values)
+            completed: Values = await self.make(run, asked)
+            return completed if after is None else after(completed)
+
+        return Step(make_later if self.is_async else make, self.is_async)
+
+
+async def together(run: PlannedRequest, awaitables: Sequence[Awaitable[Any] | Failed]) -> Values:
     """Await everything, so that nothing is left behind when one of it fails."""
-    if len(awaitables) <= 1:
-        return [await each for each in awaitables]
+    if len(awaitables) == 1:
+        (only,) = awaitables
+        try:
+            return [only if isinstance(only, Failed) else await only]
+        except Exception as error:  # noqa: BLE001 - it is told where the value would be
+            return [run.fail(error)]
+    if run.has_failed:
+        there = [each for each in awaitables if not isinstance(each, Failed)]
+        left = iter(await _gathered(run, there))
+        return [each if isinstance(each, Failed) else next(left) for each in awaitables]
+    return await _gathered(run, cast("Sequence[Awaitable[Any]]", awaitables))
+
+
+async def _gathered(run: PlannedRequest, awaitables: Sequence[Awaitable[Any]]) -> Values:
     if all(isinstance(each, asyncio.Future) for each in awaitables):
-        if not all(each.done() for each in cast("Sequence[asyncio.Future[Any]]", awaitables)):
-            await asyncio.wait(cast("Sequence[asyncio.Future[Any]]", awaitables))
-        return [each.result() for each in cast("Sequence[asyncio.Future[Any]]", awaitables)]
+        futures = cast("Sequence[asyncio.Future[Any]]", awaitables)
+        if not all(each.done() for each in futures):
+            await asyncio.wait(futures)
+        return [each.result() if each.exception() is None else _failed(run, each.exception()) for each in futures]
     results = await asyncio.gather(*awaitables, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return results
+    return [_failed(run, each) if isinstance(each, BaseException) else each for each in results]
+
+
+def _failed(run: PlannedRequest, error: BaseException | None) -> Failed:
+    if isinstance(error, Exception):
+        return run.fail(error)
+    assert error is not None
+    raise error
+
+
+def absent_or_failed(run: PlannedRequest, value: Any, *, is_nullable: bool) -> Failed | None:
+    """Answer for what is no value of its type."""
+    if isinstance(value, Failed):
+        return value
+    if isinstance(value, Exception):
+        return run.fail(value)
+    if value is None and is_nullable:
+        return None
+    return run.fail(TypeError(f"{value!r} is not what the field may be"))
 
 
 def divided(values: Values, lengths: Sequence[int]) -> list[list[Any]]:
@@ -65,128 +130,139 @@ def divided(values: Values, lengths: Sequence[int]) -> list[list[Any]]:
     return [list(islice(left, length)) for length in lengths]
 
 
+def filled(shown: Values, classes: frozenset[type], completed: Values) -> Values:
+    left = iter(completed)
+    return [next(left) if type(each) in classes else each for each in shown]
+
+
 def of_classes(classes: frozenset[type], inner: Step, *, is_nullable: bool) -> Step:
-    """Let pass values of the exact classes only, and null where the field may be null."""
+    """Answer the values of the exact classes; others are null where the field may be, or have failed."""
 
-    def present(values: Values) -> Values | None:
-        """Tell which values there are, if some are null."""
-        if isinstance(values, Rows):
-            require(values.kind in classes)
-            return None
-        found = set(map(type, values))
-        has_null = is_nullable and NoneType in found
-        require(found - {NoneType} <= classes if has_null else found <= classes)
-        return [value for value in values if value is not None] if has_null else None
+    def ask(run: PlannedRequest, values: Values) -> tuple[Values, After | None]:
+        if set(map(type, values)) <= classes if type(values) is list else isinstance(values, Rows):
+            return values, None
+        shown = [
+            each if type(each) in classes else absent_or_failed(run, each, is_nullable=is_nullable) for each in values
+        ]
+        there = [each for each in shown if type(each) in classes]
+        return there, lambda completed: filled(shown, classes, completed)
 
-    def filled(values: Values, completed: Values) -> Values:
-        left = iter(completed)
-        return [None if value is None else next(left) for value in values]
+    return inner.within(ask)
 
-    def make(run: PlannedRequest, values: Values) -> Values:
-        there = present(values)
-        return inner.make(run, values) if there is None else filled(values, inner.make(run, there))
 
-    async def make_later(run: PlannedRequest, values: Values) -> Values:
-        there = present(values)
-        return await inner.make(run, values) if there is None else filled(values, await inner.make(run, there))
+def of_kinds(kinds: Sequence[tuple[GraphQLObjectType, type, Step]], *, is_nullable: bool) -> Step:
+    """Answer the objects of an interface, each as the type of its class."""
+    classes = frozenset(each for _, each, _ in kinds)
 
-    return Step(make_later, is_async=True) if inner.is_async else Step(make, is_async=False)
+    async def make(run: PlannedRequest, values: Values) -> Values:
+        shown = list(values)
+        for kind, own_class, step in kinds:
+            places = [place for place, value in enumerate(values) if type(value) is own_class]
+            made: Any = step.make(run, [values[place] for place in places])
+            for place, answer in zip(places, await made if step.is_async else made, strict=True):
+                shown[place] = answer
+                run.kinds[id(answer)] = kind
+        return [
+            answer if type(value) in classes else absent_or_failed(run, value, is_nullable=is_nullable)
+            for value, answer in zip(values, shown, strict=True)
+        ]
+
+    return Step(make, is_async=True)
 
 
 def of_lists(inner: Step, *, is_nullable: bool) -> Step:
     """Answer the items of all lists as one."""
-    plain = of_classes(frozenset({list}), _of_plain_lists(inner), is_nullable=is_nullable)
-    in_rows = _once(inner)
+    shared = _once(inner)
 
-    def make(run: PlannedRequest, lists: Values | Lists) -> Values:
-        found = _rows_of(lists)
-        if found is None:
-            completed: Values = plain.make(run, _listed(lists))
-            return completed
-        items = in_rows.make(run, found.rows)
-        return [items[part] for part in found.parts]
+    def ask(run: PlannedRequest, lists: Values | Lists) -> tuple[Any, After]:
+        if isinstance(lists, Lists):
+            return lists.rows, lambda items: [items[part] for part in lists.parts]
+        there = [each for each in lists if isinstance(each, _LISTS)]
+        items = _joined(there)
+        if len(there) == len(lists):
+            return items, lambda completed: divided(completed, list(map(len, there)))
+        return items, lambda completed: _lists_filled(run, lists, divided(completed, list(map(len, there))))
 
-    async def make_later(run: PlannedRequest, lists: Values | Lists) -> Values:
-        found = _rows_of(lists)
-        if found is None:
-            completed: Values = await plain.make(run, _listed(lists))
-            return completed
-        items = await in_rows.make(run, found.rows)
-        return [items[part] for part in found.parts]
+    def _lists_filled(run: PlannedRequest, lists: Values, completed: Sequence[list[Any]]) -> Values:
+        left = iter(completed)
+        return [
+            next(left)
+            if isinstance(each, _LISTS)
+            else each
+            if isinstance(each, Encoded)
+            else absent_or_failed(run, each, is_nullable=is_nullable)
+            for each in lists
+        ]
 
-    return Step(make_later, is_async=True) if inner.is_async else Step(make, is_async=False)
-
-
-def _rows_of(lists: Values | Lists) -> Lists | None:
-    if isinstance(lists, Lists):
-        return lists
-    return Lists(lists[0], [slice(None)]) if len(lists) == 1 and isinstance(lists[0], Rows) else None
+    return shared.within(ask)
 
 
-def _listed(lists: Values | Lists) -> Values:
-    return [list(each) if isinstance(each, Rows) else each for each in lists]
+def _joined(lists: Sequence[list[Any] | Rows]) -> Values:
+    if len(lists) == 1:
+        return lists[0]
+    rows = [each for each in lists if isinstance(each, Rows)]
+    return Joined(rows) if len(rows) == len(lists) and rows else list(chain.from_iterable(lists))
 
 
 def _once(inner: Step) -> Step:
-    """Answer what several requests share once for those that ask for the same."""
+    """Answer what several requests share once for those that ask for the same, for as long as it is there."""
+    answers: WeakKeyDictionary[Any, dict[str, Values]] = WeakKeyDictionary()
 
-    def make(run: PlannedRequest, rows: Rows) -> Any:
-        completed, key = rows.completed, (inner, run.key)
-        if completed is None:
-            return inner.make(run, rows)
-        if key not in completed:
-            completed[key] = inner.make(run, rows)
-        return completed[key]
+    def make(run: PlannedRequest, rows: Values) -> Values:
+        completed: Values | None = _known(run, rows)
+        return _kept(run, rows, inner.make(run, rows)) if completed is None else completed
 
-    async def make_later(run: PlannedRequest, rows: Rows) -> Any:
-        completed, key = rows.completed, (inner, run.key)
-        if completed is None:
-            return await inner.make(run, rows)
-        if key not in completed:
-            completed[key] = await inner.make(run, rows)
-        return completed[key]
+    async def make_later(run: PlannedRequest, rows: Values) -> Values:
+        completed = _known(run, rows)
+        return _kept(run, rows, await inner.make(run, rows)) if completed is None else completed
 
-    return Step(make_later, is_async=True) if inner.is_async else Step(make, is_async=False)
+    def _known(run: PlannedRequest, rows: Values) -> Values | None:
+        if type(rows) is list or not isinstance(rows, Rows) or rows.shared is None:
+            return None
+        return answers.get(rows.shared, {}).get(run.key)
 
+    def _kept(run: PlannedRequest, rows: Values, completed: Values) -> Values:
+        if type(rows) is not list and isinstance(rows, Rows) and rows.shared is not None and not run.has_failed:
+            answers.setdefault(rows.shared, {})[run.key] = completed
+        return completed
 
-def _of_plain_lists(inner: Step) -> Step:
-    def make(run: PlannedRequest, lists: Values) -> Values:
-        return divided(inner.make(run, list(chain.from_iterable(lists))), list(map(len, lists)))
-
-    async def make_later(run: PlannedRequest, lists: Values) -> Values:
-        return divided(await inner.make(run, list(chain.from_iterable(lists))), list(map(len, lists)))
-
-    return Step(make_later, is_async=True) if inner.is_async else Step(make, is_async=False)
+    return Step(make_later if inner.is_async else make, inner.is_async)
 
 
-def objects_of(keys: Sequence[str]) -> Callable[[Sequence[Values]], Values]:
-    """Make what makes objects with these keys of the columns of their values.
-
-    Its text names the keys, as a named tuple's class does: a display takes a third of the time of `dict(zip(...))`.
-    """
-    require(keys)  # objects without any field are graphql-core's
-    names = [f"value_{place}" for place in range(len(keys))]
-    display = ", ".join(f"{key!r}: {name}" for key, name in zip(keys, names, strict=True))
-    made: Callable[[Sequence[Values]], Values] = eval(  # noqa: S307 - the keys are names by GraphQL's grammar, and quoted
-        f"lambda columns: [{{{display}}} for {', '.join(names)}, in zip(*columns, strict=True)]", {"zip": zip}
-    )
-    return made
+def objects_of(keys: Sequence[str], columns: Sequence[Values], count: int) -> Values:
+    """Make objects with these keys of the columns of their values."""
+    if not keys:
+        return [{} for _ in range(count)]
+    return [dict(zip(keys, values, strict=False)) for values in zip(*columns, strict=True)]
 
 
 def of_objects(keys: Sequence[str], columns: Sequence[Step]) -> Step:
     """Answer each object with what its fields are answered with."""
-    later, objects = [place for place, column in enumerate(columns) if column.is_async], objects_of(keys)
+    later = [place for place, column in enumerate(columns) if column.is_async]
 
-    def make(run: PlannedRequest, rows: Values | Rows) -> Values:
-        return objects([column.make(run, rows) for column in columns])
+    def make(run: PlannedRequest, rows: Values) -> Values:
+        if not rows:
+            return []
+        return objects_of(keys, [column.make(run, rows) for column in columns], len(rows))
 
-    async def make_later(run: PlannedRequest, rows: Values | Rows) -> Values:
+    async def make_later(run: PlannedRequest, rows: Values) -> Values:
         if not rows:
             return []
         completed: list[Any] = [None if column.is_async else column.make(run, rows) for column in columns]
-        awaited = await together([columns[place].make(run, rows) for place in later])
-        for place, values in zip(later, awaited, strict=True):
+        made = [columns[place].make(run, rows) for place in later]
+        for place, values in zip(later, await _all_of(made), strict=True):
             completed[place] = values
-        return objects(completed)
+        return objects_of(keys, completed, len(rows))
 
-    return Step(make_later, is_async=True) if later else Step(make, is_async=False)
+    return Step(make_later if later else make, bool(later))
+
+
+async def _all_of(made: Sequence[Awaitable[Values]]) -> Sequence[Values]:
+    """Await the columns of a level. What fails in one is in its values; a defect ends all, once none goes on."""
+    if len(made) == 1:
+        return [await made[0]]
+    results = await asyncio.gather(*made, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return cast("Sequence[Values]", results)

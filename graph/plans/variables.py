@@ -43,9 +43,9 @@ class OperationVariables:
         self._schema = schema
         self._definitions = operation.variable_definitions or ()
         found = [get_variable_signature(schema, definition) for definition in self._definitions]
-        signatures = [each for each in found if not isinstance(each, GraphQLError)]
-        self._plain = [(each, _class_of(each.type)) for each in signatures]
-        self._is_plain = len(signatures) == len(found) and all(each.default is None for each in signatures)
+        self.signatures = [each for each in found if not isinstance(each, GraphQLError)]
+        self._plain = [(each, _class_of(each.type)) for each in self.signatures]
+        self._is_plain = len(self.signatures) == len(found) and all(each.default is None for each in self.signatures)
 
     def read(self, given: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
         """Read what a request gives for them; errors where it is not what they may be."""

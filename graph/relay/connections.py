@@ -1,32 +1,21 @@
-"""Relay's nodes, and connections over pages of the domain. What is not asked for is not loaded."""
+"""`Connection`: Relay's pages over those of the domain, with what they are made of. What is not asked for is not loaded."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from operator import attrgetter
-from typing import Any, Generic, TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
 
 import strawberry
 
-from domain.pages import Columnar, Page
-from domain.written_lines import Members
+from domain.pages import Page
+from domain.written_lines import LineSelection, WrittenLines
+from graph.formats.json_fragment import Encoded
 from graph.formats.scalars import BigInt
+from graph.plans.columns import Rows
+from graph.plans.connections import connection_step
 
 NodeType = TypeVar("NodeType")
-
-Columns: TypeAlias = Mapping[str, Callable[[Sequence[Any]], Sequence[Any]]]
-"""Of fields of a node, what makes their values of many items, without a node of each. Arguments leave them to the node."""
-
-
-def column(name: str) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    """Read an attribute of many items, from a sequence that keeps it as a column if it is such a one."""
-    read = attrgetter(name)
-
-    def values(items: Sequence[Any]) -> Sequence[Any]:
-        return items.column(name) if isinstance(items, Columnar) else list(map(read, items))
-
-    return values
 
 
 @strawberry.interface(description="Anything that can be asked for by its id alone.")
@@ -55,35 +44,41 @@ class Edge(Generic[NodeType]):
 class Connection(Generic[NodeType]):
     load: strawberry.Private[Callable[[], Awaitable[Page[Any]]]]
     count: strawberry.Private[Callable[[], Awaitable[int]]]
-    to_node: strawberry.Private[Callable[[Any], Any]]
+    to_nodes: strawberry.Private[Callable[[Sequence[Any]], Sequence[Any]]]
+    """Shows items: as a list or, where fields of them are asked for in columns, as `Rows`."""
     to_cursor: strawberry.Private[Callable[[Any], str]]
-    columns: strawberry.Private[Columns | None] = None
     to_stop: strawberry.Private[Callable[[Any], str] | None] = None
     """Makes a cursor of the place up to which a page was looked for, if it may end before the list does."""
-    load_written: strawberry.Private[Callable[[Members], Awaitable[Page[Any]]] | None] = None
+    load_written: strawberry.Private[Callable[[LineSelection], Awaitable[Page[Any]]] | None] = None
     """Loads a page whose items may be `WrittenLines`."""
     loading: strawberry.Private[asyncio.Future[Page[Any]] | None] = None
 
-    def page(self) -> Awaitable[Page[Any]]:
+    planned_by: ClassVar = staticmethod(connection_step)
+
+    def page(self) -> asyncio.Future[Page[Any]]:
         """Load the page once for all fields that ask for it."""
         if self.loading is None:
             self.loading = asyncio.ensure_future(self.load())
         return self.loading
 
-    def write(self, members: Members) -> None:
+    def write(self, selection: LineSelection) -> None:
         """Have the page loaded as written, if it can be, for who asks for nothing but these members of its nodes."""
-        if self.load_written is not None and self.columns and all(name in self.columns for _, name in members):
-            self.loading = asyncio.ensure_future(self.load_written(members))
+        if self.load_written is not None:
+            self.loading = asyncio.ensure_future(self.load_written(selection))
+
+    def nodes_of(self, items: Sequence[Any]) -> Sequence[Any] | Encoded:
+        return Encoded(items.json) if isinstance(items, WrittenLines) else self.to_nodes(items)
+
+    def edges_of(self, items: Sequence[Any]) -> Rows:
+        return EdgeRows(self, items)
 
     @strawberry.field(description="The items of the page with their cursors.")
     async def edges(self) -> list[Edge[NodeType]]:
-        page = await self.page()
-        return [Edge(cursor=self.to_cursor(item), node=self.to_node(item)) for item in page.items]
+        return list(self.edges_of((await self.page()).items))
 
     @strawberry.field(description="The items of the page.")
     async def nodes(self) -> list[NodeType]:
-        page = await self.page()
-        return [self.to_node(item) for item in page.items]
+        return list(self.to_nodes((await self.page()).items))
 
     @strawberry.field(description="Where the page lies in the list.")
     async def page_info(self) -> PageInfo:
@@ -105,3 +100,26 @@ class Connection(Generic[NodeType]):
     )
     async def total_count(self) -> BigInt:
         return BigInt(await self.count())
+
+
+class EdgeRows(Rows):
+    """The edges of a page."""
+
+    def __init__(self, connection: Connection[Any], items: Sequence[Any]) -> None:
+        self._connection = connection
+        self._items = items
+        self._shown = connection.to_nodes(items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def make(self) -> Sequence[Edge[Any]]:
+        return [Edge(cursor=cursor, node=node) for cursor, node in zip(self._cursors(), self._shown, strict=True)]
+
+    def _cursors(self) -> Sequence[str]:
+        return list(map(self._connection.to_cursor, self._items))
+
+    def _nodes(self) -> Sequence[Any]:
+        return self._shown
+
+    columns: ClassVar = {"cursor": _cursors, "node": _nodes}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Self, cast
+from typing import Annotated, ClassVar, Self, cast
 
 import strawberry
 from strawberry import UNSET
@@ -20,15 +20,13 @@ from domain.stages import stage_status as hierarchy
 from domain.stages.job_stages import JobStages
 from graph.context import Context, Info
 from graph.formats.scalars import BigInt
-from graph.plans.column_executor import require
-from graph.plans.planned_info import asks_for_page, selected_below
 from graph.relay.connections import Connection, Node
 from graph.relay.list_cursors import creation_key, job_key, line_cursor, line_key
 from graph.types.comparison import JobComparison, resolve_compare
 from graph.types.failure import JobFailure, load_failure
 from graph.types.histogram import LogBucket, resolve_log_histogram
 from graph.types.inputs import After, Before, First, Last, LogFilterArgument, given, log_filter
-from graph.types.lines import TaskLog, resolve_logs
+from graph.types.lines import LineRows, ScopeReference, TaskLog, resolve_logs
 from graph.types.log_counts import LogCounts, duration
 from graph.types.stage_rows import StageRows
 from graph.types.stages import Stage
@@ -76,7 +74,8 @@ class Job(Node):
     scope: strawberry.Private[LogScope]
     known_stages: strawberry.Private[JobStages | None] = None
     """Its stages, where they were loaded with it."""
-    is_presumed: strawberry.Private[bool] = False
+
+    stand_ins: ClassVar = (ScopeReference,)
 
     @classmethod
     def from_domain(cls, job: jobs.Job, stages: JobStages | None = None) -> Self:
@@ -99,13 +98,6 @@ class Job(Node):
             scope=LogScope(job_id=job.job_id),
             known_stages=stages,
         )
-
-    @classmethod
-    def presumed(cls, job_id: str) -> Self:
-        """Make a job of its id alone, which its lines are asked for: they tell whether it is there."""
-        job = cls.__new__(cls)
-        job.job_id, job.scope, job.is_presumed = job_id, LogScope(job_id=job_id), True
-        return job
 
     @strawberry.field(description="The job that started it.")
     async def parent(self, info: Info) -> Job | None:
@@ -137,12 +129,10 @@ class Job(Node):
         info: Info,
         name: Annotated[str, strawberry.argument(description="The stage's name.")],
     ) -> Stage | None:
-        name = storable_label(name)
-        if self.is_presumed:
-            require(asks_for_page(selected_below(info)))
-            return Stage.presumed(self.job_id, name)
-        stages = await self._stages(info)
-        return next((stage for stage in stages if stage.name == name), None)
+        return await self.stage_named(info, storable_label(name))
+
+    async def stage_named(self, info: Info, name: str) -> Stage | None:
+        return next((stage for stage in await self._stages(info) if stage.name == name), None)
 
     async def _stages(self, info: Info) -> Iterable[Stage]:
         if self.known_stages is not None:
@@ -187,7 +177,7 @@ def job_connection(
     return Connection(
         load=lambda: context.loaders.job_pages.load(request),
         count=lambda: context.loaders.job_counts.load(chosen),
-        to_node=Job.from_domain,
+        to_nodes=lambda found: list(map(Job.from_domain, found)),
         to_cursor=lambda job: cursors.encode("job", job.created_at.isoformat(), job.job_id),
     )
 
@@ -251,7 +241,7 @@ class Execution(Node):
         return Connection(
             load=lambda: loaders.execution_log_pages.load(page),
             count=lambda: loaders.execution_log_counts.load(count),
-            to_node=lambda line: TaskLog.from_domain(line.log),
+            to_nodes=lambda lines: LineRows([line.log for line in lines]),
             to_cursor=lambda line: line_cursor(line, self.execution_id),
         )
 
@@ -267,6 +257,6 @@ def execution_connection(
     return Connection(
         load=lambda: context.loaders.execution_pages.load(request),
         count=lambda: context.services.executions.count(chosen),
-        to_node=Execution.from_domain,
+        to_nodes=lambda found: list(map(Execution.from_domain, found)),
         to_cursor=lambda each: cursors.encode("execution", each.root.created_at.isoformat(), each.root.job_id),
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any, Self, cast
+from functools import partial
+from typing import Annotated, Any, ClassVar, Self, cast
 
 import strawberry
 from strawberry import UNSET
@@ -16,11 +17,12 @@ from domain.errors import InvalidInput
 from domain.filters import LogFilter
 from domain.pages import MAX_PAGE_BYTES, Page, Window, joined, window
 from domain.requests import LogCount, LogPageRequest, LogScope
-from domain.written_lines import Members
+from domain.written_lines import LINE_ATTRIBUTES, LineSelection
 from graph.context import Info, Loaders
 from graph.formats.scalars import BigInt
-from graph.plans.column_executor import require
-from graph.relay.connections import Columns, Connection, Node, column
+from graph.plans.columns import Rows, column_of
+from graph.plans.settlement import Absent
+from graph.relay.connections import Connection, Node
 from graph.types.inputs import After, Around, Before, First, Last, LogFilterArgument, given, log_filter
 from jobtail.events import LogLevel
 
@@ -65,22 +67,78 @@ class TaskLog(Node):
         self,
         max_length: Annotated[int | None, strawberry.argument(description="At most this many characters.")] = UNSET,
     ) -> str:
-        length = given(max_length)
-        if length is None:
-            return self.whole_message
-        if length < 0:
-            raise InvalidInput(f"maxLength must not be negative, and is {length}")
-        return self.whole_message[:length]
+        return _shortened([self.whole_message], max_length)[0]
 
     @strawberry.field(description="How many characters the whole message has.")
     def message_length(self) -> BigInt:
         return BigInt(len(self.whole_message))
 
 
-LINE_COLUMNS: Columns = {
-    name: column(name)
-    for name in ("seq", "job_id", "execution_id", "stage", "task_id", "timestamp", "level", "message", "metadata")
-}
+def _shortened(messages: list[str], max_length: int | None) -> list[str]:
+    length = given(max_length)
+    if length is None:
+        return messages
+    if length < 0:
+        raise InvalidInput(f"maxLength must not be negative, and is {length}")
+    return [message[:length] for message in messages]
+
+
+def _attribute(name: str, rows: LineRows) -> list[Any]:
+    return column_of(rows.lines, name)
+
+
+class LineRows(Rows):
+    """Lines, of whichever page or batch."""
+
+    def __init__(self, lines: Sequence[logs.TaskLog]) -> None:
+        self.lines = lines
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def make(self) -> Sequence[TaskLog]:
+        return list(map(TaskLog.from_domain, self.lines))
+
+    def _messages(self, max_length: int | None = UNSET) -> list[str]:
+        return _shortened(column_of(self.lines, "message"), max_length)
+
+    def _message_lengths(self) -> list[int]:
+        return list(map(len, column_of(self.lines, "message")))
+
+    def _ids(self) -> list[str]:
+        places = zip(column_of(self.lines, "job_id"), column_of(self.lines, "seq"), strict=True)
+        return [cursors.encode("TaskLog", *place) for place in places]
+
+    columns: ClassVar = {name: partial(_attribute, name) for name in LINE_ATTRIBUTES} | {
+        "id": _ids,
+        "message": _messages,
+        "message_length": _message_lengths,
+    }
+
+
+class ScopeReference:
+    """A job or a stage of which nothing but pages of lines is asked: those tell whether it is there."""
+
+    def __init__(self, scope: LogScope) -> None:
+        self.scope = scope
+
+    async def stage_named(self, _: Info, name: str) -> ScopeReference:
+        return ScopeReference(LogScope(job_id=self.scope.job_id, stage=name))
+
+    async def confirmed(self, loaders: Loaders, loading: Awaitable[Page[logs.TaskLog]]) -> Page[logs.TaskLog]:
+        """Load a page of its lines.
+
+        Raises:
+            Absent: if it is not there.
+        """
+        page, scope = await loading, self.scope
+        if not page.items and await loaders.jobs.load(scope.job_id) is None:
+            raise Absent("Job")
+        if not page.items and scope.stage is not None:
+            stages = await loaders.stages.load(scope.job_id)
+            if all(stage.name != scope.stage for stage in stages):
+                raise Absent("Stage")
+        return page
 
 
 def resolve_logs(
@@ -104,21 +162,20 @@ def resolve_logs(
     middle = _middle(around, after, last, before)
     request = LogPageRequest(scope=scope, window=asked, filter=chosen)
 
-    def load(members: Members | None = None) -> Awaitable[Page[logs.TaskLog]]:
+    def load(selection: LineSelection | None = None) -> Awaitable[Page[logs.TaskLog]]:
         loading: Awaitable[Page[logs.TaskLog]]
         if middle is None:
-            wanted = request if members is None else replace(request, written_as=members)
+            wanted = request if selection is None else replace(request, written_as=selection)
             loading = context.loaders.log_pages.load(wanted)
         else:
             loading = _load_around(context.loaders, scope, chosen, middle, asked.limit)
-        return _load_presumed(context.loaders, scope, loading) if _is_presumed(root) else loading
+        return root.confirmed(context.loaders, loading) if isinstance(root, ScopeReference) else loading
 
     return Connection(
         load=load,
         count=lambda: context.loaders.log_counts.load(LogCount(scope=scope, filter=chosen)),
-        to_node=TaskLog.from_domain,
+        to_nodes=LineRows,
         to_cursor=lambda row: cursors.log_cursor(scope.job_id, row.seq),
-        columns=LINE_COLUMNS,
         load_written=load if middle is None else None,
     )
 
@@ -141,25 +198,6 @@ def _middle(around: int | None, *others: str | int | None) -> int | None:
     if seq < 1:
         raise InvalidInput(f"around must be the number of a line, 1 or more, not {seq}")
     return seq
-
-
-def _is_presumed(root: Any) -> bool:
-    return getattr(root, "is_presumed", False)
-
-
-async def _load_presumed(
-    loaders: Loaders, scope: LogScope, loading: Awaitable[Page[logs.TaskLog]]
-) -> Page[logs.TaskLog]:
-    """Load lines of what was not looked for. Where it is not there, graphql-core tells what there is instead of it."""
-    page = await loading
-    require(page.items or await _is_there(loaders, scope))
-    return page
-
-
-async def _is_there(loaders: Loaders, scope: LogScope) -> bool:
-    if scope.stage is None:
-        return await loaders.jobs.load(scope.job_id) is not None
-    return any(stage.name == scope.stage for stage in await loaders.stages.load(scope.job_id))
 
 
 async def _load_around(loaders: Loaders, scope: LogScope, chosen: LogFilter, seq: int, size: int) -> Page[logs.TaskLog]:

@@ -10,7 +10,7 @@ from graph.context import Context
 from graph.relay.connections import Connection
 from graph.relay.list_cursors import newest_key
 from graph.types.inputs import given
-from graph.types.lines import LINE_COLUMNS, TaskLog
+from graph.types.lines import LineRows, TaskLog
 
 DESCRIPTION = (
     "The lines of all jobs, the newest first by when they were stored: those of one job by descending seq, and what is "
@@ -30,8 +30,7 @@ def newest_connection(
     return Connection(
         load=lambda: context.loaders.newest_pages.load(request),
         count=lambda: context.services.newest.count(chosen, of_jobs),
-        to_node=TaskLog.from_domain,
-        columns=LINE_COLUMNS,
+        to_nodes=LineRows,
         to_cursor=lambda line: _cursor((line.recorded_at, line.job_id, line.seq)),
         to_stop=_cursor,
     )

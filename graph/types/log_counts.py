@@ -11,7 +11,7 @@ import strawberry
 
 from domain import jobs
 from graph.formats.scalars import BigInt
-from graph.plans.column_rows import Rows
+from graph.plans.columns import Rows
 
 
 @strawberry.type(description="Lines by level. Kept incrementally with every write: reading them never counts rows.")
@@ -24,8 +24,8 @@ class LogCounts:
     error: BigInt = strawberry.field(description="Lines at ERROR.")
     critical: BigInt = strawberry.field(description="Lines at CRITICAL.")
 
-    stands_for: ClassVar[type] = jobs.LogCounts
-    """Has the same attributes, so that nothing is made of them."""
+    stand_ins: ClassVar = (jobs.LogCounts,)
+    """They have the same attributes, so that nothing is made of them."""
 
     @classmethod
     def from_domain(cls, counts: jobs.LogCounts) -> Self:
@@ -38,8 +38,6 @@ def _level(place: int, rows: CountRows) -> Sequence[int]:
 
 class CountRows(Rows):
     """Counts of several, kept by level."""
-
-    kind = LogCounts
 
     def __init__(self, levels: Sequence[Sequence[int]]) -> None:
         self.levels = levels

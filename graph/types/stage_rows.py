@@ -14,11 +14,11 @@ from domain.stages import stage_status as hierarchy
 from domain.stages.job_stages import JobStages
 from graph.context import Info
 from graph.formats.scalars import BigInt
-from graph.plans.column_rows import Lists, Rows
+from graph.plans.columns import Lists, Rows
 from graph.relay.connections import Connection
 from graph.types.inputs import given
 from graph.types.log_counts import CountRows, duration
-from graph.types.stages import Stage, StageStatus, Task
+from graph.types.stages import Stage, StageStatus, Task, TaskRows
 from jobtail.events import TaskStatus
 
 _STATUSES = {status: StageStatus(status.value) for status in TaskStatus}
@@ -31,11 +31,9 @@ def _of_each(read: Callable[[hierarchy.Stage], Any], rows: StageRows) -> Sequenc
 class StageRows(Rows):
     """All stages of a job."""
 
-    kind = Stage
-
     def __init__(self, stages: JobStages) -> None:
         self.stages = stages
-        self.completed = stages.completed
+        self.shared = stages
 
     def __len__(self) -> int:
         return len(self.stages.parts)
@@ -43,6 +41,13 @@ class StageRows(Rows):
     def make(self) -> Sequence[Stage]:
         tasks, parts = self.stages.tasks, self.stages.parts
         return [Stage.from_domain(stage, tasks[part]) for stage, part in zip(self.stages.stages, parts, strict=True)]
+
+    def shown(self, tasks: Sequence[hierarchy.TaskRecord]) -> list[Task]:
+        """Show all tasks of the job, in their own order."""
+        made: dict[int, Task] = {}
+        for stage, part in zip(self.objects, self.stages.parts, strict=True):
+            made |= zip(range(part.start, part.stop), stage.shown(tasks[part]), strict=True)
+        return [made[place] for place in range(len(tasks))]
 
     def _names(self) -> Sequence[str]:
         return self.stages.names
@@ -77,8 +82,6 @@ class StageRows(Rows):
 class FirstTasks(Rows):
     """The connection of each stage to its first tasks."""
 
-    kind = Connection
-
     def __init__(self, stages: StageRows, limit: int, connect: Callable[[Stage], Connection[Task]]) -> None:
         self._stages = stages
         self._limit = limit
@@ -91,47 +94,8 @@ class FirstTasks(Rows):
         return [self._connect(stage) for stage in self._stages]
 
     def _nodes(self) -> Lists:
-        stages = self._stages.stages
-        return Lists(
-            TaskRows(stages), [slice(part.start, min(part.start + self._limit, part.stop)) for part in stages.parts]
-        )
+        stages, limit = self._stages.stages, self._limit
+        parts = [slice(part.start, min(part.start + limit, part.stop)) for part in stages.parts]
+        return Lists(TaskRows(stages.tasks, lambda _: stages.task_statuses(), self._stages.shown), parts)
 
     columns: ClassVar = {"nodes": _nodes}
-
-
-def _column(name: str, rows: TaskRows) -> Sequence[Any]:
-    return rows.stages.tasks.column(name)
-
-
-class TaskRows(Rows):
-    """All tasks of a job, in the order of its task columns."""
-
-    kind = Task
-
-    def __init__(self, stages: JobStages) -> None:
-        self.stages = stages
-
-    def __len__(self) -> int:
-        return len(self.stages.tasks)
-
-    def make(self) -> Sequence[Task]:
-        tasks = self.stages.tasks
-        made: dict[int, Task] = {}
-        for stage, part in zip(self.stages.stages, self.stages.parts, strict=True):
-            made |= {
-                place: Task.from_domain(hierarchy.task_of(stage, tasks[place]))
-                for place in range(part.start, part.stop)
-            }
-        return [made[place] for place in range(len(tasks))]
-
-    def _statuses(self) -> Sequence[TaskStatus]:
-        return self.stages.task_statuses()
-
-    def _log_counts(self) -> Rows:
-        return CountRows(self.stages.tasks.levels())
-
-    columns: ClassVar = {
-        **{name: partial(_column, name) for name in ("task_id", "name", "result", "started_at")},
-        "status": _statuses,
-        "log_counts": _log_counts,
-    }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import Enum
-from typing import Self
+from functools import partial
+from typing import Any, ClassVar, Self
 
 import strawberry
 from strawberry import UNSET
@@ -17,11 +18,12 @@ from domain.requests import LogScope, TaskPageRequest
 from domain.stages import stage_status as hierarchy
 from graph.context import Info
 from graph.formats.scalars import BigInt
-from graph.relay.connections import Columns, Connection, Node, column
+from graph.plans.columns import Rows, column_of
+from graph.relay.connections import Connection, Node
 from graph.relay.list_cursors import task_key
 from graph.types.inputs import After, First, given
-from graph.types.lines import TaskLog, resolve_logs
-from graph.types.log_counts import LogCounts, duration
+from graph.types.lines import ScopeReference, TaskLog, resolve_logs
+from graph.types.log_counts import CountRows, LogCounts, duration
 from jobtail.events import TaskStatus
 
 strawberry.enum(TaskStatus, description="How a task stands.")
@@ -75,8 +77,41 @@ class Task(Node):
     logs: Connection[TaskLog] = strawberry.field(resolver=resolve_logs, description="Its lines, in order.")
 
 
-TASK_COLUMNS: Columns = {name: column(name) for name in ("task_id", "name", "result", "started_at", "log_counts")}
-_STATUS_COLUMNS = [column(name) for name in ("task_id", "stated", "log_counts")]
+def _stored(name: str, rows: TaskRows) -> list[Any]:
+    return column_of(rows.records, name)
+
+
+class TaskRows(Rows):
+    """Tasks as they are stored, and how they stand."""
+
+    def __init__(
+        self,
+        records: Sequence[hierarchy.TaskRecord],
+        statuses: Callable[[Sequence[hierarchy.TaskRecord]], list[TaskStatus]],
+        to_tasks: Callable[[Sequence[hierarchy.TaskRecord]], Sequence[Task]],
+    ) -> None:
+        self.records, self._statuses_of, self._to_tasks = records, statuses, to_tasks
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def make(self) -> Sequence[Task]:
+        return self._to_tasks(self.records)
+
+    def _statuses(self) -> list[TaskStatus]:
+        return self._statuses_of(self.records)
+
+    def _log_counts(self) -> Sequence[Any]:
+        records = self.records
+        if isinstance(records, hierarchy.TaskColumns):
+            return CountRows(records.levels())
+        return column_of(records, "log_counts")
+
+    columns: ClassVar = {
+        **{name: partial(_stored, name) for name in ("task_id", "name", "result", "started_at")},
+        "status": _statuses,
+        "log_counts": _log_counts,
+    }
 
 
 @strawberry.type(description="A phase of a job.")
@@ -96,7 +131,8 @@ class Stage(Node):
     scope: strawberry.Private[LogScope]
     known_tasks: strawberry.Private[hierarchy.TaskColumns | None] = None
     """All of its tasks, where they were loaded with its job."""
-    is_presumed: strawberry.Private[bool] = False
+
+    stand_ins: ClassVar = (ScopeReference,)
 
     @classmethod
     def from_domain(cls, stage: hierarchy.Stage, tasks: hierarchy.TaskColumns | None = None) -> Self:
@@ -114,20 +150,6 @@ class Stage(Node):
             known_tasks=tasks,
         )
 
-    def _task_statuses(self, tasks: Sequence[hierarchy.TaskRecord]) -> list[TaskStatus]:
-        read, standing = (column(tasks) for column in _STATUS_COLUMNS), self.stage.standing
-        return [
-            hierarchy.task_status(standing, task_id, stated, counts.failures)
-            for task_id, stated, counts in zip(*read, strict=True)
-        ]
-
-    @classmethod
-    def presumed(cls, job_id: str, name: str) -> Self:
-        """Make a stage of its names alone, which its lines are asked for: they tell whether it is there."""
-        stage = cls.__new__(cls)
-        stage.scope, stage.is_presumed = LogScope(job_id=job_id, stage=name), True
-        return stage
-
     @strawberry.field(description="Its tasks, in order of first occurrence.")
     def tasks(self, info: Info, first: First = 100, after: After = UNSET) -> Connection[Task]:
         context, record = info.context, self.stage.record
@@ -144,10 +166,20 @@ class Stage(Node):
             load=lambda: context.loaders.task_pages.load(request),
             loading=self._first_tasks(request),
             count=count,
-            to_node=lambda task: Task.from_domain(hierarchy.task_of(self.stage, task)),
-            columns={**TASK_COLUMNS, "status": self._task_statuses},
+            to_nodes=lambda records: TaskRows(records, self._task_statuses, self.shown),
             to_cursor=lambda task: cursors.encode("task", task.first_seq, task.started_at.isoformat(), task.task_id),
         )
+
+    def shown(self, records: Sequence[hierarchy.TaskRecord]) -> list[Task]:
+        """Show tasks of this stage."""
+        return [Task.from_domain(hierarchy.task_of(self.stage, record)) for record in records]
+
+    def _task_statuses(self, records: Sequence[hierarchy.TaskRecord]) -> list[TaskStatus]:
+        standing, names = self.stage.standing, ("task_id", "stated", "log_counts")
+        return [
+            hierarchy.task_status(standing, task_id, stated, counts.failures)
+            for task_id, stated, counts in zip(*(column_of(records, name) for name in names), strict=True)
+        ]
 
     def _first_tasks(self, request: TaskPageRequest) -> asyncio.Future[Page[hierarchy.TaskRecord]] | None:
         """Make the first page of the tasks that are known."""

@@ -13,7 +13,7 @@ from typing import Any
 from asyncpg import Record
 from sqlalchemy import ColumnElement, Select, Text, bindparam, case, cast, func, literal_column, null, select
 
-from domain.written_lines import Members, WrittenLines
+from domain.written_lines import LINE_ATTRIBUTES, LineSelection, Writing, WrittenLines
 from jobtail.events import LogLevel
 from persistence.queries.page_sizes import FOUND
 from persistence.tables import task_logs
@@ -36,18 +36,18 @@ It is a column of the lines, so that it is written once however often it is look
 """
 
 
-_QUOTES: Mapping[str, tuple[str, str]] = {"timestamp": ('"', 'Z"'), "level": ('"', '"')}
+_QUOTES: Mapping[Writing, tuple[str, str]] = {Writing.TIME: ('"', 'Z"'), Writing.LEVEL: ('"', '"')}
 """What stands around the text of a value that is not JSON by itself."""
 
 
-def pieces(members: Members) -> dict[str, str]:
+def pieces(selection: LineSelection) -> dict[str, str]:
     """Give what stands before, between and behind the values of an object, by the names that `written` binds them by.
 
     A client chooses the names of members, so they are no part of a statement's text.
     """
     texts, behind = [], "{"
-    for name, attribute in members:
-        quote, unquote = _QUOTES.get(attribute, ("", ""))
+    for name, attribute in selection.members:
+        quote, unquote = _QUOTES.get(LINE_ATTRIBUTES[attribute], ("", ""))
         texts.append(f"{behind}{json.dumps(name)}:{quote}")
         behind = f"{unquote},"
     return {_piece(place): text for place, text in enumerate([*texts, f"{behind[:-1]}}}"])}
@@ -75,15 +75,15 @@ def written(page: Select[Any], attributes: Sequence[str]) -> Select[Any]:
 
 
 def _text(attribute: str, line: Any) -> ColumnElement[Any]:
-    column = line[attribute]
-    if attribute == "timestamp":
+    column, writing = line[attribute], LINE_ATTRIBUTES[attribute]
+    if writing is Writing.TIME:
         said, all_digits = line[SAID_AT], func.to_char(func.timezone(_UTC, column), _DIGITS)
         return case((func.octet_length(said) == _WHOLE, func.overlay(said, _T, literal_column("11"))), else_=all_digits)
-    if attribute == "level":
+    if writing is Writing.LEVEL:
         return case(_LEVELS, value=column)
     if attribute == "task_id":
         return case((column == line.stage, _NULL), else_=_json(column))
-    if attribute in {"seq", "metadata"}:
+    if writing is not Writing.TEXT:
         return _or_null(cast(column, Text), column)
     return _or_null(_json(column), column)
 

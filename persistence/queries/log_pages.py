@@ -30,7 +30,7 @@ from sqlalchemy.types import TypeEngine
 from domain.logs import TaskLog
 from domain.pages import Columnar, Page, Window, page_of
 from domain.requests import LogPageRequest, LogScope
-from domain.written_lines import NO_LINES, Members, WrittenLines
+from domain.written_lines import NO_LINES, LineSelection, WrittenLines
 from jobtail.events import LogLevel
 from persistence.prepared_statements import Statement, compiled
 from persistence.queries.json_lines import lines_of, pieces, said_at, written
@@ -67,7 +67,7 @@ class Group(NamedTuple):
     max_bytes: int
     may_be_empty: bool
     filter: bytes
-    written_as: Members | None
+    written_as: LineSelection | None
 
 
 def group_of(request: LogPageRequest) -> Group:
@@ -80,7 +80,7 @@ def group_of(request: LogPageRequest) -> Group:
         window.after is not None,
         window.before is not None,
         window.backward,
-        None if request.written_as is None else tuple(attribute for _, attribute in request.written_as),
+        None if request.written_as is None else request.written_as.attributes,
     )
     given = orjson.dumps(values) if values else b""
     return Group(form, window.limit, request.max_bytes, request.may_be_empty, given, request.written_as)

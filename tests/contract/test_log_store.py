@@ -13,7 +13,7 @@ from domain.filters import EVERYTHING, LogFilter
 from domain.logs import TaskLog
 from domain.pages import Page, Window
 from domain.requests import LogCount, LogPageRequest, LogScope
-from domain.written_lines import WrittenLines
+from domain.written_lines import LineSelection, WrittenLines
 from jobtail.events import JobFinished, JobStarted, JobStatus, Line, LogLevel
 from tests.contract.conftest import Stores
 from tests.fakes import batch_of, store
@@ -265,7 +265,7 @@ async def test_pages_are_written_in_the_wanted_members(stores: Stores) -> None:
     ]
     wanted = await stores.logs.pages(plain)
     for members in (MEMBERS, MEMBERS[:1], (("x", "timestamp"), ("y", "level")), (("m", "metadata"), ("t", "task_id"))):
-        requests = [replace(each, written_as=members) for each in plain]
+        requests = [replace(each, written_as=LineSelection(members)) for each in plain]
         alone = [(await stores.logs.pages([each]))[0] for each in requests]
         for found, page in zip([*alone, *await stores.logs.pages(requests)], [*wanted, *wanted], strict=True):
             assert isinstance(found.items, WrittenLines)

@@ -127,6 +127,16 @@ def test_operations_are_timed_by_their_root_field_and_never_by_a_name_of_the_cli
     }
 
 
+def test_an_operation_without_a_plan_is_counted_by_its_reason(service: Service) -> None:
+    before = scrape(service)
+    with Api(service) as api:
+        api.ask("{ jobs { totalCount } __typename }")
+        api.ask("{ __schema { queryType { name } } }")
+    grown = increase(before, scrape(service))
+    unplanned = {name: by for name, by in grown.items() if name.startswith("jobtail_unplanned_operations_total")}
+    assert unplanned == {'jobtail_unplanned_operations_total{reason="introspection"}': 1}
+
+
 async def test_a_query_by_websocket_is_timed_too(service: Service) -> None:
     before = scrape(service)
     async with by_websocket(service, "query { jobs { totalCount } }") as answers:
@@ -321,6 +331,7 @@ def test_the_page_tells_of_every_metric_with_its_labels_and_of_no_other(service:
     with Api(service) as api:
         api.refusal("{ jobz }")
         api.ask("{ jobs { totalCount } }")
+        api.ask("{ __schema { queryType { name } } }")
     found: dict[str, set[str]] = {name: set() for name in named}
     for series in scrape(service):
         name = re.sub(r"_(bucket|count|sum|created)$", "", series.partition("{")[0])

@@ -15,6 +15,7 @@ from domain.filters import ANY_JOB, EVERYTHING, LogFilter
 from domain.pages import Page, Window
 from domain.requests import ExecutionLogPageRequest, LogPageRequest, LogScope, NewestLogRequest
 from domain.sliced_search import SlicedSearch
+from domain.written_lines import LineSelection
 from graph.operations.page_budget import MAX_OPERATION_BYTES, Room
 from jobtail.events import JobStarted, Line
 from persistence.database import Database
@@ -62,7 +63,7 @@ def ways(database: Database) -> dict[str, Ask]:
 
     return {
         "plain": lines(EVERYTHING),
-        "written": lines(EVERYTHING, written_as=(("seq", "seq"), ("message", "message"))),
+        "written": lines(EVERYTHING, written_as=LineSelection((("seq", "seq"), ("message", "message")))),
         "backward": lines(EVERYTHING, backward=True),
         "pattern": lines(LogFilter(search="x+", regex=True)),
         "pattern backward": lines(LogFilter(search="x+", regex=True), backward=True),

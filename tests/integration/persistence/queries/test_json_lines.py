@@ -18,6 +18,7 @@ from domain.filters import EVERYTHING
 from domain.pages import Window
 from domain.requests import LogPageRequest, LogScope
 from domain.visibility import VisibleLogs
+from domain.written_lines import LineSelection
 from graph.context import Context, Services
 from graph.formats.json_fragment import Encoded, to_bytes
 from graph.schema import schema
@@ -27,7 +28,7 @@ from persistence.stores.job_store import PostgresJobStore
 from persistence.stores.log_store import PostgresLogStore
 from tests.conftest import CloneDatabase, connect
 from tests.fakes import store
-from tests.unit.graph.plans.test_executor_property import Operation, operations, ordinary
+from tests.graphql_property import UNPLANNED, Operation, operations
 
 JOB = 'JB_ÄÖÜ "quoted" \\ and so on'
 MESSAGES = [
@@ -89,7 +90,7 @@ class World:
 
     def data(self, operation: Operation, *, is_ordinary: bool) -> Any:
         context = Context(cast("Services", self._services))
-        tested = ordinary(schema) if is_ordinary else schema
+        tested = UNPLANNED if is_ordinary else schema
         result = self.run(tested.execute(operation.text, operation.variables, context_value=context))
         return result.data if not result.errors else [error.formatted for error in result.errors]
 
@@ -185,7 +186,10 @@ def test_pages_of_several_jobs_are_written_together_and_large_ones_apart(world: 
 def test_no_line_is_written_of_a_job_that_a_token_does_not_reach(world: World) -> None:
     seen = VisibleLogs(world.logs, Grant(scopes=frozenset({Scope.READ}), job_prefix="lar"))
     asked = LogPageRequest(
-        scope=LogScope(job_id=JOB), window=Window(limit=9), filter=EVERYTHING, written_as=(("message", "message"),)
+        scope=LogScope(job_id=JOB),
+        window=Window(limit=9),
+        filter=EVERYTHING,
+        written_as=LineSelection((("message", "message"),)),
     )
     (page,) = world.run(seen.pages([asked]))
     assert (page.items.json, page.has_next) == (b"[]", False)

@@ -11,20 +11,13 @@ def stretch(after: int, cursor: int) -> Stretch:
     return Stretch([line(seq) for seq in range(after + 1, cursor + 1)], cursor)
 
 
-def test_what_was_made_of_a_stretch_is_made_once() -> None:
-    kept, shared, calls = Stretches(), stretch(0, 3), []
-
-    def make() -> bytes:
-        calls.append(1)
-        return b"rows"
-
+def test_what_readers_make_of_a_stretch_is_kept_as_long_as_others_may_ask_for_it() -> None:
+    kept, shared = Stretches(), stretch(0, 3)
+    assert not shared.keep(1), "nobody shares it yet"
     kept.keep("", 0, shared)
     found = kept.find("", 0, 3)
     assert found is shared
-    assert [found.once("a", make), shared.once("a", make)] == [b"rows"] * 2
-    assert len(calls) == 1
-    found.once("another selection", make)
-    assert len(calls) == 2
+    assert shared.keep(1)
 
 
 def test_a_stretch_is_found_by_its_filter_and_cursor() -> None:
@@ -49,11 +42,11 @@ def test_stretches_and_what_was_made_of_them_are_bounded_together_and_the_oldest
     kept.keep("", 0, first)
     kept.keep("", 4, second)
     assert kept.find("", 0, 4)
-    assert first.once("rows", lambda: bytes(room // 4)) == bytes(room // 4)
+    assert not first.keep(room // 4), "it has to go itself"
     assert kept.find("", 0, 4) is None
-    assert not first.made, "a slow reader that holds it still holds the rows alone"
+    assert not first.keep(1), "a slow reader that holds it still holds the rows alone"
     assert kept.find("", 4, 8) is second
-    second.once("more than there is room for", lambda: bytes(room))
+    assert not second.keep(room)
     assert kept.find("", 4, 8) is None
     kept.keep("", 0, first)
     assert kept.find("", 0, 4) is first, "room that was taken is free again"

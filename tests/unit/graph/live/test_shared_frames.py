@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,13 +13,14 @@ import orjson
 import pytest
 from strawberry.types import ExecutionResult
 
-from domain import logs
 from domain.live.tail_hub import TailHub
+from domain.logs import TaskLog
 from domain.recorder import Recorder
+from graph import subscription
 from graph.context import Context, Services
 from graph.formats.json_fragment import Encoded, to_json
 from graph.schema import schema
-from graph.types.lines import TaskLog
+from graph.types.lines import LineRows
 from jobtail.events import JobFinished, JobStatus, Line, LogLevel
 from tests.announced import PATIENCE_S
 from tests.fakes import Memory, MemoryChannel, MemoryJobStore, MemoryLogStore
@@ -79,13 +80,12 @@ async def told(viewer: AsyncGenerator[ExecutionResult, None]) -> list[Any]:
 def completed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The seqs of all lines that are completed, in that order."""
     seqs: list[int] = []
-    complete: Callable[[logs.TaskLog], TaskLog] = TaskLog.from_domain
 
-    def counted(row: logs.TaskLog) -> TaskLog:
-        seqs.append(row.seq)
-        return complete(row)
+    def counted(rows: Sequence[TaskLog]) -> LineRows:
+        seqs.extend(row.seq for row in rows)
+        return LineRows(rows)
 
-    monkeypatch.setattr(TaskLog, "from_domain", counted)
+    monkeypatch.setattr(subscription, "LineRows", counted)
     return seqs
 
 

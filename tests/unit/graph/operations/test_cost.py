@@ -11,7 +11,7 @@ from graphql import get_introspection_query
 from domain.errors import JobtailError, TooComplex
 from graph.operations.cost import Measure
 from graph.operations.limits import USUAL_LIMITS
-from graph.operations.prepared import Documents, Prepared
+from graph.operations.prepared import Documents, PreparedOperation
 from graph.schema import schema
 
 LINES = "job(jobId: $j) { logs%s { nodes { seq message } pageInfo { hasNextPage } totalCount } }"
@@ -20,24 +20,23 @@ LINES_COST = 5
 FOUR_LISTS = "{ jobs { nodes { children { nodes { children { nodes { logs { nodes { seq } } } } } } } } }"
 
 
-def prepared(query: str) -> Prepared:
+def prepared(query: str) -> PreparedOperation:
     found = Documents(schema._schema).prepare(query, USUAL_LIMITS)
-    assert found.errors == [], found.errors
-    return found
+    operation = found.operation(None)
+    assert operation is not None, found.errors
+    return operation
 
 
 def measured(query: str) -> Measure:
     found = prepared(query)
-    found.require(USUAL_LIMITS, schema._schema, None, {})
-    (measure,) = found.measures.values()
-    return measure
+    found.require(USUAL_LIMITS, {})
+    return found.measure
 
 
 def cost(arguments: str, variables: dict[str, Any] | None = None, head: str = "$j: String!") -> int:
     found = prepared(f"query ({head}) {{ {LINES % arguments} }}")
-    found.require(USUAL_LIMITS, schema._schema, None, variables)
-    (measure,) = found.measures.values()
-    return measure.cost(variables or {})
+    found.require(USUAL_LIMITS, variables)
+    return found.measure.cost(variables or {})
 
 
 @pytest.mark.parametrize(
@@ -95,7 +94,7 @@ def test_depth_is_that_of_the_innermost_field() -> None:
     ],
 )
 def test_what_clients_really_ask_is_within_the_defaults(query: str) -> None:
-    prepared(query).require(USUAL_LIMITS, schema._schema, None, {})
+    prepared(query).require(USUAL_LIMITS, {})
 
 
 def test_what_multiplies_too_much_is_told_by_how_much() -> None:
@@ -143,7 +142,7 @@ def test_a_bomb_is_refused_soon(query: str) -> None:
     refused = [error.message for error in found.errors]
     if not refused:
         with pytest.raises(JobtailError) as error:
-            found.require(USUAL_LIMITS, schema._schema, None, {})
+            found.operations[0].require(USUAL_LIMITS, {})
         refused = [str(error.value)]
     assert refused
     assert all("recursion" not in message for message in refused)

@@ -19,22 +19,13 @@ from domain.pages import Page
 from domain.requests import LogPageRequest
 from domain.stages.stage_status import TaskRecord
 from graph.context import Context, Services
-from graph.operations.limits import USUAL_LIMITS
-from graph.plans.column_rows import Rows
+from graph.plans.columns import Rows
 from graph.schema import schema
-from graph.types.stage_rows import FirstTasks, StageRows, TaskRows
+from graph.types.stage_rows import FirstTasks, StageRows
+from graph.types.stages import TaskRows
 from jobtail.events import JobStatus, TaskStatus
 from tests.fakes import Memory, MemoryJobStore, MemoryLogStore, MemoryTaskStore
-from tests.unit.graph.plans.test_executor_property import (
-    AT,
-    JOB,
-    TASK,
-    Operation,
-    answers,
-    assert_alike,
-    operations,
-    ordinary,
-)
+from tests.graphql_property import AT, JOB, TASK, UNPLANNED, Operation, answers, assert_alike, operations
 
 TIMES = st.sampled_from([AT + timedelta(seconds=n) for n in range(4)])
 STATED = st.none() | st.sampled_from(TaskStatus)
@@ -79,7 +70,7 @@ def context(job: Job, tasks: list[TaskRecord]) -> Context:
     TASKS,
 )
 def test_a_job_that_is_loaded_whole_is_answered_alike(operation: Operation, job: Job, tasks: list[TaskRecord]) -> None:
-    assert_alike(schema, operation, partial(context, job, tasks))
+    assert_alike(operation, partial(context, job, tasks))
 
 
 TREE = """
@@ -113,21 +104,19 @@ async def test_plain_fields_of_a_job_that_is_loaded_whole_make_no_objects(
     first: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operation = Operation(TREE, {} if first is None else {"first": first})
-    expected = await answers(ordinary(schema), operation, context(JOB, STORED))
+    expected = await answers(UNPLANNED, operation, context(JOB, STORED))
 
     def refuse(rows: Rows) -> Any:
         raise AssertionError(rows)
 
     for rows in (StageRows, FirstTasks, TaskRows):
         monkeypatch.setattr(rows, "make", refuse)
-    prepared = schema.documents.prepare(TREE, USUAL_LIMITS)
-    data = await prepared.run(schema._schema, None, operation.variables, context(JOB, STORED), None)
-    assert [(repr(data), [])] == expected
+    assert await answers(schema, operation, context(JOB, STORED)) == expected
 
 
 async def test_requests_that_share_a_job_are_answered_each_by_what_it_asks_for() -> None:
     """They share what is completed: of other variables, or of another selection, that is something else."""
-    shared, prepared = context(JOB, STORED), schema.documents.prepare(TREE, USUAL_LIMITS)
+    shared = context(JOB, STORED)
     found = await shared.services.tasks.hierarchies(["job"])
 
     async def hierarchies(_: Any) -> Any:
@@ -136,6 +125,5 @@ async def test_requests_that_share_a_job_are_answered_each_by_what_it_asks_for()
     cast("Any", shared.services.tasks).hierarchies = hierarchies
     other = TREE.replace("name status", "status name")
     for text, variables in [(TREE, {"first": 1}), (TREE, {"first": 2}), (other, {"first": 2}), (TREE, {"first": 1})]:
-        prepared = schema.documents.prepare(text, USUAL_LIMITS)
-        data = await prepared.run(schema._schema, None, variables, shared, None)
-        assert [(repr(data), [])] == await answers(ordinary(schema), Operation(text, variables), context(JOB, STORED))
+        operation = Operation(text, variables)
+        assert await answers(schema, operation, shared) == await answers(UNPLANNED, operation, context(JOB, STORED))
