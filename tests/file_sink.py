@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobtail import Batch, client
+from jobtail import Batch, Event, client
 from tests.conftest import ROOT
 
 VARIABLE = "TEST_SINK_FILE"
@@ -26,8 +26,7 @@ class FileSink:
     def send(self, batch: Batch) -> None:
         time.sleep(self.delay_s)
         text = "".join(
-            json.dumps([str(batch.writer_id), n, os.getpid(), type(event).__name__, getattr(event, "message", None)])
-            + "\n"
+            json.dumps([str(batch.writer_id), n, os.getpid(), type(event).__name__, *_said(event)]) + "\n"
             for n, event in batch.events
         )
         file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -46,6 +45,10 @@ class FileSink:
         pass
 
 
+def _said(event: Event) -> tuple[str | None, str | None, str | None]:
+    return getattr(event, "message", None), getattr(event, "status", None), getattr(event, "error", None)
+
+
 def capture_to_file(delay_s: float = 0.0) -> None:
     """Let the process capture to the file that the test named."""
     client.use(client.Client(FileSink(os.environ[VARIABLE], delay_s)))
@@ -60,10 +63,17 @@ class Sent:
     pid: int
     kind: str
     message: str | None
+    status: str | None
+    error: str | None
 
 
 def read(path: Path) -> list[Sent]:
     return [Sent(*json.loads(line)) for line in path.read_text("utf-8").splitlines()]
+
+
+def ends(path: Path) -> list[tuple[str | None, str | None]]:
+    """Tell how jobs ended: their status and their error."""
+    return [(sent.status, sent.error) for sent in read(path) if sent.kind == "JobFinished"]
 
 
 def messages(path: Path) -> list[str]:

@@ -21,7 +21,7 @@ from jobtail.events import Event
 from jobtail.jsonable import shown
 from jobtail.outbox.state_directory import state_directory
 from jobtail.process.exit_hooks import on_departure
-from jobtail.process.fork_hooks import renew_after_fork
+from jobtail.process.fork_hooks import notice_fork, renew_after_fork
 from jobtail.sink import CountingSink, EventWriter, Sink
 from jobtail.writer.writer import Writer
 
@@ -154,7 +154,8 @@ class _Process:
 
     def _found(self) -> Client | None:
         try:
-            client = _made(None, None, None, SPOOL_BYTES, FLUSH_S)
+            with context.outside():
+                client = _made(None, None, None, SPOOL_BYTES, FLUSH_S)
         except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
             log.warning("capture is off: %s", shown(error))
             return None
@@ -172,8 +173,10 @@ class _Process:
         if former is not None:
             former.close()
 
-    def leave(self) -> None:
+    def leave(self, reason: str) -> None:
         """Send or keep what waits: the process ends."""
+        del reason
+        notice_fork()
         client = self.client
         if client is not None:
             client.close()
@@ -184,8 +187,11 @@ class _Process:
     def release(self) -> None:
         self._lock.release()
 
-    def renew(self) -> None:
+    def renew_locks(self) -> None:
         self._lock = RLock()
+
+    def renew(self) -> None:
+        """Do nothing: the client renews itself."""
 
     def _use(self, client: Client | None) -> None:
         self.client = client
@@ -219,7 +225,9 @@ def configure(
     Raises:
         ValueError: if `url` is no address of a service.
     """
-    _process.replace(_made(url, token, spool_dir, spool_bytes, flush_s))
+    with context.outside():
+        made = _made(url, token, spool_dir, spool_bytes, flush_s)
+    _process.replace(made)
 
 
 def use(client: Client | None) -> None:
@@ -255,6 +263,7 @@ def is_on() -> bool:
 
 def flush(timeout_s: float = FLUSH_S) -> bool:
     """Wait until what was captured before is stored by the service. Says whether it was, within `timeout_s`."""
+    notice_fork()
     client = _process.client
     return client is None or client.flush(timeout_s)
 

@@ -7,7 +7,7 @@ import os
 import threading
 from typing import Any
 
-from celery import Celery, chain, chord
+from celery import Celery, chain, chord, group
 from celery.exceptions import Ignore, Reject
 from celery.utils.log import get_task_logger
 
@@ -98,6 +98,27 @@ def rejected() -> None:
 def replaced(self: Any) -> None:
     log.info("first half")
     raise self.replace(chain(child.si(), greet.si("second half")))
+
+
+@app.task(name="replaced_by", bind=True)
+def replaced_by(self: Any, how: str) -> None:
+    replacements = {
+        "chain": chain(child.si("one"), child.si("two"), child.si("last")),
+        "chord": chord([child.si("left"), child.si("right")], child.si("last")),
+        "group": group(child.si("left"), child.si("right")),
+    }
+    raise self.replace(replacements[how])
+
+
+@app.task(name="sends")
+def sends(how: str) -> str:
+    return str(replaced_by.delay(how).id)
+
+
+@app.task(name="leaves")
+def leaves(code: Any) -> None:
+    log.info("leaving")
+    raise SystemExit(code)
 
 
 @app.task(name="forever")

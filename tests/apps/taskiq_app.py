@@ -93,6 +93,11 @@ async def requeued(context: Context = OWN) -> None:
         await context.requeue()
 
 
+@broker.task(task_name="leaves")
+async def leaves(code: Any) -> None:
+    raise SystemExit(code)
+
+
 @broker.task(task_name="cancelled")
 async def cancelled() -> None:
     raise asyncio.CancelledError

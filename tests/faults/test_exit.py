@@ -119,7 +119,133 @@ def test_sigterm_ends_the_process_as_ever_after_what_waits_was_sent(tmp_path: Pa
     process = started(SLOW + WORKING, tmp_path / "sent")
     assert ended(process, signal.SIGTERM) == (-signal.SIGTERM, "", "")
     assert file_sink.messages(tmp_path / "sent") == HUNDRED
-    assert file_sink.read(tmp_path / "sent")[-1].kind == "Line", "nobody finished the job"
+    assert file_sink.ends(tmp_path / "sent") == [("FAILED", "killed by SIGTERM")]
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGXCPU"])
+def test_a_signal_that_nobody_handles_ends_the_job_with_the_process(tmp_path: Path, name: str) -> None:
+    program = f"""{BEGIN}
+import resource
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+capture_to_file()
+with jobtail.job("JB_1"):
+    os.kill(os.getpid(), signal.{name})
+    {WAIT}
+"""
+    file_sink.run(program, tmp_path / "sent", status=-signal.Signals[name])
+    assert file_sink.ends(tmp_path / "sent") == [("FAILED", f"killed by {name}")]
+
+
+def test_a_signal_ends_jobs_of_all_threads_and_none_that_is_over(tmp_path: Path) -> None:
+    program = f"""{BEGIN}
+capture_to_file()
+with jobtail.job("over"):
+    pass
+def work():
+    with jobtail.job("thread"):
+        begun.set()
+        {WAIT}
+begun = threading.Event()
+threading.Thread(target=work, daemon=True).start()
+begun.wait()
+with jobtail.job("main"):
+    os.kill(os.getpid(), signal.SIGTERM)
+    {WAIT}
+"""
+    file_sink.run(program, tmp_path / "sent", status=-signal.SIGTERM)
+    assert sorted(file_sink.ends(tmp_path / "sent")) == [
+        ("COMPLETED", None),
+        ("FAILED", "killed by SIGTERM"),
+        ("FAILED", "killed by SIGTERM"),
+    ]
+
+
+def test_a_job_first_opened_in_the_main_thread_hears_signals_though_another_thread_configured(tmp_path: Path) -> None:
+    program = f"""{BEGIN}
+thread = threading.Thread(target=capture_to_file)
+thread.start()
+thread.join()
+with jobtail.job("JB_1"):
+    os.kill(os.getpid(), signal.SIGTERM)
+    {WAIT}
+"""
+    file_sink.run(program, tmp_path / "sent", status=-signal.SIGTERM)
+    assert file_sink.ends(tmp_path / "sent") == [("FAILED", "killed by SIGTERM")]
+
+
+def test_a_handler_that_python_does_not_know_of_is_left_alone(tmp_path: Path) -> None:
+    program = f"""{BEGIN}
+import faulthandler
+dump = open(os.devnull, "w")
+faulthandler.register(signal.SIGUSR1, file=dump)
+capture_to_file()
+with dump, jobtail.job("JB_1"):
+    os.kill(os.getpid(), signal.SIGUSR1)
+    print("goes on")
+"""
+    assert file_sink.run(program, tmp_path / "sent") == "goes on\n"
+    assert file_sink.ends(tmp_path / "sent") == [("COMPLETED", None)]
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_process_that_leaves_at_once_has_sent_what_was_captured(tmp_path: Path, status: int) -> None:
+    program = f"""{BEGIN}
+capture_to_file()
+with jobtail.job("JB_1") as emitter:
+    emitter.emit_info("said")
+with jobtail.job("JB_2") as emitter:
+    os._exit({status})
+"""
+    file_sink.run(program, tmp_path / "sent", status=status)
+    assert file_sink.messages(tmp_path / "sent") == ["said"]
+    assert file_sink.ends(tmp_path / "sent") == [
+        ("COMPLETED", None),
+        ("FAILED", f"the process left by os._exit({status})"),
+    ]
+
+
+def test_a_child_that_leaves_at_once_ends_its_own_jobs_and_none_of_its_parents(tmp_path: Path) -> None:
+    program = f"""{BEGIN}
+capture_to_file()
+with jobtail.job("parent"):
+    child = os.fork()
+    if child == 0:
+        with jobtail.job("child") as emitter:
+            emitter.emit_info("said in the child")
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+    file_sink.run(program, tmp_path / "sent")
+    assert file_sink.messages(tmp_path / "sent") == ["said in the child"]
+    assert file_sink.ends(tmp_path / "sent") == [("COMPLETED", None), ("COMPLETED", None)]
+
+
+def test_a_job_of_a_daemon_thread_ends_with_the_program(tmp_path: Path) -> None:
+    program = f"""{BEGIN}
+capture_to_file()
+def work():
+    with jobtail.job("JB_1") as emitter:
+        emitter.emit_info("said")
+        begun.set()
+        {WAIT}
+begun = threading.Event()
+threading.Thread(target=work, daemon=True).start()
+begun.wait()
+"""
+    file_sink.run(program, tmp_path / "sent")
+    assert file_sink.messages(tmp_path / "sent") == ["said"]
+    assert file_sink.ends(tmp_path / "sent") == [("FAILED", "the process ended before the job did")]
+
+
+def test_a_job_that_is_left_to_another_process_does_not_end_with_this_one(tmp_path: Path) -> None:
+    program = f"""{BEGIN}
+capture_to_file()
+job = jobtail.job("JB_1")
+job.start()
+job.leave()
+"""
+    file_sink.run(program, tmp_path / "sent")
+    assert file_sink.ends(tmp_path / "sent") == []
 
 
 def test_sigterm_in_the_midst_of_captures_ends_the_process_too(tmp_path: Path) -> None:
@@ -237,7 +363,7 @@ def test_sigterm_while_the_service_is_away_leaves_all_lines_on_disk(tmp_path: Pa
     status, _, _ = ended(process, signal.SIGTERM)
     assert status == -signal.SIGTERM
     assert time.monotonic() - signalled_at < QUICK_S
-    assert spooled_lines(tmp_path / "spool") == 101
+    assert spooled_lines(tmp_path / "spool") == 102
 
 
 def test_a_service_that_never_answers_holds_a_process_up_for_its_bound_only(tmp_path: Path, deaf: str) -> None:

@@ -222,3 +222,88 @@ def work_of_a_fresh_child() -> None:
     file_sink.capture_to_file(delay_s=0.1)
     with jobtail.job("JB_1") as emitter:
         emitter.emit_info("child")
+
+
+HOOKS = """
+import logging, os, threading, time
+import jobtail
+from tests.file_sink import capture_to_file
+
+def speak():
+    logging.info("hook in the child")
+BEFORE
+logging.getLogger().addHandler(jobtail.CaptureHandler())
+logging.getLogger().addHandler(logging.NullHandler())
+logging.getLogger().setLevel(logging.DEBUG)
+capture_to_file()
+with jobtail.job("JB_1") as emitter:
+    emitter.emit_info("parent")
+    AFTER
+    for number in range(5):
+        child = os.fork()
+        if child == 0:
+            emitter.add_task(str(number))
+            logging.info("child")
+            os._exit(0 if jobtail.flush(10) else 1)
+        assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+@pytest.mark.parametrize("moment", ["BEFORE", "AFTER"])
+def test_what_a_hook_of_the_application_logs_in_the_child_is_sent(moment: str, tmp_path: Path) -> None:
+    program = HOOKS.replace(moment, "os.register_at_fork(after_in_child=speak)")
+    program = program.replace("BEFORE" if moment == "AFTER" else "AFTER", "pass")
+    file_sink.run(program, tmp_path / "sent")
+    said = Counter(file_sink.messages(tmp_path / "sent"))
+    assert said == {"parent": 1, "hook in the child": 5, "child": 5}
+
+
+UNHEARD = """
+import ctypes, os
+import jobtail
+from tests.file_sink import capture_to_file
+
+capture_to_file()
+with jobtail.job("JB_1") as emitter:
+    emitter.emit_info("parent")
+assert jobtail.flush(10)
+child = ctypes.PyDLL(None).fork()  # no hook of Python's is called, as with uWSGI
+if child == 0:
+    with jobtail.job("JB_2") as emitter:
+        emitter.emit_info("child")
+    os._exit(0 if jobtail.flush(10) else 1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_a_child_that_python_did_not_fork_sends_as_a_writer_of_its_own(tmp_path: Path) -> None:
+    file_sink.run(UNHEARD, tmp_path / "sent")
+    assert file_sink.messages(tmp_path / "sent") == ["parent", "child"]
+    assert len({sent.writer_id for sent in file_sink.read(tmp_path / "sent")}) == 2
+
+
+def test_a_thread_that_notes_a_task_while_the_process_forks_holds_no_child_up(tmp_path: Path) -> None:
+    program = """
+import os, threading
+import jobtail
+from jobtail.job import narration
+from tests.file_sink import capture_to_file
+
+capture_to_file()
+with jobtail.job("JB_1") as emitter:
+    held, freed = threading.Event(), threading.Event()
+    def hold():
+        with narration._tasks:
+            held.set()
+            freed.wait()
+    threading.Thread(target=hold).start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        emitter.add_task("in the child")
+        os._exit(0 if jobtail.flush(10) else 1)
+    freed.set()
+    assert os.waitpid(child, 0)[1] == 0
+"""
+    file_sink.run(program, tmp_path / "sent")
+    assert [sent.kind for sent in file_sink.read(tmp_path / "sent")].count("TaskChanged") == 1

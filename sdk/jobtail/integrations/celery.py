@@ -10,8 +10,10 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from celery import Celery, signals, states
+from celery import Celery, current_app, current_task, signals, states
+from celery.app.task import Context
 from celery.exceptions import Reject
 from celery.utils.saferepr import saferepr
 
@@ -35,6 +37,9 @@ from jobtail.integrations.runs import (
 )
 from jobtail.jsonable import named
 
+REPLACED = "jobtail_replaced_id"
+"""What a message carries that goes on in the stead of a task: that task."""
+_prefixes: WeakKeyDictionary[Celery, str] = WeakKeyDictionary()
 _open: dict[tuple[int, str], Attempt] = {}
 """The runs of this process by thread and task. A task that was delivered twice may run in two threads at once."""
 _due_entry: ContextVar[str | None] = ContextVar("jobtail_due_entry", default=None)
@@ -45,9 +50,14 @@ SETTLED_S = 0.5
 """A run that is terminated sooner says so too: what the worker says of it may be stored before its start."""
 
 
-def install(app: Celery) -> None:
-    """Capture every task that a worker of this process runs. Call it where the app is made; twice is once."""
-    del app  # Celery's signals are of the process
+def install(app: Celery, *, prefix: str = "") -> None:
+    """Capture every task that a worker of this process runs. Call it where the app is made; twice is once.
+
+    Args:
+        app: Celery's signals are of the process: one app is enough for all of them.
+        prefix: what the ids of jobs of this app begin with, before the task's own: a token may be for jobs of one prefix.
+    """
+    _prefixes[app] = prefix
     for signal, hook in (
         (signals.before_task_publish, _on_publish),
         (signals.task_prerun, _on_prerun),
@@ -56,6 +66,7 @@ def install(app: Celery) -> None:
         (signals.task_retry, _on_retry_elsewhere),
         (signals.task_failure, _on_failure_elsewhere),
         (signals.task_revoked, _on_revoked),
+        (signals.task_unknown, _on_unknown),
         (signals.beat_init, _on_beat),
         (signals.worker_process_shutdown, _on_shutdown),
         (signals.worker_shutdown, _on_shutdown),
@@ -64,30 +75,58 @@ def install(app: Celery) -> None:
 
 
 @client.guarded
-def _on_publish(*, headers: Any = None, **_: Any) -> None:
+def _on_publish(*, headers: Any = None, body: Any = None, **_: Any) -> None:
     """Give a task that is sent its parent and its execution. A retry carries the headers of the run before."""
-    task_id = headers["id"]
+    task_id = headers.get("id")
+    if task_id is None:  # a message of Celery's first protocol, whose headers no task sees
+        return
     attempt = _open.get(_here(task_id))
     if attempt is not None:
         attempt.is_sent_again = True
         return
+    if current_task:
+        _mark_replaced(current_task.request, headers, body)
     entry, place = _due_entry.get(), context.present()
     if entry is not None:
         headers.setdefault(SCHEDULE, entry)
-        headers.setdefault(EXECUTION, task_id)
-    elif place is not None and place.job_id != task_id:
+        headers.setdefault(EXECUTION, _job_id(current_app, task_id))
+    elif place is not None and place.job_id != _job_id(current_app, task_id):
         if not headers.get("parent_id"):
             headers.setdefault(PARENT, place.job_id)
         if place.job.execution_id:
             headers.setdefault(EXECUTION, place.job.execution_id)
 
 
+def _mark_replaced(running: Any, headers: Any, body: Any) -> None:
+    """Let what goes on in a task's stead say so, down to the last one, which runs under the task's own id."""
+    embedded = body[2] if isinstance(body, tuple) else {}
+    ahead = [embedded.get("chain"), embedded.get("chord")]
+    for replaced_id in (running.id, running.get(REPLACED)):
+        if replaced_id and (headers["id"] == replaced_id or _names_task(ahead, replaced_id)):
+            headers.setdefault(REPLACED, replaced_id)
+
+
+def _names_task(signatures: Any, task_id: str) -> bool:
+    if isinstance(signatures, dict):
+        is_it: bool = (signatures.get("options") or {}).get("task_id") == task_id
+        return is_it or _names_task(list((signatures.get("kwargs") or {}).values()), task_id)
+    return isinstance(signatures, list | tuple) and any(_names_task(each, task_id) for each in signatures)
+
+
 @client.guarded
 def _on_prerun(*, task_id: str, task: Any, args: Any, kwargs: Any, **_: Any) -> None:
     # A task's logger from celery.utils.log does not pass on to the root.
     listen(apart_from=["celery.app.trace"], also_to=["celery.task"])
+    if not task.request.called_directly and not task.request.is_eager:
+        _leave_behind()
     run = _run(task.request, task.name, args, kwargs, app=task.app)
     _open[_here(task_id)] = Attempt(run)
+
+
+def _leave_behind() -> None:
+    """End what this thread has begun and not left, which a run would be a child of. Eager tasks alone are nested."""
+    for key in [key for key in list(_open) if key[0] == threading.get_ident()]:
+        _open.pop(key).fail(RuntimeError("the run ended without an outcome"))
 
 
 @client.guarded
@@ -141,7 +180,7 @@ def _on_retry_elsewhere(*, sender: Any, request: Any, reason: Any = None, **_: A
     """Tell of a retry that the worker decided and not the run, whose pool process is lost."""
     if _here(request.id) in _open:
         return
-    tell(warning(request.id, _retry(sender, request, reason)))
+    tell(warning(_job_id(sender.app, request.id), _retry(sender, request, reason)))
 
 
 @client.guarded
@@ -154,11 +193,21 @@ def _on_failure_elsewhere(
     _note_dead(task_id)
     text = traceback if isinstance(traceback, str) else getattr(einfo, "traceback", None)
     is_lost = type(exception).__name__ == "WorkerLostError"
+    job_id = _job_id(sender.app, task_id)
     tell(
-        TaskRun(job_id=task_id, handler_name=sender.name).begins(),
-        failure(task_id, exception, text),
-        ended(task_id, JobStatus.FAILED, f"worker lost: {exception}" if is_lost else named(exception)),
+        TaskRun(job_id=job_id, handler_name=sender.name).begins(),
+        failure(job_id, exception, text),
+        ended(job_id, JobStatus.FAILED, f"worker lost: {exception}" if is_lost else named(exception)),
     )
+
+
+@client.guarded
+def _on_unknown(*, sender: Any, message: Any, exc: Exception, name: str, id: str, **_: Any) -> None:  # noqa: A002 - Celery's name
+    """Tell of a message that no task of this worker has the name of: Celery fails it, and runs nothing."""
+    request = Context(message.headers or {}, id=id, delivery_info=message.delivery_info)
+    run = _run(request, name, request.args, request.kwargs, app=sender.app)
+    error = f"NotRegistered: no task of this worker is called {name}"
+    tell(run.begins(), failure(run.job_id, exc, error), ended(run.job_id, JobStatus.FAILED, error))
 
 
 @client.guarded
@@ -170,7 +219,8 @@ def _on_revoked(
         reason = f"terminated by {_signal_name(signum)}"
     else:
         tell(_run(request, sender.name, request.args, request.kwargs, app=sender.app).begins())
-    tell(warning(request.id, reason), ended(request.id, JobStatus.CANCELLED, reason))
+    job_id = _job_id(sender.app, request.id)
+    tell(warning(job_id, reason), ended(job_id, JobStatus.CANCELLED, reason))
 
 
 @client.guarded
@@ -200,14 +250,15 @@ def _here(task_id: str) -> tuple[int, str]:
 
 
 def _run(request: Any, name: str, args: Any, kwargs: Any, *, app: Any) -> TaskRun:
-    execution_id, schedule_id = _schedule(request, name)
+    job_id = _job_id(app, request.id)
+    execution_id, schedule_id = _schedule(request, name, job_id)
     delivery = request.get("delivery_info") or {}
     queue = delivery.get("routing_key")
     return TaskRun(
-        job_id=request.id,
+        job_id=job_id,
         handler_name=name,
         source=f"celery:{queue}" if queue else "celery",
-        parent_job_id=_parent(request),
+        parent_job_id=_parent(request, app),
         execution_id=execution_id,
         schedule_id=schedule_id,
         metadata={
@@ -219,13 +270,23 @@ def _run(request: Any, name: str, args: Any, kwargs: Any, *, app: Any) -> TaskRu
     )
 
 
-def _parent(request: Any) -> str | None:
-    parent_id: str | None = request.get("parent_id")
-    # To Celery the first retry of a task is a child of itself.
-    return parent_id if parent_id and parent_id != request.id else request.get(PARENT)
+def _parent(request: Any, app: Any) -> str | None:
+    parent_id, carried = request.get("parent_id"), request.get(PARENT)
+    # To Celery the first retry of a task is a child of itself, and one that was replaced of what replaced it.
+    if not parent_id or request.id in {parent_id, request.get(REPLACED)}:
+        return str(carried) if carried else None
+    return _job_id(app, parent_id)
 
 
-def _schedule(request: Any, name: str) -> tuple[str | None, str | None]:
+def _job_id(app: Any, task_id: str) -> str:
+    """Name the job of a task. Of an app without a prefix its own, the prefix is that of the only one there is."""
+    prefix = _prefixes.get(getattr(app, "_get_current_object", lambda: app)())
+    if prefix is None:
+        prefix = next(iter(_prefixes.values()), "")
+    return f"{prefix}{task_id}"
+
+
+def _schedule(request: Any, name: str, job_id: str) -> tuple[str | None, str | None]:
     """Tell the execution that a run is part of, and the schedule if it is the execution's root."""
     execution_id, schedule_id = request.get(EXECUTION), request.get(SCHEDULE)
     if execution_id is None:
@@ -234,8 +295,8 @@ def _schedule(request: Any, name: str) -> tuple[str | None, str | None]:
         schedule_id = request.get("periodic_task_name") or properties.get("periodic_task_name")
         if schedule_id is None and request.get("celery_beat_task"):
             schedule_id = name
-        execution_id = request.id if schedule_id is not None else None
-    return execution_id, schedule_id if execution_id == request.id else None
+        execution_id = job_id if schedule_id is not None else None
+    return execution_id, schedule_id if execution_id == job_id else None
 
 
 def _arguments(values: Any, said: str | None, maxsize: int, app: Any) -> Any:

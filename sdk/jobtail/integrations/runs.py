@@ -15,7 +15,7 @@ from jobtail import current as context
 from jobtail.events import Event, JobFinished, JobStarted, JobStatus, Line, LogLevel
 from jobtail.job.exception_text import exception_facts, traceback_text
 from jobtail.job.session import JobCapture, job
-from jobtail.jsonable import jsonable_object
+from jobtail.jsonable import jsonable_object, named
 
 FLUSH_S = 5.0
 """How long a worker that ends waits for what it has captured to leave."""
@@ -71,29 +71,46 @@ class Attempt:
         )
         self._capture.start()
 
+    @property
+    def is_open(self) -> bool:
+        return self._outside is not None
+
     def complete(self, result: Any) -> None:
-        self._capture.finish(JobStatus.COMPLETED, result=brief(result))
-        self.step_out()
+        self._end(JobStatus.COMPLETED, result=brief(result))
 
     def fail(self, error: BaseException) -> None:
-        self._capture.fail(error)
-        self.step_out()
+        """Fail by what the task raised. The queue has counted it as failed, sys.exit(0) too; a cancelled one was broken off."""
+        if isinstance(error, SystemExit):
+            self._capture.say(traceback_text(error), LogLevel.ERROR, exception_facts(error))
+            self._end(JobStatus.FAILED, error=named(error))
+            return
+        try:
+            self._capture.fail(error)
+        finally:
+            self.step_out()
 
     def cancel(self, reason: str) -> None:
-        self._capture.finish(JobStatus.CANCELLED, error=reason)
-        self.step_out()
+        self._end(JobStatus.CANCELLED, error=reason)
 
     def give_up(self, reason: str) -> None:
         """Fail for a reason that is no exception of the task's."""
         self._capture.say(reason, LogLevel.ERROR)
-        self._capture.finish(JobStatus.FAILED, error=reason)
-        self.step_out()
+        self._end(JobStatus.FAILED, error=reason)
 
     def leave(self, message: str | None = None, error: BaseException | None = None) -> None:
         """End the run and not the job, which goes on in another run or is ended elsewhere; a warning may say why."""
-        if message is not None:
-            self._capture.say(message, LogLevel.WARNING, None if error is None else _with_traceback(error))
-        self.step_out()
+        try:
+            if message is not None:
+                self._capture.say(message, LogLevel.WARNING, None if error is None else _with_traceback(error))
+            self._capture.leave()
+        finally:
+            self.step_out()
+
+    def _end(self, status: JobStatus, *, error: str | None = None, result: str | None = None) -> None:
+        try:
+            self._capture.finish(status, error=error, result=result)
+        finally:
+            self.step_out()
 
     def step_out(self) -> None:
         """Go out of the job's context before it is known how the run ends."""

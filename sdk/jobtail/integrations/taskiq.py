@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from taskiq import (
+    AckableMessage,
     AsyncBroker,
     SimpleRetryMiddleware,
     SmartRetryMiddleware,
@@ -17,9 +20,11 @@ from taskiq import (
     TaskiqResult,
 )
 from taskiq.exceptions import NoResultError
+from taskiq.receiver import Receiver
 
 from jobtail import client
 from jobtail import current as context
+from jobtail.events import JobStatus
 from jobtail.integrations.root_handler import listen
 from jobtail.integrations.runs import (
     EXECUTION,
@@ -28,7 +33,10 @@ from jobtail.integrations.runs import (
     SCHEDULE,
     Attempt,
     TaskRun,
+    ended,
+    failure,
     retry_message,
+    tell,
 )
 from jobtail.jsonable import named
 
@@ -53,14 +61,24 @@ class OpenRun:
 _run: ContextVar[OpenRun | None] = ContextVar("jobtail_taskiq_run", default=None)
 
 
-def install(broker: AsyncBroker) -> None:
-    """Capture every task that a worker of this broker runs. Call it where the broker is made; twice is once."""
-    if not any(isinstance(present, JobtailMiddleware) for present in broker.middlewares):
-        broker.add_middlewares(JobtailMiddleware())
+def install(broker: AsyncBroker, *, prefix: str = "") -> None:
+    """Capture every task that a worker of this broker runs. Call it where the broker is made; twice is once.
+
+    Args:
+        broker: its workers are reached however they are started.
+        prefix: what the ids of jobs begin with, before the task's own: a token may be for jobs of one prefix.
+    """
+    if _middleware_of(broker) is None:
+        broker.add_middlewares(JobtailMiddleware(prefix=prefix))
 
 
 class JobtailMiddleware(TaskiqMiddleware):
     """Opens a job around each run; `broker.add_middlewares(JobtailMiddleware())` does what `install(broker)` does."""
+
+    def __init__(self, *, prefix: str = "") -> None:
+        super().__init__()
+        self.prefix = prefix
+        _hear_receivers()
 
     def pre_send(self, message: TaskiqMessage) -> TaskiqMessage:
         self._label(message)
@@ -74,13 +92,13 @@ class JobtailMiddleware(TaskiqMiddleware):
     def on_error(self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException) -> None:
         del result
         run = _run.get()
-        if run is not None and run.attempt.job_id == message.task_id:
+        if run is not None and run.attempt.job_id == self.job_id(message):
             run.error = exception
 
     @client.guarded
     def post_execute(self, message: TaskiqMessage, result: TaskiqResult[Any]) -> None:
         run = _run.get()
-        if run is None or run.attempt.job_id != message.task_id:
+        if run is None or run.attempt.job_id != self.job_id(message):
             return
         _run.set(run.outer)
         error = run.error
@@ -100,11 +118,33 @@ class JobtailMiddleware(TaskiqMiddleware):
         """Wait for what was captured to leave: a worker's process ends without asking further."""
         await asyncio.to_thread(client.flush, FLUSH_S)
 
+    def job_id(self, message: TaskiqMessage) -> str:
+        return f"{self.prefix}{message.task_id}"
+
+    def task_run(self, message: TaskiqMessage) -> TaskRun:
+        labels, job_id = message.labels, self.job_id(message)
+        queue = labels.get("queue_name") or getattr(self.broker, "queue_name", None)
+        execution_id = labels.get(EXECUTION)
+        return TaskRun(
+            job_id=job_id,
+            handler_name=message.task_name,
+            source=f"taskiq:{queue}" if queue else "taskiq",
+            parent_job_id=labels.get(PARENT),
+            execution_id=execution_id,
+            schedule_id=labels.get(SCHEDULE) if execution_id == job_id else None,
+            metadata={"args": message.args, "kwargs": message.kwargs, "retries": int(labels.get("_retries", 0))},
+        )
+
+    def tell_failure(self, message: TaskiqMessage, error: BaseException) -> None:
+        """Tell of a message whose run never began."""
+        run = self.task_run(message)
+        tell(run.begins(), failure(run.job_id, error), ended(run.job_id, JobStatus.FAILED, named(error)))
+
     @client.guarded
     def _label(self, message: TaskiqMessage) -> None:
         """Give a task that is sent its parent and its execution. A retry has the labels of the run before."""
         labels, run = message.labels, _run.get()
-        if run is not None and run.attempt.job_id == message.task_id:
+        if run is not None and run.attempt.job_id == self.job_id(message):
             run.attempt.is_sent_again = True
             run.delay_s = _seconds(labels.get("delay"))
             return
@@ -116,7 +156,7 @@ class JobtailMiddleware(TaskiqMiddleware):
             if place.job.execution_id:
                 labels[EXECUTION] = place.job.execution_id
         elif schedule_id:
-            labels[EXECUTION] = message.task_id
+            labels[EXECUTION] = self.job_id(message)
             labels[SCHEDULE] = message.task_name if _UNNAMED.fullmatch(str(schedule_id)) else str(schedule_id)
 
     @client.guarded
@@ -124,25 +164,74 @@ class JobtailMiddleware(TaskiqMiddleware):
         outer = _run.get()
         if outer is not None and outer.message is message:
             return  # the middleware was added twice
+        receipt = _receipt.get()
+        if receipt is not None:
+            receipt.has_begun = True
         listen(apart_from=["taskiq.receiver.receiver", "taskiq.retry_middleware", "taskiq.smart_retry_middleware"])
         labels = message.labels
-        attempt = Attempt(_task_run(self.broker, message))
+        attempt = Attempt(self.task_run(message))
         _run.set(OpenRun(attempt, message, outer, int(labels.get("_retries", 0)), labels.get(REQUEUED)))
 
 
-def _task_run(broker: AsyncBroker, message: TaskiqMessage) -> TaskRun:
-    labels = message.labels
-    queue = labels.get("queue_name") or getattr(broker, "queue_name", None)
-    execution_id = labels.get(EXECUTION)
-    return TaskRun(
-        job_id=message.task_id,
-        handler_name=message.task_name,
-        source=f"taskiq:{queue}" if queue else "taskiq",
-        parent_job_id=labels.get(PARENT),
-        execution_id=execution_id,
-        schedule_id=labels.get(SCHEDULE) if execution_id == message.task_id else None,
-        metadata={"args": message.args, "kwargs": message.kwargs, "retries": int(labels.get("_retries", 0))},
-    )
+def _middleware_of(broker: AsyncBroker) -> JobtailMiddleware | None:
+    return next((present for present in broker.middlewares if isinstance(present, JobtailMiddleware)), None)
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What is remembered of a message while a receiver works on it."""
+
+    outer: OpenRun | None
+    has_begun: bool = False
+
+
+_receipt: ContextVar[Receipt | None] = ContextVar("jobtail_taskiq_receipt", default=None)
+
+
+@cache
+def _hear_receivers() -> None:
+    """Hear how a message ends that no middleware is told of: its task is unknown, or a middleware of somebody's raises."""
+    callback: Any = Receiver.callback
+
+    @functools.wraps(callback)
+    async def heard(receiver: Receiver, message: bytes | AckableMessage, *args: Any, **kwargs: Any) -> None:
+        receipt, error = Receipt(_run.get()), None
+        token = _receipt.set(receipt)
+        try:
+            await callback(receiver, message, *args, **kwargs)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            _receipt.reset(token)
+            _settle(receiver.broker, message, receipt, error)
+
+    setattr(Receiver, "callback", heard)  # noqa: B010 - there is no other way to hear it
+
+
+@client.guarded
+def _settle(
+    broker: AsyncBroker, message: bytes | AckableMessage, receipt: Receipt, error: BaseException | None
+) -> None:
+    """End what a message has begun and nobody ended; tell of one whose run never began."""
+    run = _run.get()
+    _run.set(receipt.outer)
+    if receipt.has_begun:
+        if run is not None and run is not receipt.outer and run.attempt.is_open:
+            run.attempt.fail(error or RuntimeError("the run ended without an outcome"))
+        return
+    middleware = _middleware_of(broker)
+    if middleware is None:
+        return
+    said = broker.formatter.loads(message=message.data if isinstance(message, AckableMessage) else message)
+    if error is None and broker.find_task(said.task_name) is None:
+        error = TaskNotFound(f"there is no task {said.task_name}")
+    if error is not None:
+        middleware.tell_failure(said, error)
+
+
+class TaskNotFound(Exception):
+    """No task has the name that a message asks for."""
 
 
 def _is_retried(error: BaseException, result: TaskiqResult[Any]) -> bool:

@@ -31,6 +31,11 @@ def traceback_text(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)).rstrip("\n")
 
 
+def is_good_exit(error: SystemExit) -> bool:
+    """Tell whether Python ends with status 0 by it. Whatever is no number is printed, and the status is 1."""
+    return error.code is None or (isinstance(error.code, int) and error.code == 0)
+
+
 class Origin:
     """Remembers the innermost stage and task that an exception has left, until it leaves the job or is forgotten.
 

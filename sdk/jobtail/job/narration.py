@@ -10,7 +10,6 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from datetime import UTC, datetime
-from threading import RLock
 from typing import Any
 
 from jobtail.current import present
@@ -27,10 +26,14 @@ from jobtail.events import (
 from jobtail.job.calls import Call
 from jobtail.job.exception_text import exception_name
 from jobtail.jsonable import jsonable_object, shown
+from jobtail.process.fork_hooks import ForkedLock, renew_after_fork
 from jobtail.sink import EventWriter
 
 SHOWN_LENGTH = 80
 """Where a value is cut in a message that is made of arguments; the metadata holds it whole."""
+
+_tasks = ForkedLock()
+"""Of all jobs, for the moment in which one notes a task. Reentrant: a signal handler may emit within an emission."""
 
 _ERROR_ENDINGS = ("error", "failed", "failure")
 
@@ -56,8 +59,7 @@ class Narration:
         self._open_tasks: dict[str, str] = {}
         self._current_task: tuple[str, str] | None = None
         """Stage and id, where exactly one task is open: several in parallel cannot be told apart."""
-        # Reentrant: a signal handler may emit in the middle of an emission.
-        self._lock = RLock()
+        renew_after_fork(_tasks)
 
     def here(self) -> tuple[str | None, str | None]:
         """Tell the stage and the task that a line belongs to which names neither."""
@@ -114,7 +116,7 @@ class Narration:
         task_id = shown(call.take_first("task_id", "id"))
         name = call.take_in_turn("name", "title")
         stage = self._present_stage() or MAIN_STAGE
-        with self._lock:
+        with _tasks:
             self._stage_of_task[task_id] = self._open_tasks[task_id] = stage
             self._choose_current_task()
         self._change_task(stage, task_id, TaskStatus.RUNNING, name=None if name is None else shown(name))
@@ -124,7 +126,7 @@ class Narration:
         completed = call.take_in_turn("completed")
         result = call.take_in_turn("result")
         status = TaskStatus.COMPLETED if completed else TaskStatus.RUNNING if result is None else TaskStatus.FAILED
-        with self._lock:
+        with _tasks:
             stage = self._stage_of_task.setdefault(task_id, self._present_stage() or MAIN_STAGE)
             if status is TaskStatus.RUNNING:
                 self._open_tasks[task_id] = stage

@@ -16,9 +16,10 @@ from uuid import uuid4
 from jobtail import client
 from jobtail.current import EXECUTION_ID, JOB_ID, Place, enter, leave, present
 from jobtail.events import MAIN_STAGE, JobFinished, JobStarted, JobStatus, Line, LogLevel
+from jobtail.job import open_jobs
 from jobtail.job.decorated import decorated
 from jobtail.job.emitter import LogCapturingEmitter
-from jobtail.job.exception_text import CANCELLATIONS, Origin, exception_facts, traceback_text
+from jobtail.job.exception_text import CANCELLATIONS, Origin, exception_facts, is_good_exit, traceback_text
 from jobtail.job.narration import Narration
 from jobtail.job.options import JobId, JobOptions
 from jobtail.job.silent import SilentEmitter
@@ -45,6 +46,7 @@ class JobCapture:
         self._output: Any = None
         self._token: Token[Place | None] | None = None
         self._pid = 0
+        self._is_ended = False
 
     def __repr__(self) -> str:
         return f"<JobCapture {self.job_id!r}>"
@@ -74,12 +76,24 @@ class JobCapture:
             return
         try:
             self._end_output()
-            if os.getpid() == self._pid:  # else a forked child that ran out of the block: the job is its parent's
-                self._say_end(JobStatus(status), error, result)
-        except Exception as fault:  # noqa: BLE001 - no fault of the capture reaches the job
-            client.writer().report_fault(fault)
+            self.tell_end(status, error, result)
         finally:
             self.leave()
+
+    @client.guarded
+    def tell_end(self, status: JobStatus, error: str | None = None, result: str | None = None) -> None:
+        """Say how the job ended, once, and stay in it."""
+        if (
+            self._is_ended or os.getpid() != self._pid
+        ):  # a forked child that ran out of the block: the job is its parent's
+            return
+        self._is_ended = True
+        if result is None and status is JobStatus.COMPLETED and self._narration is not None:
+            result = self._narration.result
+        event = JobFinished(
+            job_id=self.job_id, status=JobStatus(status), error=error, result=result, at=datetime.now(UTC)
+        )
+        client.writer().capture(event)
 
     def fail(self, exception: BaseException) -> None:
         """End the job by an exception: cancelled, or failed with its whole traceback as a line."""
@@ -87,7 +101,7 @@ class JobCapture:
             return
         if isinstance(exception, CANCELLATIONS):
             self.finish(JobStatus.CANCELLED)
-        elif isinstance(exception, SystemExit) and exception.code in {None, 0}:
+        elif isinstance(exception, SystemExit) and is_good_exit(exception):
             self.finish(JobStatus.COMPLETED)
         else:
             self._say_failure(exception)
@@ -98,11 +112,9 @@ class JobCapture:
         token, self._token = self._token, None
         if token is None:
             return
+        open_jobs.forget(self)
         leave(token)
-        try:
-            self._end_output()
-        except Exception as fault:  # noqa: BLE001 - no fault of the capture reaches the job
-            client.writer().report_fault(fault)
+        self._end_output()
 
     def say(
         self,
@@ -179,7 +191,10 @@ class JobCapture:
         self.execution_id = options.execution_id or own_execution or around[1] or None
         self._pid, self.origin = os.getpid(), Origin()
         self._narration = Narration(writer, self.job_id, keeps_completion=True)
+        self._is_ended = False
         self._token = enter(Place(self, self.job_id))
+        if client.is_on():
+            open_jobs.note(self)
         writer.capture(
             JobStarted(
                 job_id=self.job_id,
@@ -197,30 +212,21 @@ class JobCapture:
             self._begin_output()
         return LogCapturingEmitter(base, writer, self.job_id, narration=self._narration)
 
-    def _say_end(self, status: JobStatus, error: str | None, result: str | None) -> None:
-        if result is None and status is JobStatus.COMPLETED and self._narration is not None:
-            result = self._narration.result
-        event = JobFinished(job_id=self.job_id, status=status, error=error, result=result, at=datetime.now(UTC))
-        client.writer().capture(event)
-
+    @client.guarded
     def _say_failure(self, exception: BaseException) -> None:
-        try:
-            stage, task_id = self.origin.of(exception) or (None, None)
-            facts = exception_facts(exception)
-            self.say(traceback_text(exception), LogLevel.ERROR, facts, stage=stage, task_id=task_id)
-        except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
-            client.writer().report_fault(error)
+        stage, task_id = self.origin.of(exception) or (None, None)
+        facts = exception_facts(exception)
+        self.say(traceback_text(exception), LogLevel.ERROR, facts, stage=stage, task_id=task_id)
 
+    @client.guarded
     def _begin_output(self) -> None:
         from jobtail.output.stream_capture import OutputCapture  # noqa: PLC0415 - only for a job that asks for it
 
-        try:
-            output = OutputCapture(self)
-            output.start()
-            self._output = output
-        except Exception as error:  # noqa: BLE001 - the job is captured without what it prints
-            client.writer().report_fault(error)
+        output = OutputCapture(self)
+        output.start()
+        self._output = output
 
+    @client.guarded
     def _end_output(self) -> None:
         output, self._output = self._output, None
         if output is not None:

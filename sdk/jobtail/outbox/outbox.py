@@ -60,7 +60,9 @@ class Outbox:
         """Wait until all is stored. False at the first attempt that fails: what was taken is on disk then."""
         queue, dispatcher = self._queue, self._dispatcher
         deadline = time.monotonic() + timeout_s
-        with queue.changed:
+        if not queue.changed.acquire(timeout=max(timeout_s, 0)):
+            return False
+        try:
             failures = dispatcher.failures
             dispatcher.attempts.hurry()
             while not queue.is_empty and not self._is_closed:
@@ -70,6 +72,8 @@ class Outbox:
                     return False
                 queue.changed.wait(left_s)
             return queue.is_empty
+        finally:
+            queue.changed.release()
 
     def stats(self) -> SinkStats:
         queue = self._queue

@@ -9,14 +9,13 @@ import logging
 import os
 import sqlite3
 import time
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache, partial
 from pathlib import Path
 from threading import RLock
 
 from jobtail.outbox.file_locks import FileLock
+from jobtail.process.fork_hooks import renew_after_fork
 
 NAME = "spool.db"
 VERSION = 1
@@ -132,7 +131,7 @@ class SpoolFile:
             return False
 
     def _open(self) -> sqlite3.Connection:
-        _close_before_forks(self)
+        renew_after_fork(self)
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         self._inode = self.path.stat()
@@ -180,50 +179,31 @@ class SpoolFile:
             with suppress(sqlite3.Error):
                 connection.close()
 
-    def before_fork(self) -> None:
+    def hold(self, timeout_s: float) -> bool:
         # SQLite remembers in the process which locks it holds on a file. A child would inherit that memory without
         # the locks, so that even a connection of its own could not be trusted: none may be open at a fork.
-        if self._lock.acquire(timeout=FORK_PATIENCE_S):
-            if not self._depth:
-                self._drop_connection()
-            return
-        log.warning("a fork did not wait for the spool any longer; the child can't use it")
+        if not self._lock.acquire(timeout=max(timeout_s, FORK_PATIENCE_S)):
+            log.warning("a fork did not wait for the spool any longer; the child can't use it")
+            return False
+        if not self._depth:
+            self._drop_connection()
+        return True
 
-    def after_fork_in_parent(self) -> None:
-        with suppress(RuntimeError):  # it was not taken in time
-            self._lock.release()
+    def release(self) -> None:
+        self._lock.release()
 
-    def after_fork_in_child(self) -> None:
+    def renew_locks(self) -> None:
         self._lock = RLock()
         self._depth = 0
+
+    def renew(self) -> None:
         if self._connection is not None:
             self._is_spoilt = True
             _never_closed.append(self._connection)
             self._connection = None
 
 
-_open_files: weakref.WeakSet[SpoolFile] = weakref.WeakSet()
 _never_closed: list[sqlite3.Connection] = []
-
-
-def _close_before_forks(file: SpoolFile) -> None:
-    _heed_forks()
-    _open_files.add(file)
-
-
-@cache
-def _heed_forks() -> None:
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(
-            before=partial(_tell, SpoolFile.before_fork),
-            after_in_parent=partial(_tell, SpoolFile.after_fork_in_parent),
-            after_in_child=partial(_tell, SpoolFile.after_fork_in_child),
-        )
-
-
-def _tell(step: Callable[[SpoolFile], None]) -> None:
-    for file in list(_open_files):
-        step(file)
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

@@ -30,6 +30,8 @@ _REFUSALS = frozenset({400, 413, 422})
 _FORBIDDEN = frozenset({401, 403})
 _ABSENT = frozenset({404, 405})
 _REDIRECTS = range(300, 400)
+_NO_RETRIES = urllib3.Retry(total=False, redirect=False)
+"""As an object: urllib3 logs a line of its own for each False that it makes one of."""
 
 
 class AnswerLate(SinkUnavailable):
@@ -85,7 +87,7 @@ class HttpTransport:
 
     def _new_connections(self) -> urllib3.PoolManager:
         # Pauses and repeats belong to the outbox; a redirect would carry the token to who knows whom.
-        options: dict[str, Any] = {"num_pools": 1, "maxsize": 1, "retries": False}
+        options: dict[str, Any] = {"num_pools": 1, "maxsize": 1, "retries": _NO_RETRIES}
         made = urllib3.ProxyManager(self._proxy, **options) if self._proxy else urllib3.PoolManager(**options)
         made.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
         return made
@@ -107,7 +109,7 @@ class HttpTransport:
             headers=headers,
             timeout=urllib3.Timeout(total=left_s),
             redirect=False,
-            retries=False,
+            retries=_NO_RETRIES,
             preload_content=False,
         )
         try:

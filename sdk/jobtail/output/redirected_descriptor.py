@@ -85,9 +85,11 @@ class Descriptor:
                 os.dup2(self._saved, self.number)
             self._move_back()
 
+    def renew_locks(self) -> None:
+        self._lock, self._telling = RLock(), Lock()
+
     def forget(self) -> None:
         """Close what a forked child has of this. Its descriptor still leads into the pipe of its parent."""
-        self._lock, self._telling = RLock(), Lock()
         self._move_back()
         self._close()
 

@@ -132,8 +132,9 @@ class _Outputs:
                 self._descriptors = {}
         capture.flush()
 
-    def end(self) -> None:
+    def end(self, reason: str) -> None:
         """End all captures: the process ends."""
+        del reason
         for capture in self._captures:
             capture.stop()
 
@@ -148,9 +149,14 @@ class _Outputs:
     def release(self) -> None:
         self._lock.release()
 
+    def renew_locks(self) -> None:
+        self._lock = RLock()
+        for descriptor in self._descriptors.values():
+            descriptor.renew_locks()
+
     def renew(self) -> None:
         """Be a child process: what it writes goes into its parent's pipe, and is captured there."""
-        self._lock, self._captures = RLock(), ()
+        self._captures = ()
         for tee in self._tees:
             tee.release()
         for descriptor in self._descriptors.values():

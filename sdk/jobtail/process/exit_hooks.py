@@ -1,56 +1,72 @@
-"""The end of a process: what is called before it goes by its own end, by SIGTERM, or as a child of multiprocessing."""
+"""The end of a process: what is called before it goes, by its own end, by a signal, by os._exit, or in multiprocessing."""
 
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
+LeaveCall = Callable[[str], None]
+"""Is told why the process ends."""
+
+ENDED = "the process ended before the job did"
 _LAST = -1000
 """The priority among multiprocessing's finalizers: after all that may still speak."""
+_DEADLY = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGXCPU")
+"""Signals that end a process which has no handler for them. Python itself makes an exception of SIGINT."""
 
 
 class _Departure:
     """Registered once a process; a forked child inherits all but what multiprocessing forgets."""
 
     def __init__(self) -> None:
-        self._calls: list[Callable[[], None]] = []
+        self._calls: list[LeaveCall] = []
         self._knows_multiprocessing = False
+        self._listens = False
 
-    def expect(self, call: Callable[[], None]) -> None:
+    def expect(self, call: LeaveCall) -> None:
+        self._listen()
+        if call in self._calls:
+            return
         if not self._calls:
-            atexit.register(self.go)
+            atexit.register(self.go, ENDED)
+            _before_exit(self.go)
             if hasattr(os, "register_at_fork"):
                 os.register_at_fork(before=self._tell_multiprocessing)
-        if call not in self._calls:
-            self._calls.append(call)
+        self._calls.append(call)
         self._tell_multiprocessing()
         self._expect_in_child()
-        self._listen()
 
-    def go(self) -> None:
+    def go(self, reason: str) -> None:
         """Leave, whatever is left to do: nothing may keep the process from its end."""
         for call in reversed(self._calls):
             with suppress(Exception):  # nobody is left to be told
-                call()
+                call(reason)
 
     def _listen(self) -> None:
-        """Hear SIGTERM where it would end the process unheard. A handler of the application's is left alone."""
-        if threading.current_thread() is not threading.main_thread():
-            return
-        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, self._on_sigterm)
+        """Hear the signals that would end the process unheard. A handler of the application's is left alone.
 
-    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
+        Only the main thread can, which may come later than others.
+        """
+        if self._listens or threading.current_thread() is not threading.main_thread():
+            return
+        self._listens = True
+        for number in (getattr(signal, name) for name in _DEADLY if hasattr(signal, name)):
+            if signal.getsignal(number) is signal.SIG_DFL and not _is_caught(number):
+                signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del frame
         signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
-        self.go()
+        self.go(f"killed by {signal.Signals(number).name}")
         os.kill(os.getpid(), number)
 
     def _tell_multiprocessing(self) -> None:
@@ -64,7 +80,29 @@ class _Departure:
         util = _multiprocessing()
         process = sys.modules.get("multiprocessing.process")
         if util is not None and process is not None and process.parent_process() is not None:
-            util.Finalize(None, self.go, exitpriority=_LAST)
+            util.Finalize(None, self.go, args=(ENDED,), exitpriority=_LAST)
+
+
+def _before_exit(go: LeaveCall) -> None:
+    """Have os._exit leave first: workers of queues end their processes by it, and it asks nobody."""
+    leave_at_once = os._exit
+
+    @functools.wraps(leave_at_once)
+    def _exit(status: int) -> NoReturn:
+        with suppress(Exception):
+            go(f"the process left by os._exit({status!r})")
+        leave_at_once(status)
+
+    os._exit = _exit
+
+
+def _is_caught(number: int) -> bool:
+    """Tell whether a handler is there that is none of Python's, as uWSGI's or faulthandler's. Linux says so."""
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/self/status").read_text("ascii").splitlines():
+            if line.startswith("SigCgt:"):
+                return bool(int(line.split()[1], 16) >> (number - 1) & 1)
+    return False
 
 
 def _multiprocessing() -> Any:
@@ -75,6 +113,6 @@ def _multiprocessing() -> Any:
 _departure = _Departure()
 
 
-def on_departure(call: Callable[[], None]) -> None:
+def on_departure(call: LeaveCall) -> None:
     """Have something called before the process ends, before what was named earlier. It must not take long."""
     _departure.expect(call)

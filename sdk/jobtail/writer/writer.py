@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from contextvars import Context
 from enum import Enum, auto
 from functools import partial
 from threading import Condition, RLock, Thread
@@ -17,7 +18,7 @@ from jobtail.backoff import FIRST_PAUSE_S, LONGEST_PAUSE_S, Attempts
 from jobtail.events import Event, NumberedEvent
 from jobtail.jsonable import named
 from jobtail.masking.masked_batch import masked
-from jobtail.process.fork_hooks import renew_after_fork
+from jobtail.process.fork_hooks import notice_fork, renew_after_fork
 from jobtail.sink import Sink
 from jobtail.writer.accounts import Accounts, WriterStats
 from jobtail.writer.buffer import Buffer, estimated_bytes
@@ -118,6 +119,7 @@ class Writer:
         Its metadata must be plain JSON values that nobody changes any more, as `jobtail.jsonable` makes them.
         """
         try:
+            notice_fork()
             size = estimated_bytes(event)
             with self._wake:
                 is_first_given_up = self._accept(event, size)
@@ -142,9 +144,15 @@ class Writer:
 
     def hand_over(self, timeout_s: float) -> bool:
         """Wait until the sink has taken what was captured before. Says whether it did so within `timeout_s`."""
-        with self._wake:
+        deadline = time.monotonic() + timeout_s
+        if not self._wake.acquire(timeout=max(timeout_s, 0)):
+            return False
+        try:
             self._buffer.close_gaps()
-            return self._wait_until_settled(self._buffer.last_n + len(self._buffer), timeout_s)
+            n = self._buffer.last_n + len(self._buffer)
+            return self._wait_until_settled(n, deadline - time.monotonic())
+        finally:
+            self._wake.release()
 
     def close(self, timeout_s: float = 5.0) -> bool:
         """Send what waits, for at most `timeout_s`, and end. Says whether all of it left; the rest is dropped.
@@ -182,9 +190,12 @@ class Writer:
         """End the hold, in the parent."""
         self._wake.release()
 
+    def renew_locks(self) -> None:
+        """Leave all that changes to the parent, its locks with it."""
+        self._begin()
+
     def renew(self) -> None:
         """Begin anew in a forked process, as another writer: the parent's events are the parent's."""
-        self._begin()
         try:
             self._sink.renew()
         except Exception as error:  # noqa: BLE001 - the child's work goes on
@@ -209,7 +220,8 @@ class Writer:
         return False
 
     def _start(self) -> None:
-        thread = Thread(target=self._run, name="jobtail-writer", daemon=True)
+        # A context of its own: what a sink logs belongs to no job.
+        thread = Thread(target=Context().run, args=(self._run,), name="jobtail-writer", daemon=True)
         thread.start()
         self._thread = thread
 

@@ -201,6 +201,28 @@ def test_ignored_rejected_and_replaced_tasks_end_as_they_should(shop: Shop) -> N
     assert ("main", None, "INFO", "hello second half") in said(replaced)
 
 
+@pytest.mark.parametrize("how", ["chain", "chord", "group"])
+def test_a_task_that_others_replace_stays_the_child_of_its_sender(shop: Shop, how: str) -> None:
+    sender_id = shop.send("sends", how)
+    (replaced,) = children(shop, sender_id, 1)
+    job = job_with(shop.api, replaced["jobId"], lambda job: job["status"] == "COMPLETED")
+    assert job["parent"] == {"jobId": sender_id}
+    assert job["children"]["nodes"]
+
+
+def test_a_root_task_that_others_replace_stays_a_root(shop: Shop) -> None:
+    job = shop.run("replaced_by", "chain")
+    assert (job["status"], job["parent"]) == ("COMPLETED", None)
+    assert [child["handlerName"] for child in job["children"]["nodes"]] == ["child"]
+
+
+def test_a_message_for_a_task_that_no_worker_knows_is_a_failed_job(shop: Shop) -> None:
+    job = shop.run("renamed_last_week", 1, kwargs={"n": 2})
+    assert (job["handlerName"], job["status"]) == ("renamed_last_week", "FAILED")
+    assert job["error"] == "NotRegistered: no task of this worker is called renamed_last_week"
+    assert said(job) == [("main", None, "ERROR", job["error"])]
+
+
 def test_arguments_that_the_sender_hides_stay_hidden(shop: Shop) -> None:
     job = shop.run("greet", "Ada", argsrepr="('***',)")
     assert job["metadata"]["args"] == "('***',)"
@@ -239,11 +261,39 @@ def test_other_pools_are_captured_alike(
             ids = [client.send_task("greet", (name,)).id for name in "abcd"]
             jobs = [finished(api, job_id) for job_id in ids]
             broken = finished(api, client.send_task("broken").id)
+            codes = [{"failed": 3}, [7], 0] if pool == "threads" else []  # the solo worker itself leaves
+            left = [finished(api, client.send_task("leaves", (code,)).id) for code in codes]
+            after = [finished(api, client.send_task("greet", (name,)).id) for name in "efgh"]
         client.close()
     assert [job["status"] for job in jobs] == ["COMPLETED"] * 4
     assert [said(job)[0][3] for job in jobs] == [f"hello {name}" for name in "abcd"]
     assert {len(said(job)) for job in jobs} == {5}
     assert broken["status"] == "FAILED"
+    assert [(said(job)[0][3], job["status"]) for job in left] == [("leaving", "FAILED")] * len(codes)
+    assert [(job["status"], job["parent"]) for job in after] == [("COMPLETED", None)] * 4
+
+
+def test_a_prefix_of_the_app_begins_the_ids_of_its_jobs(
+    redis_url: str, new_database: CloneDatabase, migrated_template: str, tmp_path: Path
+) -> None:
+    url = f"{redis_url[:-1]}4"
+    (tmp_path / "prefixed.py").write_text(
+        "from tests.apps.celery_app import app\nfrom jobtail.integrations.celery import install\n"
+        "install(app, prefix='shop-')\n"
+    )
+    with serving(new_database(migrated_template)) as service, Api(service) as api:
+        environment = {"JOBTAIL_URL": service.url, "CELERY_BROKER_URL": url, "CELERY_RESULT_BACKEND": url}
+        worker = ("--workdir", str(tmp_path), "--app", "prefixed", "worker", "--pool", "solo", "--loglevel", "INFO")
+        client = Celery("client", broker=url)
+        with running(tmp_path, "celery", *worker, ready="ready.", environment=environment):
+            parent = f"shop-{client.send_task('parent').id}"
+            job = job_with(api, parent, lambda job: bool(job["children"]["nodes"]))
+            unknown = finished(api, f"shop-{client.send_task('unknown').id}")
+            child = finished(api, job["children"]["nodes"][0]["jobId"])
+        client.close()
+    assert unknown["status"] == "FAILED"
+    assert child["jobId"].startswith("shop-")
+    assert child["parent"] == {"jobId": parent}
 
 
 def test_a_worker_without_a_service_works_and_says_once_that_capture_is_off(redis_url: str, tmp_path: Path) -> None:

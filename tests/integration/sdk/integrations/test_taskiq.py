@@ -17,13 +17,17 @@ from taskiq import (
     ScheduleSource,
     SimpleRetryMiddleware,
     SmartRetryMiddleware,
+    TaskiqMessage,
     TaskiqMiddleware,
+    TaskiqResult,
 )
+from taskiq.exceptions import SendTaskError
 from taskiq.kicker import AsyncKicker
 from taskiq_redis import RedisStreamBroker
 
 from jobtail import CaptureHandler, JobFinished, JobStarted, JobStatus, client
 from jobtail.integrations.taskiq import JobtailMiddleware, install
+from jobtail.job.session import current_job
 from tests.apps.running import finished, job_with, running, said, soon
 from tests.client import Api
 from tests.conftest import CloneDatabase, serving
@@ -124,6 +128,19 @@ def test_a_task_that_is_put_back_into_the_queue_is_one_job(shop: Shop) -> None:
     assert [message for *_, message in said(job)] == ["delivered", "put back into the queue", "delivered"]
 
 
+def test_a_task_that_leaves_by_an_exit_has_failed_as_taskiq_says(shop: Shop) -> None:
+    for code, error in (({"failed": 3}, "SystemExit: {'failed': 3}"), (0, "SystemExit: 0")):
+        job = shop.run("leaves", code)
+        assert (job["status"], job["error"]) == ("FAILED", error)
+
+
+def test_a_message_for_a_task_that_no_worker_knows_is_a_failed_job(shop: Shop) -> None:
+    job = shop.run("renamed_last_week", 1)
+    assert (job["handlerName"], job["status"]) == ("renamed_last_week", "FAILED")
+    assert job["error"] == "TaskNotFound: there is no task renamed_last_week"
+    assert job["metadata"]["args"] == [1]
+
+
 def test_a_cancelled_task_is_a_cancelled_job(shop: Shop) -> None:
     assert shop.run("cancelled")["status"] == "CANCELLED"
 
@@ -187,6 +204,65 @@ async def test_a_retry_by_a_schedule_is_known_by_the_result_that_it_takes_away(c
     await fail_once(JobtailMiddleware(), SmartRetryMiddleware(schedule_source=Schedule()))
     assert captured.messages == ["retry 1 of 2: ValueError: not yet"]
     assert captured.of(JobFinished) == []
+
+
+class Strict(TaskiqMiddleware):
+    """Somebody's own, which raises at one step of a run."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__()
+        self.step = step
+
+    async def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
+        self._check("pre_execute")
+        return message
+
+    async def post_execute(self, message: TaskiqMessage, result: TaskiqResult[Any]) -> None:
+        self._check("post_execute")
+
+    def _check(self, step: str) -> None:
+        if step == self.step:
+            raise PermissionError("not this one")
+
+
+@pytest.mark.parametrize("step", ["pre_execute", "post_execute"])
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_a_middleware_that_raises_leaves_no_job_running(captured: Recording, step: str, is_first: bool) -> None:
+    broker = InMemoryBroker(await_inplace=True)
+    ours, strict = JobtailMiddleware(), Strict(step)
+    broker.add_middlewares(*([strict, ours] if is_first else [ours, strict]))
+    ran: list[int] = []
+
+    @broker.task(task_name="works")
+    async def works() -> None:
+        ran.append(1)
+
+    with pytest.raises(SendTaskError):
+        await works.kiq()
+    started, finish = captured.of(JobStarted)[0], captured.of(JobFinished)[-1]
+    assert (started.handler_name, bool(ran)) == ("works", step == "post_execute")
+    is_told = step == "post_execute" and is_first  # it raised when our middleware had told the end
+    assert finish.status is (JobStatus.COMPLETED if is_told else JobStatus.FAILED)
+    assert current_job() is None
+
+
+async def test_a_prefix_begins_the_ids_of_jobs_and_of_what_they_start(captured: Recording) -> None:
+    broker = InMemoryBroker(await_inplace=True)
+    install(broker, prefix="shop-")
+
+    @broker.task(task_name="inner")
+    async def inner() -> None:
+        pass
+
+    @broker.task(task_name="outer")
+    async def outer() -> None:
+        await inner.kiq()
+
+    sent = await outer.kiq()
+    first, second = captured.of(JobStarted)
+    assert first.job_id == f"shop-{sent.task_id}"
+    assert second.job_id.startswith("shop-")
+    assert second.parent_job_id == first.job_id
 
 
 async def test_a_middleware_that_was_added_twice_opens_one_job(captured: Recording) -> None:

@@ -521,3 +521,55 @@ def test_a_job_of_a_command_that_jobtail_runs_is_a_child_of_its_job(
         pass
     starts = [(start.job_id, start.parent_job_id, start.execution_id) for start in recorded.of(JobStarted)]
     assert starts == [("import", "nightly", "run-1"), ("row", "import", "run-1")]
+
+
+class Odd:
+    """An exit code that nothing can be asked."""
+
+    __hash__ = None  # type: ignore[assignment] # as a list has none
+
+    def __eq__(self, other: object) -> bool:
+        raise ZeroDivisionError
+
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [
+        (None, JobStatus.COMPLETED, None),
+        (0, JobStatus.COMPLETED, None),
+        (False, JobStatus.COMPLETED, None),
+        (3, JobStatus.FAILED, "SystemExit: 3"),
+        ("no input", JobStatus.FAILED, "SystemExit: no input"),
+        ("", JobStatus.FAILED, "SystemExit"),
+        (["row 7"], JobStatus.FAILED, "SystemExit: ['row 7']"),
+        ({"failed": 3}, JobStatus.FAILED, "SystemExit: {'failed': 3}"),
+        (0.0, JobStatus.FAILED, "SystemExit: 0.0"),
+        (Odd(), JobStatus.FAILED, "SystemExit: <SystemExit that cannot be shown>"),
+    ],
+)
+def test_a_job_ends_as_python_understands_its_exit(
+    recorded: Recording, code: object, status: JobStatus, error: str | None
+) -> None:
+    with pytest.raises(SystemExit) as exit_info, jobtail.job("JB_1"):
+        sys.exit(code)  # type: ignore[arg-type] # programs pass anything
+    assert exit_info.value.code is code
+    finish = finish_of(recorded)
+    assert (finish.status, finish.error) == (status, error)
+    assert current_job() is None
+
+
+def test_the_end_of_the_process_is_told_once_and_not_again_by_the_job(recorded: Recording) -> None:
+    job = jobtail.job("JB_1")
+    job.start()
+    job.tell_end(JobStatus.FAILED, "killed by SIGTERM")
+    job.finish(JobStatus.COMPLETED)
+    finish = finish_of(recorded)
+    assert (finish.status, finish.error) == (JobStatus.FAILED, "killed by SIGTERM")
+    job.start()
+    job.finish(JobStatus.COMPLETED)
+    assert [finish.status for finish in recorded.of(JobFinished)] == [JobStatus.FAILED, JobStatus.COMPLETED]

@@ -510,6 +510,25 @@ class KeepingSink(ListSink):
         return self.answer
 
 
+def test_a_flush_holds_to_its_deadline_though_a_lock_is_never_freed() -> None:
+    writer, held, freed = Writer(ListSink()), Flag(), Flag()
+
+    def hold() -> None:
+        with writer._wake:
+            held.set()
+            freed.wait(LONG_S)
+
+    holder = Thread(target=hold)
+    holder.start()
+    assert held.wait(LONG_S)
+    began = time.monotonic()
+    assert not writer.flush(0.05)
+    assert time.monotonic() - began < LONG_S / 2
+    freed.set()
+    holder.join(LONG_S)
+    assert writer.close(LONG_S)
+
+
 def test_a_flush_and_a_close_ask_the_sink_too_and_for_the_time_that_is_left() -> None:
     sink = KeepingSink()
     writer = Writer(sink)
