@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -54,6 +55,22 @@ class Grant:
 
 NOWHERE = "?" * 1000
 """No job has this id, which is longer than any: what is asked of it is answered as of a job that does not exist."""
+
+_caller: ContextVar[Hashable] = ContextVar("caller", default=None)
+
+
+def current_caller() -> Hashable:
+    """Tell whose token this is done for, None where nobody showed one."""
+    return _caller.get()
+
+
+def act_for(grant: Grant) -> None:
+    """Let what the current task does from now on, and what it starts, be done for the holder of a token."""
+    if grant.token_id is not None:
+        _caller.set(grant.token_id)
+    elif grant.expires_at is not None:
+        _caller.set(grant)
+
 
 EVERYTHING = Grant(scopes=frozenset([Scope.ADMIN]))
 NOTHING = Grant(scopes=frozenset())

@@ -18,6 +18,7 @@ from domain.errors import OutOfTime, Unavailable
 from persistence.engine import create_engine
 from persistence.errors import translated, was_cancelled
 from persistence.prepared_statements import Statement
+from persistence.reading_share import ReadingShare
 from persistence.statement_names import name_of
 
 Result = TypeVar("Result")
@@ -56,6 +57,7 @@ class Database:
         self._watch = watch
         self._ready: list[_Ready] = []
         self._most_ready = pool_size // 2
+        self._reading = ReadingShare(pool_size)
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,13 +81,18 @@ class Database:
         return bool(self._ready)
 
     async def read(
-        self, query: Select[Any] | CompoundSelect[Any], *, within_s: float | None = None, in_order: bool = False
+        self,
+        query: Select[Any] | CompoundSelect[Any],
+        *,
+        within_s: float | None = None,
+        in_order: bool = False,
+        goes_ahead: bool = False,
     ) -> Sequence[Row[Any]]:
         """Run a query and load all of its rows.
 
         A connection may have died while it lay in the pool, so a read that finds Postgres away is tried once more. One that
         is `in_order` reads tables in the order of their indexes, and stops where it has enough, though Postgres may believe
-        that to collect and sort all rows is cheaper.
+        that to collect and sort all rows is cheaper. One that `goes_ahead` waits for no other reader.
 
         Raises:
             OutOfTime: if Postgres, given `within_s`, took longer.
@@ -100,7 +107,10 @@ class Database:
             return rows
 
         with self._watched(query):
-            return await _twice(lambda: self._connected(run), within_s)
+            if goes_ahead:
+                return await _twice(lambda: self._connected(run), within_s)
+            async with self._reading.taken():
+                return await _twice(lambda: self._connected(run), within_s)
 
     async def fetch(
         self, statement: Statement, values: Mapping[str, Any], *, within_s: float | None = None
@@ -122,7 +132,8 @@ class Database:
                 return rows
 
         with self._watched(statement):
-            return await _twice(lambda: self.driven(run), within_s)
+            async with self._reading.taken():
+                return await _twice(lambda: self.driven(run), within_s)
 
     async def write(self, statement: Statement, values: Mapping[str, Any]) -> asyncpg.Record | None:
         """Run one statement in a transaction of its own on the driver itself, and return its first row.
@@ -185,7 +196,12 @@ class Database:
         return None
 
     async def _connected(self, run: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
+        pool = cast("QueuePool", self.engine.pool)
         with translated():
+            if self._ready and pool.checkedout() >= pool.size():
+                await greenlet_spawn(
+                    self._ready.pop().pooled.close
+                )  # what lies ready is no use to who waits for the pool
             async with self.engine.connect() as connection:
                 return await run(connection)
 

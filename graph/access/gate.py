@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
-from domain.access import EVERYTHING, Grant, Scope, Token, TokenStore
+from domain.access import EVERYTHING, Grant, Scope, Token, TokenStore, act_for
 from domain.errors import InvalidInput, Unauthenticated
 from graph.access.rate_limits import Rate
 from graph.access.web_tokens import WebTokens
@@ -78,6 +78,7 @@ class Gate:
         if grant is None or (grant.expires_at is not None and grant.expires_at <= self._clock()):
             raise Unauthenticated("this token is not valid, or no longer: get another one")
         self.charge(grant)
+        act_for(grant)
         return grant
 
     def charge(self, grant: Grant) -> None:

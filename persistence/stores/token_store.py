@@ -43,7 +43,7 @@ class PostgresTokenStore:
 
     async def _read(self, query: Select[tuple[object, ...]]) -> Sequence[Token]:
         ordered = query.order_by(access_tokens.c.created_at, access_tokens.c.token_id)
-        return [_token(row._mapping) for row in await self._database.read(ordered)]  # noqa: SLF001 - SQLAlchemy's public name for it
+        return [_token(row._mapping) for row in await self._database.read(ordered, goes_ahead=True)]  # noqa: SLF001 - SQLAlchemy's public name for it
 
     async def revoke(self, token_id: str, at: datetime) -> bool:
         row = await self._database.write(statement("revoke_token"), {"token_id": token_id, "revoked_at": at})
