@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -140,9 +140,7 @@ ANY_EXECUTION = ExecutionFilter()
 
 def fold_case(text: str) -> str:
     """Lower each character by itself, as Postgres does: Python's lower() knows final sigmas and one-to-many forms."""
-    if text.isascii():
-        return text.lower()
-    return "".join(low if len(low := character.lower()) == 1 else low[0] for character in text)
+    return text.lower() if text.isascii() else text.replace("\u03a3", "\u03c3").replace("\u0130", "i").lower()
 
 
 def contains(whole: Any, part: Any) -> bool:
@@ -151,8 +149,25 @@ def contains(whole: Any, part: Any) -> bool:
         case Mapping(), Mapping():
             return all(key in whole and contains(whole[key], item) for key, item in part.items())
         case ((list() | tuple()), (list() | tuple())):
-            return all(any(contains(candidate, item) for candidate in whole) for item in part)
+            return _has_all(whole, part)
         case (bool(), _) | (_, bool()):
             return whole is part
         case _:
             return bool(whole == part)
+
+
+def _has_all(whole: Sequence[Any], part: Sequence[Any]) -> bool:
+    """Tell whether a list has all items of another. Those without parts are looked up, which takes no time for each other."""
+    plain = {_key(each) for each in whole if not isinstance(each, Mapping | list | tuple)}
+    nested = [each for each in whole if isinstance(each, Mapping | list | tuple)]
+    return all(
+        any(contains(candidate, item) for candidate in nested)
+        if isinstance(item, Mapping | list | tuple)
+        else _key(item) in plain
+        for item in part
+    )
+
+
+def _key(value: Any) -> tuple[bool, Any]:
+    """Keep true apart from 1, which is its equal in Python."""
+    return isinstance(value, bool), value

@@ -12,11 +12,14 @@ from domain.announcements import Announcement
 from domain.batches import Appended, JobBatch, fold
 from domain.errors import InvalidInput
 from domain.logs import TaskLog, storable_label
+from domain.memory import memory_of
 from domain.ports import LogChannel, LogWriter
 from jobtail.events import Batch, Event, NumberedEvent
 
 CARRIED_BYTES = 8_000
 """Rows larger than this in all are not announced with their range: the narrowest channel, NOTIFY, could not carry them."""
+CARRIED_METADATA_BYTES = 64 * 1024
+"""What their metadata may take in memory: what is carried is held by every process that follows the job."""
 ROW_BYTES = 150
 """What a row takes beside its message, at least."""
 
@@ -127,7 +130,9 @@ class Recorder:
 
 def _is_carried(batch: JobBatch) -> bool:
     count = len(batch.lines)
-    return count * ROW_BYTES <= CARRIED_BYTES and sum(len(line.message) for line in batch.lines) <= CARRIED_BYTES
+    if count * ROW_BYTES > CARRIED_BYTES or sum(len(line.message) for line in batch.lines) > CARRIED_BYTES:
+        return False
+    return sum(memory_of(line.metadata) for line in batch.lines if line.metadata) <= CARRIED_METADATA_BYTES
 
 
 def _key(job_id: str) -> str:

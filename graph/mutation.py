@@ -13,6 +13,9 @@ from graph.formats.scalars import BigInt
 from graph.types.inputs import CaptureLineInput, FinishJobInput, StartJobInput
 from graph.types.jobs import Job
 
+MOST_LINES = 2_000
+"""That one mutation captures."""
+
 
 @strawberry.type(description="The numbers that captured lines were given.")
 class CapturePayload:
@@ -40,6 +43,10 @@ class Mutation:
     ) -> CapturePayload:
         if not lines:
             raise InvalidInput("lines is empty; send at least one line")
+        if len(lines) > MOST_LINES:
+            raise InvalidInput(
+                f"lines has {MOST_LINES:,} items at most, not {len(lines):,}: send the rest in another mutation"
+            )
         stored = await info.context.services.recorder.record_job(job_id, [line.to_event(job_id) for line in lines])
         return CapturePayload(first_seq=BigInt(stored.first), last_seq=BigInt(stored.last))
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, takewhile
+from sys import getsizeof
 
 from domain.logs import TaskLog
+from domain.memory import memory_of
 
 RING_ROWS = 2_000
 RING_BYTES = 4 * 1024 * 1024
 BATCH_ROWS = 500
 BATCH_BYTES = 1024 * 1024
+ROW_BYTES = 250
+"""What a row takes beside its message and its metadata."""
 
 
 class Ring:
@@ -18,6 +23,7 @@ class Ring:
     def __init__(self, end: int, *, max_rows: int = RING_ROWS, max_bytes: int = RING_BYTES) -> None:
         self.end = end
         self._rows: list[TaskLog] = []
+        self._sizes: list[int] = []
         self._bytes = 0
         self._max_rows = max_rows
         self._max_bytes = max_bytes
@@ -32,40 +38,38 @@ class Ring:
         for row in rows:
             if row.seq == self.end + 1:
                 self._rows.append(row)
-                self._bytes += size(row)
+                self._sizes.append(size(row))
+                self._bytes += self._sizes[-1]
                 self.end = row.seq
         self._trim()
 
     def skip_to(self, end: int) -> None:
         """Leave out what nobody will read from here."""
         self._rows.clear()
+        self._sizes.clear()
         self._bytes = 0
         self.end = end
 
     def after(self, cursor: int, limit: int) -> Sequence[TaskLog]:
         """Give at most `limit` rows and `BATCH_BYTES` behind a cursor that is not before the start, at least one."""
         begin = cursor - self.start
-        rows = self._rows[begin : begin + limit]
-        total = 0
-        for index, row in enumerate(rows):
-            total += size(row)
-            if total > BATCH_BYTES:
-                return rows[: max(index, 1)]
-        return rows
+        sums = accumulate(self._sizes[begin : begin + limit])
+        fitting = sum(1 for _ in takewhile(lambda total: total <= BATCH_BYTES, sums))
+        return self._rows[begin : begin + max(fitting, 1)]
 
     def _trim(self) -> None:
         """Drop the oldest rows, a quarter at a time, since taking from a list's front moves all the others."""
         if len(self._rows) <= self._max_rows * 5 // 4 and self._bytes <= self._max_bytes:
             return
         drop = max(len(self._rows) - self._max_rows, 0)
-        kept = self._bytes - sum(map(size, self._rows[:drop]))
+        kept = self._bytes - sum(self._sizes[:drop])
         while kept > self._max_bytes:
-            kept -= size(self._rows[drop])
+            kept -= self._sizes[drop]
             drop += 1
-        del self._rows[:drop]
+        del self._rows[:drop], self._sizes[:drop]
         self._bytes = kept
 
 
 def size(row: TaskLog) -> int:
-    """Estimate a row's memory in bytes; its metadata counts by its number of keys only."""
-    return 300 + len(row.message) + (100 * len(row.metadata) if row.metadata else 0)
+    """Tell about how much memory a row takes, in bytes."""
+    return ROW_BYTES + getsizeof(row.message) + (memory_of(row.metadata) if row.metadata else 0)

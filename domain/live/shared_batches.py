@@ -29,6 +29,8 @@ class Stretch:
     made_bytes: int = field(init=False, default=0)
     """What readers made of the rows and keep beside them."""
     keeper: Stretches | None = field(init=False, default=None)
+    row_bytes: int = field(init=False, default=0)
+    """What its rows take, while it is kept."""
 
     def keep(self, more_bytes: int) -> bool:
         """Count what a reader makes of the rows for all who share them. False where nobody else will ask for it."""
@@ -58,6 +60,7 @@ class Stretches:
         self._drop(self._kept.pop((log_filter, after), None))
         self._kept[log_filter, after] = stretch
         stretch.keeper = self
+        stretch.row_bytes = sum(map(size, stretch.rows))
         self.grow(_size(stretch))
 
     def grow(self, by: int) -> None:
@@ -73,4 +76,4 @@ class Stretches:
 
 
 def _size(stretch: Stretch) -> int:
-    return sum(map(size, stretch.rows)) + stretch.made_bytes
+    return stretch.row_bytes + stretch.made_bytes

@@ -83,7 +83,8 @@ def _cut(body: bytes) -> tuple[bytes, list[tuple[int, int]]]:
 
 
 def _read(text: bytes) -> Any:
-    if values_in(text, MOST_VALUES) > MOST_VALUES + MOST_RECORDS:
+    most = MOST_VALUES + MOST_RECORDS
+    if values_in(text, most) > most:
         raise InvalidInput(f"what is around the records holds more than {MOST_VALUES:,} values")
     try:
         return orjson.loads(text)

@@ -6,7 +6,8 @@ import re
 
 BYTES_OF_VALUE = 100
 """What a value takes as an object, its text left out; a value may be a container."""
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[,\[{]+', re.DOTALL)
+_QUOTE = ord('"')
 _STRUCTURE = (b",", b"[", b"{")
 
 
@@ -19,7 +20,7 @@ def values_in(text: str | bytes, most: int) -> int:
         return 0 if len(text) < BYTES_OF_VALUE else _structure(text.encode() if isinstance(text, str) else text)
     written = text.encode("utf-8", "replace") if isinstance(text, str) else text
     found = _structure(written)
-    return found if found <= most else _structure(_STRING.sub(b"", written))
+    return found if found <= most else _structure_between_strings(written, most)
 
 
 def memory_of(text: str | bytes, values: int) -> int:
@@ -29,3 +30,14 @@ def memory_of(text: str | bytes, values: int) -> int:
 
 def _structure(text: bytes) -> int:
     return sum(map(text.count, _STRUCTURE))
+
+
+def _structure_between_strings(text: bytes, most: int) -> int:
+    """Count up to where it is more than `most`."""
+    found = 0
+    for token in _TOKEN.finditer(text):
+        if text[token.start()] != _QUOTE:
+            found += token.end() - token.start()
+            if found > most:
+                break
+    return found

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from domain.errors import TooComplex
 from domain.executions import ExecutionLine
+from domain.memory import memory_of
 from domain.pages import MAX_PAGE_BYTES, Page
 from domain.requests import ExecutionLogPageRequest, LogPageRequest, NewestLogRequest
 from domain.written_lines import WrittenLines
@@ -91,7 +92,7 @@ def _size(page: Page[Any]) -> int:
     if isinstance(page.items, WrittenLines):
         return sum(getsizeof(line.json) for line in page.items)
     lines = (item.log if isinstance(item, ExecutionLine) else item for item in page.items)
-    return sum(getsizeof(line.message) + (getsizeof(str(line.metadata)) if line.metadata else 0) for line in lines)
+    return sum(getsizeof(line.message) + (memory_of(line.metadata) if line.metadata else 0) for line in lines)
 
 
 _current: ContextVar[Room | None] = ContextVar("room", default=None)

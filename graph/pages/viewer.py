@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -80,7 +80,7 @@ class _BuiltFiles(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Answer with a file. The pages have addresses of their own, where they come with a policy of what they may do."""
         if path.endswith(".html"):
-            raise HTTPException(404)
+            return RedirectResponse("/graphql" if path.startswith("graphiql") else "/")
         response = await super().get_response(path, scope)
         if path.startswith("assets/") and response.status_code == 200:  # noqa: PLR2004 - OK
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"

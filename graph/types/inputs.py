@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime
 from typing import Annotated, Any, TypeAlias, TypeVar
 
@@ -41,18 +41,29 @@ def given(value: Value) -> Value | None:
     return None if value is UNSET else value
 
 
-def _chosen(values: Iterable[Value] | None) -> frozenset[Value] | None:
+MOST_CHOICES = 1_000
+"""Of one list of an argument."""
+MOST_VALUES_OF_METADATA = 100
+MOST_LEVELS_OF_METADATA = 5
+"""That a filter by metadata may have: each line that somebody follows is compared with all of it."""
+
+
+def _chosen(values: Collection[Value] | None) -> frozenset[Value] | None:
     values = given(values)
-    return None if values is None else frozenset(values)
+    if values is None:
+        return None
+    if len(values) > MOST_CHOICES:
+        raise InvalidInput(f"a list of a filter has {MOST_CHOICES:,} items at most, not {len(values):,}: divide it")
+    return frozenset(values)
 
 
-def _texts(values: Iterable[str] | None) -> frozenset[str] | None:
+def _texts(values: Collection[str] | None) -> frozenset[str] | None:
     """Read texts as they are stored, so that what is asked for is found."""
     chosen = _chosen(values)
     return None if chosen is None else frozenset(map(storable, chosen))
 
 
-def _labels(values: Iterable[str] | None) -> frozenset[str] | None:
+def _labels(values: Collection[str] | None) -> frozenset[str] | None:
     chosen = _chosen(values)
     return None if chosen is None else frozenset(map(storable_label, chosen))
 
@@ -72,6 +83,20 @@ def _object(value: Any, name: str) -> dict[str, Any] | None:
     if value is None or isinstance(value, dict):
         return value
     raise InvalidInput(f'{name} must be a JSON object such as {{"attempt": 2}}, not {value!r}'[:300])
+
+
+def _small(metadata: dict[str, Any] | None) -> dict[str, Any] | None:
+    waiting, count = [(metadata, 0)], 0
+    while waiting:
+        value, level = waiting.pop()
+        count += 1
+        if count > MOST_VALUES_OF_METADATA or level > MOST_LEVELS_OF_METADATA:
+            raise InvalidInput(
+                f"filter.metadata has {MOST_VALUES_OF_METADATA} values and {MOST_LEVELS_OF_METADATA} levels at most: ask for less"
+            )
+        if isinstance(value, dict | list):
+            waiting += [(part, level + 1) for part in (value.values() if isinstance(value, dict) else value)]
+    return metadata
 
 
 @strawberry.input(description="Lines that satisfy everything that is set.")
@@ -123,7 +148,7 @@ class LogFilter:
             until_seq=given(self.until_seq),
             search=_text(self.search),
             regex=bool(given(self.regex)),
-            metadata=storable_json(_object(self.metadata, "filter.metadata")),
+            metadata=storable_json(_small(_object(self.metadata, "filter.metadata"))),
             without=None if without is None else without.to_domain(),
         )
 
@@ -170,7 +195,7 @@ def job_filter(value: JobFilter | None) -> filters.JobFilter:
     return value.to_domain() if value else filters.ANY_JOB
 
 
-def execution_filter(schedule_id: str | None, statuses: Iterable[ExecutionStatus] | None) -> filters.ExecutionFilter:
+def execution_filter(schedule_id: str | None, statuses: Collection[ExecutionStatus] | None) -> filters.ExecutionFilter:
     return filters.ExecutionFilter(schedule_id=_label(schedule_id), statuses=_chosen(statuses))
 
 

@@ -20,7 +20,6 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
-    literal_column,
     select,
     true,
     union_all,
@@ -35,7 +34,7 @@ from jobtail.events import LogLevel
 from persistence.prepared_statements import Statement, compiled
 from persistence.queries.json_lines import lines_of, pieces, said_at, written
 from persistence.queries.log_filters import KINDS, conditions, filter_values, kind_of, levels_of, of_levels
-from persistence.queries.page_sizes import FOUND, fitting, within_bytes
+from persistence.queries.page_sizes import FOUND, fitting, size_of, within_bytes
 from persistence.queries.paging import columns_of, requested
 from persistence.tables import COMMONEST, job_tasks, jobs, task_logs
 
@@ -183,8 +182,7 @@ def _columns(form: PageForm) -> Iterable[ColumnElement[Any]]:
     """
     if form.is_cut:
         return _LINE
-    size = func.octet_length(_LINE.message) + func.coalesce(func.pg_column_size(_LINE.metadata), literal_column("0"))
-    is_small = size <= bindparam("row_bytes", type_=BigInteger)
+    is_small = size_of(_LINE.message, _LINE.metadata) <= bindparam("row_bytes", type_=BigInteger)
     small = {name: case((is_small, _LINE[name])).label(name) for name in ("message", "metadata")}
     return (small.get(column.name, column) for column in _LINE)
 

@@ -5,13 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Select, Subquery, case, func, literal, or_, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Select,
+    Subquery,
+    Text,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
 
 from domain.requests import ExecutionLogPageRequest, LogPageRequest, NewestLogRequest
 
 Row = TypeVar("Row")
 
 FOUND = "found"
+METADATA_WEIGHT = 8
+"""How many times its size in Postgres metadata takes as objects, at most."""
 _LARGE = {"message", "metadata"}
 """The columns whose values may be large."""
 
@@ -38,7 +54,7 @@ def within_bytes(
     reading large values, so what is left out costs nothing. What is `found` counts the lines before the cut.
     """
     rows = lines.subquery()
-    size = func.octet_length(rows.c.message) + func.coalesce(func.pg_column_size(rows.c.metadata), 0)
+    size = size_of(rows.c.message, rows.c.metadata)
     order = _order(rows, keys, descending=descending)
     sized = select(
         rows,
@@ -54,6 +70,15 @@ def within_bytes(
     ]
     is_within = or_(fits, sized.c.place_in_page == 1)
     return select(*shown).where(is_within).order_by(*_order(sized, keys, descending=descending))
+
+
+def size_of(message: ColumnElement[Any], metadata: ColumnElement[Any]) -> ColumnElement[int]:
+    """Give about how much memory a line takes. A large value is read for it only where its metadata was compressed."""
+    is_compressed = func.pg_column_compression(metadata).is_not(None)
+    written = case(
+        (is_compressed, func.octet_length(cast(metadata, Text))), else_=func.coalesce(func.pg_column_size(metadata), 0)
+    )
+    return func.octet_length(message) + literal_column(str(METADATA_WEIGHT), BigInteger) * written
 
 
 def _order(rows: Subquery, keys: Sequence[str], *, descending: bool) -> list[ColumnElement[Any]]:

@@ -114,6 +114,9 @@ def test_settings_name_further_hosts_and_proxies(open_to_others: Service) -> Non
     assert httpx.get(url, params=QUERY, headers={"Host": "other.example"}, timeout=PATIENCE_S).status_code == 421
 
 
-@pytest.mark.parametrize("path", ["/static/viewer/index.html", "/static/graphiql/index.html"])
+@pytest.mark.parametrize("path", ["/static/viewer/index.html", "/static/graphiql/index.html", "/", "/graphql"])
 def test_no_page_is_served_without_its_policy(http: httpx.Client, path: str) -> None:
-    assert http.get(path).status_code == 404
+    page = http.get(path, headers={"Accept": "text/html"}, follow_redirects=True)
+    assert page.status_code == 200
+    assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+    assert page.headers["x-content-type-options"] == "nosniff"
