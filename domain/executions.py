@@ -1,11 +1,10 @@
 """An execution: a run of a schedule, or whatever else jobs name as what they are part of.
 
-It has no row of its own. It is what its jobs are: the root of them, which a schedule started, tells how it goes.
+It has no row of its own. It is what its jobs are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -25,22 +24,21 @@ class ExecutionStatus(StrEnum):
     """Cancelled too."""
 
 
-_STATUSES = {
-    JobStatus.QUEUED: ExecutionStatus.RUNNING,
-    JobStatus.RUNNING: ExecutionStatus.RUNNING,
-    JobStatus.PAUSED: ExecutionStatus.RUNNING,
-    JobStatus.COMPLETED: ExecutionStatus.COMPLETED,
-    JobStatus.FAILED: ExecutionStatus.FAILED,
-    JobStatus.CANCELLED: ExecutionStatus.FAILED,
-}
+FAILED_STATUSES = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """All that is known of it, by its root: the first of its jobs, one with a schedule before those without."""
+    """All that is known of it: its root, the first of its jobs (one with a schedule before those without), and sums over all."""
 
     execution_id: str
     root: Job
+    failed_jobs: int
+    """The cancelled ones included."""
+    running_jobs: int
+    """Those that have not ended, the queued ones included."""
+    last_end: datetime | None
+    """When the latest of the jobs that have ended did."""
 
     @property
     def schedule_id(self) -> str:
@@ -48,7 +46,21 @@ class Execution:
 
     @property
     def status(self) -> ExecutionStatus:
-        return _STATUSES[self.root.status]
+        """Tell how it goes. A root that ended last has seen how the others did: its status is that of the whole.
+
+        One that ended before others merely started them: then each of them counts.
+        """
+        if self.root.status in FAILED_STATUSES:
+            return ExecutionStatus.FAILED
+        if not self.root.status.is_final:
+            return ExecutionStatus.RUNNING
+        if self.failed_jobs and not self._has_seen_all:
+            return ExecutionStatus.FAILED
+        return ExecutionStatus.RUNNING if self.running_jobs else ExecutionStatus.COMPLETED
+
+    @property
+    def _has_seen_all(self) -> bool:
+        return not self.running_jobs and self.last_end == self.root.finished_at
 
     @property
     def started_at(self) -> datetime:
@@ -56,7 +68,7 @@ class Execution:
 
     @property
     def finished_at(self) -> datetime | None:
-        return self.root.finished_at
+        return None if self.status is ExecutionStatus.RUNNING else self.last_end
 
     @property
     def result_summary(self) -> str | None:
@@ -64,8 +76,11 @@ class Execution:
 
     @property
     def error_message(self) -> str | None:
+        """Tell what the root says is wrong, or that it was cancelled, or how many of its jobs failed after all."""
         if self.root.error is None and self.root.status is JobStatus.CANCELLED:
             return "cancelled"
+        if self.root.status is JobStatus.COMPLETED and self.status is ExecutionStatus.FAILED:
+            return f"{self.failed_jobs} of its jobs failed"
         return self.root.error
 
 
@@ -81,9 +96,3 @@ class ExecutionLine:
 def root_key(job: Job) -> tuple[bool, datetime, str]:
     """Order the jobs of an execution: the least is its root."""
     return job.schedule_id is None, job.created_at, job.job_id
-
-
-def job_statuses(statuses: Iterable[ExecutionStatus]) -> frozenset[JobStatus]:
-    """List the statuses of a root whose execution has one of these."""
-    wanted = set(statuses)
-    return frozenset(status for status, own in _STATUSES.items() if own in wanted)

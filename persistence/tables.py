@@ -96,6 +96,13 @@ jobs = Table(
         "job_id",
         postgresql_where=text("execution_id IS NOT NULL"),
     ),
+    Index("jobs_ended_of_execution", "execution_id", "finished_at", postgresql_where=text("execution_id IS NOT NULL")),
+    Index(
+        "jobs_failed_of_execution",
+        "execution_id",
+        postgresql_where=text("execution_id IS NOT NULL AND status IN ('CANCELLED', 'FAILED')"),
+    ),
+    Index("jobs_active_of_execution", "execution_id", postgresql_where=text(f"execution_id IS NOT NULL AND {ACTIVE}")),
     Index(
         "jobs_newest_of_executions",
         text("created_at DESC"),

@@ -19,7 +19,7 @@ from domain.analysis.message_templates import clipped
 from domain.announcements import Announcement, Resync
 from domain.batches import AlreadyAt, Appended, JobBatch, JobDelta, TaskDelta, fold
 from domain.errors import JobtailError
-from domain.executions import UNKNOWN_SCHEDULE, Execution, ExecutionLine, root_key
+from domain.executions import FAILED_STATUSES, UNKNOWN_SCHEDULE, Execution, ExecutionLine, root_key
 from domain.filters import ExecutionFilter, JobFilter, LogFilter, fold_case
 from domain.histogram import ORIGIN, TimeCount
 from domain.jobs import UNKNOWN_HANDLER, Job, JobPosition, LogCounts, Progress
@@ -368,7 +368,7 @@ class MemoryExecutionStore:
         for job in self._memory.jobs.values():
             if job.execution_id is not None and job.job_id.startswith(job_prefix or ""):
                 jobs[job.execution_id].append(job)
-        return [Execution(execution_id, min(own, key=root_key)) for execution_id, own in jobs.items()]
+        return [_execution(execution_id, own) for execution_id, own in jobs.items()]
 
     async def pages(self, requests: Sequence[ExecutionPageRequest]) -> Sequence[Page[Execution]]:
         return await self._memory.asked(requests, lambda: [self._page(request) for request in requests])
@@ -563,6 +563,16 @@ def execution_matches(execution: Execution, execution_filter: ExecutionFilter) -
     schedules = {execution.root.schedule_id} if execution.root.schedule_id is not None else {UNKNOWN_SCHEDULE}
     return (execution_filter.schedule_id is None or execution_filter.schedule_id in schedules) and (
         execution_filter.statuses is None or execution.status in execution_filter.statuses
+    )
+
+
+def _execution(execution_id: str, jobs: Sequence[Job]) -> Execution:
+    return Execution(
+        execution_id=execution_id,
+        root=min(jobs, key=root_key),
+        failed_jobs=sum(job.status in FAILED_STATUSES for job in jobs),
+        running_jobs=sum(not job.status.is_final for job in jobs),
+        last_end=max((job.finished_at for job in jobs if job.finished_at is not None), default=None),
     )
 
 

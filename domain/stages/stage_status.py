@@ -21,6 +21,7 @@ ENDS: Mapping[JobStatus, TaskStatus] = {
     JobStatus.CANCELLED: TaskStatus.CANCELLED,
 }
 _OPEN = frozenset({TaskStatus.RUNNING, TaskStatus.CANCELLED})
+_FINAL_OTHERWISE = (TaskStatus.FAILED, TaskStatus.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,10 +147,13 @@ def _stage(job: Job, record: StageRecord, next_at: datetime | None, *, is_latest
 def stage_status(
     stated: TaskStatus | None, own_failures: int, job_end: TaskStatus | None, *, is_latest: bool
 ) -> TaskStatus:
-    if stated is not None and not (stated is TaskStatus.RUNNING and job_end):
+    """Tell how a stage stands. A line of its own at ERROR or above fails it, however it was begun and ended."""
+    if stated in _FINAL_OTHERWISE:
         return stated
     if own_failures:
         return TaskStatus.FAILED
+    if stated is not None and not (stated is TaskStatus.RUNNING and job_end):
+        return stated
     if not is_latest:
         return TaskStatus.COMPLETED
     return job_end or TaskStatus.RUNNING

@@ -184,19 +184,28 @@ def job_connection(
 
 @strawberry.type(
     description="A run of a schedule, or whatever else jobs name as what they are part of: what these jobs make of it. "
-    "Its root, the first of them (one that a schedule started before all others), says how it goes.",
+    "Its root is the first of them, one that a schedule started before all others.",
 )
 class Execution(Node):
     execution_id: str = strawberry.field(description="The id that its jobs give it.")
     schedule_id: str = strawberry.field(description="What started it; `unknown` where no job says.")
-    status: executions.ExecutionStatus = strawberry.field(description="How its root stands.")
+    status: executions.ExecutionStatus = strawberry.field(
+        description="As its root where that failed, goes on, or ended last and so saw how the others did. Otherwise FAILED "
+        "if one of its jobs failed or was cancelled, RUNNING while one goes on, else COMPLETED."
+    )
     started_at: datetime = strawberry.field(
         description="When its root started or, where that is unknown, was heard of."
     )
-    finished_at: datetime | None = strawberry.field(description="When its root ended.")
+    finished_at: datetime | None = strawberry.field(
+        description="When the last of its jobs ended, null while it is RUNNING."
+    )
     duration_ms: BigInt | None = strawberry.field(description="From start to end, in milliseconds.")
     result_summary: str | None = strawberry.field(description="What came of it, as its root said.")
-    error_message: str | None = strawberry.field(description="Why its root failed; `cancelled` if it only was that.")
+    error_message: str | None = strawberry.field(
+        description="Why its root failed, `cancelled` if it only was that, or how many of its jobs failed."
+    )
+    failed_job_count: BigInt = strawberry.field(description="How many of its jobs failed or were cancelled.")
+    running_job_count: BigInt = strawberry.field(description="How many of its jobs have not ended.")
 
     @classmethod
     def from_domain(cls, execution: executions.Execution) -> Self:
@@ -210,6 +219,8 @@ class Execution(Node):
             duration_ms=duration(execution.started_at, execution.finished_at),
             result_summary=execution.result_summary,
             error_message=execution.error_message,
+            failed_job_count=BigInt(execution.failed_jobs),
+            running_job_count=BigInt(execution.running_jobs),
         )
 
     @strawberry.field(description="All jobs that are part of it, the newest first.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -16,15 +17,18 @@ from sqlalchemy import (
     Select,
     Text,
     case,
+    exists,
+    false,
     func,
     literal,
+    literal_column,
     or_,
     select,
     true,
     tuple_,
 )
 
-from domain.executions import UNKNOWN_SCHEDULE, Execution, ExecutionLine, job_statuses
+from domain.executions import FAILED_STATUSES, UNKNOWN_SCHEDULE, Execution, ExecutionLine, ExecutionStatus
 from domain.filters import ANY_EXECUTION, ExecutionFilter
 from domain.pages import Page
 from domain.requests import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest
@@ -35,7 +39,7 @@ from persistence.queries.page_sizes import bounds_of, within_bytes
 from persistence.queries.paging import fetch_counts, fetch_pages, windowed
 from persistence.stores.job_store import job_of, seen
 from persistence.stores.log_store import kept_lines, tasks_matching
-from persistence.tables import job_tasks, jobs, task_logs
+from persistence.tables import ACTIVE, job_tasks, jobs, task_logs
 
 _NEVER = 2**63 - 1
 """A seq that no line reaches."""
@@ -52,15 +56,13 @@ class PostgresExecutionStore:
         wanted = ids.table_valued("execution_id").render_derived("wanted")
         own = select(jobs).where(jobs.c.execution_id == wanted.c.execution_id, *seen(job_prefix)).correlate(wanted)
         root = _in_order_of_roots(own).limit(1).lateral("root")
-        found = await self._database.read(select(root).select_from(wanted).join(root, true()))
+        sums = _sums(root.c.execution_id, job_prefix)
+        found = await self._database.read(select(root, *sums).select_from(wanted).join(root, true()))
         return {row.execution_id: _execution(row) for row in found}
 
     async def pages(self, requests: Sequence[ExecutionPageRequest]) -> Sequence[Page[Execution]]:
         keys = [jobs.c.created_at, jobs.c.job_id]
-        queries = [
-            windowed(select(jobs).where(*_where(request.filter)), keys, request.window, descending=True)
-            for request in requests
-        ]
+        queries = [windowed(_roots(request.filter), keys, request.window, descending=True) for request in requests]
         return await fetch_pages(self._database, queries, [request.window for request in requests], _execution)
 
     async def count(self, execution_filter: ExecutionFilter) -> int:
@@ -108,12 +110,58 @@ def _where(execution_filter: ExecutionFilter) -> list[ColumnElement[bool]]:
     elif execution_filter.schedule_id is not None:
         conditions.append(jobs.c.schedule_id == execution_filter.schedule_id)
     if execution_filter.statuses is not None:
-        conditions.append(jobs.c.status.in_(sorted(job_statuses(execution_filter.statuses))))
+        conditions.append(or_(false(), *(_stands(status, prefix) for status in sorted(execution_filter.statuses))))
     return conditions
 
 
+def _stands(status: ExecutionStatus, prefix: str | None) -> ColumnElement[bool]:
+    """Say in SQL what `Execution.status` says in Python."""
+    root_status = jobs.c.status
+    has_failed, has_active = (exists(_others(jobs.c.execution_id, prefix, which)) for which in (_FAILED, _ACTIVE))
+    later = exists(_others(jobs.c.execution_id, prefix, _OTHER.c.finished_at > jobs.c.finished_at))
+    is_judged = ~has_active & ~later
+    match status:
+        case ExecutionStatus.RUNNING:
+            return or_(literal_column(f"({ACTIVE})"), (root_status == "COMPLETED") & ~has_failed & has_active)
+        case ExecutionStatus.COMPLETED:
+            return (root_status == "COMPLETED") & (is_judged | (~has_failed & ~has_active))
+        case ExecutionStatus.FAILED:
+            return or_(root_status.in_(sorted(FAILED_STATUSES)), (root_status == "COMPLETED") & has_failed & ~is_judged)
+
+
+def _roots(execution_filter: ExecutionFilter) -> Select[Any]:
+    sums = _sums(jobs.c.execution_id, execution_filter.job_prefix)
+    return select(jobs, *sums).where(*_where(execution_filter))
+
+
+def _sums(execution_id: ColumnElement[Any], prefix: str | None) -> list[ColumnElement[Any]]:
+    """Count the jobs of an execution that failed, and those that run, and find the last end: each by an index of its own."""
+    of = partial(_others, execution_id, prefix)
+    return [
+        of(_FAILED).with_only_columns(func.count()).scalar_subquery().label("failed_jobs"),
+        of(_ACTIVE).with_only_columns(func.count()).scalar_subquery().label("running_jobs"),
+        of(true()).with_only_columns(func.max(_OTHER.c.finished_at)).scalar_subquery().label("last_end"),
+    ]
+
+
+_OTHER = jobs.alias("other")
+_FAILED: ColumnElement[bool] = literal_column("(other.status IN ('CANCELLED', 'FAILED'))")
+_ACTIVE: ColumnElement[bool] = literal_column(f"(other.{ACTIVE})")
+
+
+def _others(execution_id: ColumnElement[Any], prefix: str | None, which: ColumnElement[bool]) -> Select[Any]:
+    mine = _OTHER.c.execution_id == execution_id
+    return select(_OTHER.c.job_id).where(mine, which, *seen(prefix, _OTHER)).correlate_except(_OTHER)
+
+
 def _execution(row: Row[Any]) -> Execution:
-    return Execution(row.execution_id, job_of(row._mapping))  # noqa: SLF001 - SQLAlchemy's public name for it
+    return Execution(
+        execution_id=row.execution_id,
+        root=job_of(row._mapping),  # noqa: SLF001 - SQLAlchemy's public name for it
+        failed_jobs=row.failed_jobs,
+        running_jobs=row.running_jobs,
+        last_end=row.last_end,
+    )
 
 
 def _page(request: ExecutionLogPageRequest) -> Select[Any]:

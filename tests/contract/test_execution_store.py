@@ -66,10 +66,12 @@ async def test_an_execution_is_what_its_root_is(stores: Stores) -> None:
     await start(stores, "job", "run", "hourly")
     await start(stores, "child", "run")
     found = await execution(stores)
-    assert found == Execution("run", (await stores.jobs.get(["job"]))["job"])
+    assert found.root == (await stores.jobs.get(["job"]))["job"]
+    assert (found.failed_jobs, found.running_jobs, found.last_end) == (0, 2, None)
     assert (found.schedule_id, found.status, found.started_at) == ("hourly", ExecutionStatus.RUNNING, AT)
     end = AT + timedelta(seconds=2)
-    await store(stores.logs, JobFinished(job_id="child", status=JobStatus.FAILED, error="no text"))
+    seen = JobFinished(job_id="child", status=JobStatus.FAILED, error="no text", at=AT + timedelta(seconds=1))
+    await store(stores.logs, seen)
     await store(stores.logs, JobFinished(job_id="job", status=JobStatus.COMPLETED, result="8 found", at=end))
     found = await execution(stores)
     assert (found.status, found.finished_at, found.result_summary, found.error_message) == (
@@ -78,6 +80,42 @@ async def test_an_execution_is_what_its_root_is(stores: Stores) -> None:
         "8 found",
         None,
     )
+    assert (found.failed_jobs, found.running_jobs) == (1, 0)
+
+
+async def test_an_execution_whose_root_merely_started_others_fails_with_one_of_them(stores: Stores) -> None:
+    await start(stores, "job", "run", "hourly")
+    await store(stores.logs, JobFinished(job_id="job", status=JobStatus.COMPLETED, at=AT))
+    await start(stores, "child", "run")
+    await start(stores, "of-another-run", "other")
+    assert (await execution(stores)).status is ExecutionStatus.RUNNING
+    end = AT + timedelta(seconds=2)
+    await store(stores.logs, JobFinished(job_id="child", status=JobStatus.FAILED, error="no text", at=end))
+    found = await execution(stores)
+    assert (found.status, found.finished_at, found.error_message) == (
+        ExecutionStatus.FAILED,
+        end,
+        "1 of its jobs failed",
+    )
+    assert (found.failed_jobs, found.running_jobs) == (1, 0)
+
+
+async def test_an_execution_of_the_jobs_with_a_prefix_counts_those_alone(stores: Stores) -> None:
+    await start(stores, "a-1", "run")
+    await store(stores.logs, JobFinished(job_id="a-1", status=JobStatus.COMPLETED, at=AT))
+    await start(stores, "b-1", "run")
+    end = JobFinished(job_id="b-2", status=JobStatus.FAILED, at=AT + timedelta(seconds=1))
+    await start(stores, "b-2", "run", None, end)
+    found = (await stores.executions.get(["run"], job_prefix="a-"))["run"]
+    assert (found.status, found.failed_jobs, found.running_jobs, found.last_end) == (
+        ExecutionStatus.COMPLETED,
+        0,
+        0,
+        AT,
+    )
+    for status in ExecutionStatus:
+        wanted = ExecutionFilter(statuses=frozenset({status}), job_prefix="a-")
+        assert ids((await page(stores, Window(limit=10), wanted)).items) == (["run"] if status == found.status else [])
 
 
 async def test_a_job_that_a_schedule_started_is_the_root_whenever_it_comes(stores: Stores) -> None:
@@ -121,6 +159,7 @@ FILTERS = [
     ExecutionFilter(schedule_id="never"),
     ExecutionFilter(statuses=frozenset({ExecutionStatus.FAILED})),
     ExecutionFilter(statuses=frozenset({ExecutionStatus.RUNNING, ExecutionStatus.COMPLETED})),
+    *(ExecutionFilter(statuses=frozenset({status})) for status in ExecutionStatus),
     ExecutionFilter(statuses=frozenset()),
     ExecutionFilter(schedule_id="daily", statuses=frozenset({ExecutionStatus.RUNNING})),
 ]
@@ -134,7 +173,12 @@ async def test_pages_in_both_directions_make_up_the_filtered_list(stores: Stores
         finished = [JobFinished(job_id=job_id, status=end)] if end else []
         await start(stores, f"early-{n}", f"run-{n}")
         await start(stores, job_id, f"run-{n}", schedules[n % 4], *finished)
-        await start(stores, f"child-{n}", f"run-{n}")
+        child_end = ends[n % 4 + 1]
+        late = AT + timedelta(days=-1 if n % 3 else 1000)
+        ended = [JobFinished(job_id=f"child-{n}", status=child_end, at=late)] if child_end else []
+        await start(stores, f"child-{n}", f"run-{n}", None, *ended)
+        if n % 2:
+            await store(stores.logs, JobFinished(job_id=f"early-{n}", status=JobStatus.COMPLETED, at=AT))
     every = (await page(stores, Window(limit=100))).items
     assert len(every) == 20
     assert [each.root.created_at for each in every] == sorted((each.root.created_at for each in every), reverse=True)

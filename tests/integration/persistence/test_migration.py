@@ -118,7 +118,7 @@ async def test_a_database_from_before_executions_is_upgraded_with_what_it_holds(
         await upgrade(database.engine)
         executions = PostgresExecutionStore(database)
         found = (await executions.get(["run"]))["run"]
-        assert (found.schedule_id, found.status, found.root.job_id) == ("unknown", ExecutionStatus.COMPLETED, "job-1")
+        assert (found.schedule_id, found.status, found.root.job_id) == ("unknown", ExecutionStatus.RUNNING, "job-1")
         counts = await executions.log_counts([ExecutionLogCount(execution_id="run", filter=EVERYTHING)])
         assert (await executions.count(ANY_EXECUTION), counts) == (1, [2])
         started = JobStarted(job_id="job-3", handler_name="h", execution_id="run", schedule_id="hourly")

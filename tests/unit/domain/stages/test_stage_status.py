@@ -100,11 +100,26 @@ def test_a_stage_with_an_error_of_its_own_has_failed_wherever_it_stands() -> Non
 
 
 def test_what_a_job_states_of_a_stage_stands() -> None:
-    records = [stage("read", 0, 2, stated=RUNNING), stage("score", 3, 5, failures=1, stated=COMPLETED)]
+    records = [stage("read", 0, 2, stated=RUNNING), stage("score", 3, 5, stated=COMPLETED)]
     found = stages_of(job(JobStatus.RUNNING), records)
     assert [(one.status, one.finished_at) for one in found] == [(RUNNING, None), (COMPLETED, at(5))]
     found = stages_of(job(JobStatus.FAILED, at(9)), records)
     assert [(one.status, one.finished_at) for one in found] == [(COMPLETED, at(3)), (COMPLETED, at(9))]
+
+
+@pytest.mark.parametrize("stated", [None, RUNNING, COMPLETED, FAILED])
+@pytest.mark.parametrize("status", [JobStatus.RUNNING, JobStatus.COMPLETED])
+def test_an_error_fails_its_stage_whether_or_not_the_job_stated_its_begin_and_end(
+    status: JobStatus, stated: TaskStatus | None
+) -> None:
+    ended = at(9) if status.is_final else None
+    (found,) = stages_of(job(status, ended), [stage("score", 3, 5, failures=1, stated=stated)])
+    assert found.status is FAILED
+
+
+def test_a_stage_that_was_cancelled_stays_so() -> None:
+    (found,) = stages_of(job(JobStatus.RUNNING), [stage("score", 3, 5, failures=1, stated=CANCELLED)])
+    assert found.status is CANCELLED
 
 
 def test_a_stage_ends_no_earlier_than_its_last_line() -> None:
