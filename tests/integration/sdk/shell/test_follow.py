@@ -23,8 +23,8 @@ LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3}  (\w+) +(\S+)  (.*)")
 
 
 @pytest.fixture
-def api(service: Service) -> Iterator[Api]:
-    with Api(service) as api:
+def api(shared_service: Service) -> Iterator[Api]:
+    with Api(shared_service) as api:
         yield api
 
 
