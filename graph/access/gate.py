@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from domain.access import EVERYTHING, Grant, Scope, Token, TokenStore, act_for
 from domain.errors import InvalidInput, Unauthenticated
 from graph.access.rate_limits import Rate
+from graph.access.refusals import Refusals
 from graph.access.web_tokens import WebTokens
 
 MARK = "jt_"
@@ -22,6 +23,7 @@ MOST_KNOWN = 10_000
 LONGEST = 8192
 """Of a token, in characters."""
 MAX_PREFIX_LENGTH = 100
+INVALID = "this token is not valid, or no longer: get another one"
 
 
 def now() -> datetime:
@@ -62,6 +64,7 @@ class Gate:
         self._web_tokens = web_tokens
         self._rate = rate
         self._clock = clock
+        self._refusals = Refusals()
         self._known: OrderedDict[bytes, tuple[datetime, Grant | None]] = OrderedDict()
 
     async def admit(self, authorization: str | None) -> Grant:
@@ -74,9 +77,13 @@ class Gate:
         """
         if self._tokens is None:
             return EVERYTHING
-        grant = await self._grant(_bearer(authorization))
+        token = _bearer(authorization)
+        if not _may_be_token(token):
+            self._refusals.say("it is longer than a token, or has signs that no token has")
+            raise Unauthenticated(INVALID)
+        grant = await self._grant(token)
         if grant is None or (grant.expires_at is not None and grant.expires_at <= self._clock()):
-            raise Unauthenticated("this token is not valid, or no longer: get another one")
+            raise Unauthenticated(INVALID)
         self.charge(grant)
         act_for(grant)
         return grant
@@ -113,14 +120,27 @@ class Gate:
     async def _find(self, token: str, at: datetime) -> Grant | None:
         if token.startswith(MARK):
             return await self._stored(token.removeprefix(MARK), at)
-        return None if self._web_tokens is None else await self._web_tokens.grant(token)
+        if self._web_tokens is None:
+            self._refusals.say(f"it does not begin with {MARK}, and no web tokens are set up")
+            return None
+        return await self._web_tokens.grant(token)
 
     async def _stored(self, text: str, at: datetime) -> Grant | None:
         assert self._tokens is not None
         token_id, _, secret = text.partition("_")
         found = next(iter(await self._tokens.get([token_id])), None)
         proves = hmac.compare_digest(_digest(secret), bytes(32) if found is None else found.digest)
-        return found.grant if proves and found is not None and found.is_valid(at) else None
+        if found is None:
+            self._refusals.say("its id is unknown to this database")
+        elif not proves:
+            self._refusals.say("its secret is not that of its id", found.token_id)
+        elif found.revoked_at is not None:
+            self._refusals.say("it was revoked", f"{found.token_id} at {found.revoked_at:%Y-%m-%d %H:%M:%S}")
+        elif not found.is_valid(at):
+            self._refusals.say("it has expired", f"{found.token_id} at {found.expires_at:%Y-%m-%d %H:%M:%S}")
+        else:
+            return found.grant
+        return None
 
 
 def _bearer(authorization: str | None) -> str:
@@ -128,9 +148,11 @@ def _bearer(authorization: str | None) -> str:
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("this needs a token: send the header `Authorization: Bearer TOKEN`")
-    if len(token) > LONGEST or not (token.isascii() and token.isprintable()):
-        raise Unauthenticated("this token is not valid, or no longer: get another one")
     return token
+
+
+def _may_be_token(text: str) -> bool:
+    return len(text) <= LONGEST and text.isascii() and text.isprintable()
 
 
 def _digest(secret: str) -> bytes:

@@ -14,6 +14,7 @@ from jwt.exceptions import PyJWKClientError, PyJWTError
 
 from domain.access import Grant, Scope
 from domain.errors import InvalidInput, Unavailable
+from graph.access.refusals import Refusals
 
 CLAIM_MARK = "jobtail:"
 """Scopes are `jobtail:read`, `jobtail:capture` and so on: a provider serves other programs too."""
@@ -22,6 +23,8 @@ KEYS_LIVE_S = 300.0
 REFETCH_S = 10.0
 """A key that is not known may be new, so the keys are fetched again, but not oftener than this."""
 LEEWAY_S = 30.0
+LAST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
+LONGEST_REASON = 200
 
 
 class WebTokens:
@@ -47,6 +50,7 @@ class WebTokens:
         self._keys = None if jwks_url is None else _Keys(jwks_url)
         self._issuer = issuer
         self._audience = audience
+        self._refusals = Refusals()
         self._scope_claim = scope_claim
         self._prefix_claim = prefix_claim
 
@@ -59,10 +63,15 @@ class WebTokens:
         try:
             header = jwt.get_unverified_header(token)
             if header.get("alg") not in self._algorithms:
+                self._refusals.say("its algorithm is none of JOBTAIL_JWT_ALGORITHMS")
                 return None
             key: Any = self._key if self._keys is None else await self._keys.find(header.get("kid"))
-            return None if key is None else self._read(jwt.decode(token, key, **self._demands()))
-        except PyJWTError:
+            if key is None:
+                self._refusals.say("its key is none that the identity provider publishes")
+                return None
+            return self._read(jwt.decode(token, key, **self._demands()))
+        except (PyJWTError, ValueError, OverflowError) as error:  # the latter for times that are none
+            self._refusals.say(f"it is no web token of ours: {type(error).__name__}", repr(str(error)[:LONGEST_REASON]))
             return None
 
     def _demands(self) -> dict[str, Any]:
@@ -83,9 +92,13 @@ class WebTokens:
         words = said.split() if isinstance(said, str) else said if isinstance(said, list) else []
         scopes = frozenset(scope for scope in Scope if f"{CLAIM_MARK}{scope}" in words)
         prefix = claims.get(self._prefix_claim)
-        if not scopes or not (prefix is None or (isinstance(prefix, str) and prefix)):
+        if not scopes:
+            self._refusals.say(f"its claim {self._scope_claim!r} names no scope such as {CLAIM_MARK}{Scope.READ}")
             return None
-        expires_at = datetime.fromtimestamp(int(claims["exp"]) + LEEWAY_S, UTC)
+        if not (prefix is None or (isinstance(prefix, str) and prefix)):
+            self._refusals.say(f"its claim {self._prefix_claim!r} is no text")
+            return None
+        expires_at = datetime.fromtimestamp(min(int(claims["exp"]), LAST_SECOND) + LEEWAY_S, UTC)
         return Grant(scopes=scopes, job_prefix=prefix, expires_at=expires_at)
 
 

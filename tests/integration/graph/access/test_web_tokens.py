@@ -125,6 +125,19 @@ async def test_a_claim_that_is_wrong_grants_nothing(wrong: dict[str, Any]) -> No
     assert await tokens.grant(jwt.encode(claims(**{**right, **wrong}), SECRET, "HS256")) is None
 
 
+@pytest.mark.parametrize("end", [10**12, 10**18, 10**400])
+async def test_an_end_beyond_the_calendar_is_its_last_day(end: int) -> None:
+    grant = await by_secret().grant(jwt.encode(claims(exp=end), SECRET, "HS256"))
+    assert grant is not None
+    assert grant.expires_at is not None
+    assert grant.expires_at.year == 9999
+
+
+@pytest.mark.parametrize("end", [float("inf"), float("nan"), "never", [], {}])
+async def test_an_end_that_is_no_time_grants_nothing(end: Any) -> None:
+    assert await by_secret().grant(jwt.encode(claims(exp=end), SECRET, "HS256")) is None
+
+
 async def test_a_token_without_an_end_grants_nothing() -> None:
     said = claims()
     del said["exp"]
