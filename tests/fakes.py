@@ -603,8 +603,8 @@ def _new_job(batch: JobBatch, now: datetime) -> Job:
         started_at=_start(batch),
         finished_at=delta.finished_at,
         last_seq=len(batch.lines),
-        first_recorded_at=now,
-        last_recorded_at=now,
+        first_recorded_at=now if batch.lines else None,
+        last_recorded_at=now if batch.lines else None,
         log_counts=batch.log_counts,
     )
 
@@ -624,7 +624,8 @@ def _changed_job(job: Job, batch: JobBatch, now: datetime, starts: Starts) -> Jo
         started_at=_changed_start(job, batch),
         progress=_changed_progress(job, delta, starts),
         last_seq=job.last_seq + len(batch.lines),
-        last_recorded_at=now,
+        first_recorded_at=job.first_recorded_at or (now if batch.lines else None),
+        last_recorded_at=now if batch.lines else job.last_recorded_at,
         log_counts=sum_of([job.log_counts, batch.log_counts]),
     )
     if _ends(job, delta, starts):

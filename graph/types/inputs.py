@@ -258,8 +258,9 @@ class FinishJobInput:
     job_id: str = strawberry.field(description="The job that ends.")
     status: JobStatus = strawberry.field(description="How it ends: COMPLETED, FAILED or CANCELLED.")
     error: str | None = strawberry.field(default=UNSET, description="Why it failed.")
+    result: str | None = strawberry.field(default=UNSET, description="What came of it, in brief.")
 
     def to_event(self) -> JobFinished:
         if not self.status.is_final:
             raise InvalidInput(f"a job ends COMPLETED, FAILED or CANCELLED, not {self.status}")
-        return JobFinished(job_id=self.job_id, status=self.status, error=given(self.error))
+        return JobFinished(job_id=self.job_id, status=self.status, error=given(self.error), result=given(self.result))

@@ -63,6 +63,7 @@ class Job(Node):
     status: JobStatus = strawberry.field(description="How it stands.")
     progress: Progress | None = strawberry.field(description="How much is done, where the job says so.")
     error: str | None = strawberry.field(description="Why it failed.")
+    result: str | None = strawberry.field(description="What came of it, in brief, as its worker said it.")
     metadata: JSON | None = strawberry.field(description="Whatever else is known of it.")
     created_at: datetime = strawberry.field(description="When it was first heard of, by the database's clock.")
     started_at: datetime | None = strawberry.field(description="When it started, by the worker's clock.")
@@ -70,6 +71,9 @@ class Job(Node):
     duration_ms: BigInt | None = strawberry.field(description="From start to end, in milliseconds.")
     log_counts: LogCounts = strawberry.field(description="Its lines by level.")
     last_seq: BigInt = strawberry.field(description="The seq of the newest line, 0 before the first.")
+    last_line_at: datetime | None = strawberry.field(
+        description="When its newest line was captured, by the database's clock."
+    )
     job: strawberry.Private[jobs.Job]
     scope: strawberry.Private[LogScope]
     known_stages: strawberry.Private[JobStages | None] = None
@@ -87,6 +91,7 @@ class Job(Node):
             status=job.status,
             progress=Progress.from_domain(job.progress) if job.progress else None,
             error=job.error,
+            result=job.result,
             metadata=cast("JSON | None", job.metadata),
             created_at=job.created_at,
             started_at=job.started_at,
@@ -94,6 +99,7 @@ class Job(Node):
             duration_ms=duration(job.started_at, job.finished_at),
             log_counts=LogCounts.from_domain(job.log_counts),
             last_seq=BigInt(job.last_seq),
+            last_line_at=job.last_recorded_at,
             job=job,
             scope=LogScope(job_id=job.job_id),
             known_stages=stages,
@@ -165,7 +171,7 @@ class Job(Node):
         "were pruned. A job may fail without such a line: `error` tells why."
     )
     async def failure(self, info: Info) -> JobFailure | None:
-        return await load_failure(info.context.loaders, self.job)
+        return await load_failure(info.context, self.job, Job.from_domain)
 
 
 def job_connection(

@@ -13,6 +13,7 @@ from strawberry import UNSET
 from strawberry.scalars import JSON
 
 from domain import cursors, logs
+from domain.analysis.message_preview import Preview, preview
 from domain.errors import InvalidInput
 from domain.filters import LogFilter
 from domain.pages import MAX_PAGE_BYTES, Page, Window, joined, window
@@ -30,6 +31,32 @@ from jobtail.events import LogLevel
 def _log_id(self: TaskLog) -> strawberry.ID:
     """Make a line's id only when it is asked for: most readers want none, and there are many lines."""
     return strawberry.ID(cursors.encode("TaskLog", self.job_id, self.seq))
+
+
+PREVIEW_LENGTH = 2_000
+
+
+@strawberry.type(
+    description="A message of which the middle may be left out. A long one is what a terminal shows of it, with its colours."
+)
+class MessagePreview:
+    head: str = strawberry.field(description="The beginning; the whole message if it is short enough.")
+    tail: str | None = strawberry.field(description="The end. Null where `head` is the whole message.")
+    hidden_lines: BigInt = strawberry.field(description="How many line ends lie between the two.")
+    hidden_characters: BigInt = strawberry.field(description="How many characters lie between the two.")
+    exception: str | None = strawberry.field(
+        description="Type and message of the exception, where the message is a traceback."
+    )
+
+    @classmethod
+    def from_domain(cls, shortened: Preview) -> Self:
+        return cls(
+            head=shortened.head,
+            tail=shortened.tail,
+            hidden_lines=BigInt(shortened.hidden_lines),
+            hidden_characters=BigInt(shortened.hidden_characters),
+            exception=shortened.exception,
+        )
 
 
 @strawberry.type(description="One captured line.")
@@ -68,6 +95,20 @@ class TaskLog(Node):
         max_length: Annotated[int | None, strawberry.argument(description="At most this many characters.")] = UNSET,
     ) -> str:
         return _shortened([self.whole_message], max_length)[0]
+
+    @strawberry.field(
+        description="The message as people read a long one: its beginning, its end, and how much lies between."
+    )
+    def preview(
+        self,
+        max_length: Annotated[
+            int | None, strawberry.argument(description="About this many characters of both together.")
+        ] = PREVIEW_LENGTH,
+    ) -> MessagePreview:
+        length = PREVIEW_LENGTH if max_length is None else max_length
+        if length < 0:
+            raise InvalidInput(f"maxLength must not be negative, and is {length}")
+        return MessagePreview.from_domain(preview(self.whole_message, length))
 
     @strawberry.field(description="How many characters the whole message has.")
     def message_length(self) -> BigInt:

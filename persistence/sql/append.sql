@@ -30,7 +30,10 @@ job AS (
         COALESCE(:execution_id::text, :assumed_execution_id::text), :parent_job_id::text, :metadata::jsonb,
         COALESCE(:status::text, 'RUNNING'), COALESCE(:started_at::timestamptz, :first_at::timestamptz),
         :finished_at::timestamptz, :error::text, :result::text, :progress_current::bigint, :progress_total::bigint,
-        :line_count::bigint, statement_timestamp(), statement_timestamp(),
+        -- What is no line, such as a job's end, does not tell when it spoke.
+        :line_count::bigint,
+        CASE WHEN :line_count::bigint > 0 THEN statement_timestamp() END,
+        CASE WHEN :line_count::bigint > 0 THEN statement_timestamp() END,
         :count_trace::bigint, :count_debug::bigint, :count_info::bigint,
         :count_warning::bigint, :count_error::bigint, :count_critical::bigint,
         :schedule_id::text, :started_at::timestamptz
@@ -170,5 +173,5 @@ tasks AS (
         count_critical = known.count_critical + EXCLUDED.count_critical,
         last_seq = GREATEST(known.last_seq, EXCLUDED.last_seq)
 )
-SELECT job.last_seq, job.last_recorded_at AS recorded_at, job.execution_id, job.status
+SELECT job.last_seq, COALESCE(job.last_recorded_at, statement_timestamp()) AS recorded_at, job.execution_id, job.status
 FROM job

@@ -106,6 +106,21 @@ def test_starting_a_running_job_again_changes_only_what_is_said(api: Api) -> Non
     assert (job["lastSeq"], job["startedAt"]) == (1, before["startedAt"])
 
 
+def test_a_job_says_what_came_of_it_and_when_it_spoke_last(api: Api) -> None:
+    job_id = new_job_id()
+    api.start(job_id)
+    query = "query ($job: String!) { job(jobId: $job) { result createdAt lastLineAt } }"
+    job = api.ask(query, job=job_id)["job"]
+    assert (job["result"], job["lastLineAt"]) == (None, None)
+    api.capture(job_id, "one")
+    first = api.ask(query, job=job_id)["job"]["lastLineAt"]
+    api.capture(job_id, "two")
+    api.finish(job_id, result="1,000,000 documents")
+    job = api.ask(query, job=job_id)["job"]
+    assert job["result"] == "1,000,000 documents"
+    assert job["createdAt"] <= first < job["lastLineAt"]
+
+
 def test_a_job_that_has_ended_starts_anew(api: Api) -> None:
     job_id = new_job_id()
     api.start(job_id)

@@ -166,3 +166,96 @@ async def _cost(database: Database, expected: int) -> int:
     whole = {"firstError": {"seq": 1}, "context": [{"seq": 1}]}
     assert [job["failure"] for job in result.data["jobs"]["nodes"]] == [whole] * expected
     return len(statements)
+
+
+WHY = """
+query ($job: String!, $first: Int) {
+  job(jobId: $job) {
+    failure {
+      firstError { seq }
+      cause { seq }
+      errors(first: $first) { template level stage count example { seq } }
+      failedChildren { jobId failure { cause { seq } } }
+    }
+  }
+}
+"""
+TRACEBACK = (
+    'scoring failed\nTraceback (most recent call last):\n  File "a.py", line 1\nRuntimeError: disk quota exceeded'
+)
+
+
+def _why(api: Api, job_id: str, first: int | None = None) -> Any:
+    return api.ask(WHY, job=job_id, first=first)["job"]["failure"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "error", "cause"),
+    [
+        ([_line("ERROR", "cache miss"), "said", _line("ERROR", TRACEBACK)], "RuntimeError: disk quota exceeded", 3),
+        ([_line("ERROR", TRACEBACK), _line("ERROR", "cleaning up failed")], "RuntimeError: disk quota exceeded", 1),
+        (
+            [_line("ERROR", "\x1b[31mdisk quota\x1b[0m exceeded"), _line("ERROR")],
+            "RuntimeError: disk quota exceeded",
+            1,
+        ),
+        (
+            [_line("ERROR", "failed", metadata={"error": "disk quota exceeded"}), _line("ERROR", "later")],
+            "RuntimeError: disk quota exceeded",
+            1,
+        ),
+        ([_line("ERROR", "one"), _line("ERROR", "two"), _line("ERROR", "else", stage="zip")], "exit status 1", 3),
+        ([_line("ERROR", "one"), _line("CRITICAL", "two")], None, 2),
+    ],
+    ids=["traceback", "before others", "colours", "metadata", "stage that failed", "no error"],
+)
+def test_the_cause_is_the_line_that_ended_the_job(api: Api, lines: list[Any], error: str | None, cause: int) -> None:
+    job_id = new_job_id()
+    api.capture(job_id, *lines)
+    api.finish(job_id, "FAILED", error=error)
+    assert _why(api, job_id)["cause"] == {"seq": cause}
+
+
+def test_the_cause_is_found_before_many_other_errors(api: Api) -> None:
+    job_id = new_job_id()
+    api.capture(job_id, _line("ERROR", TRACEBACK), *[_line("ERROR", "cleaning up failed")] * 60)
+    api.finish(job_id, "FAILED", error="RuntimeError: disk quota exceeded")
+    assert _why(api, job_id)["cause"] == {"seq": 1}
+
+
+def test_a_job_that_completed_has_errors_and_no_cause(api: Api) -> None:
+    job_id = new_job_id()
+    api.capture(job_id, _line("ERROR"))
+    api.finish(job_id, "COMPLETED")
+    failure = _why(api, job_id)
+    assert (failure["cause"], [each["count"] for each in failure["errors"]]) == (None, [1])
+
+
+def test_errors_are_counted_by_what_they_say_that_of_the_cause_first(api: Api) -> None:
+    job_id = new_job_id()
+    api.capture(job_id, *[_line("ERROR", f"order {n}: cache miss") for n in range(5)], _line("ERROR", TRACEBACK))
+    api.finish(job_id, "FAILED", error="RuntimeError: disk quota exceeded")
+    of_cause, missed = _why(api, job_id)["errors"]
+    assert (of_cause["count"], of_cause["example"]) == (1, {"seq": 6})
+    assert missed == {
+        "template": "order <*>: cache miss",
+        "level": "ERROR",
+        "stage": "score",
+        "count": 5,
+        "example": {"seq": 1},
+    }
+    assert len(_why(api, job_id, first=1)["errors"]) == 1
+
+
+def test_the_children_that_failed_are_told_the_first_to_fail_first(api: Api) -> None:
+    parent = new_job_id()
+    api.capture(parent, _line("ERROR", "part failed"))
+    for name in ("late", "early", "well"):
+        api.start(f"{parent}-{name}", parentJobId=parent)
+        api.capture(f"{parent}-{name}", _line("ERROR", f"{name} failed"))
+    api.finish(f"{parent}-well")
+    for name in ("early", "late"):
+        api.finish(f"{parent}-{name}", "FAILED", error=f"{name} failed")
+    assert _why(api, parent)["failedChildren"] == [
+        {"jobId": f"{parent}-{name}", "failure": {"cause": {"seq": 1}}} for name in ("early", "late")
+    ]
