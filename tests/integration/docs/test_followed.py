@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 import httpx
 import pytest
@@ -167,9 +168,10 @@ def test_the_page_of_procrastinate(reader: Reader, api: Api, new_database: Clone
 @pytest.fixture
 def operator(tmp_path: Path, new_database: CloneDatabase) -> Reader:
     """Provide a reader with a checkout and no environment, on a machine where nothing of Jobtail runs yet."""
-    port = free_port()
+    port, checkout = free_port(), tmp_path / "checkout"
+    checkout.mkdir()
     elsewhere = {
-        "/opt/jobtail": str(tmp_path / "venv"),
+        "/opt/jobtail": str(checkout / "venv"),
         "/tmp/": f"{tmp_path}/",
         "'.[embedded]'": "'.[embedded,tracing]'",
         "http://127.0.0.1:8820": f"http://127.0.0.1:{port}",
@@ -178,14 +180,14 @@ def operator(tmp_path: Path, new_database: CloneDatabase) -> Reader:
         "postgresql://jobtail:PASSWORD@db.example.com:5432/restored": plain(new_database(None)),
         "http://collector:4318": "http://127.0.0.1:9",
     }
-    reader = Reader(tmp_path, elsewhere, JOBTAIL_PORT=str(port))
+    reader = Reader(checkout, elsewhere, JOBTAIL_PORT=str(port))
     reader.has_a_checkout()
     return reader
 
 
 def plain(url: str) -> str:
-    """Write a URL as libpq takes it, too."""
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    """Write a URL as libpq takes it, too, and for a shell."""
+    return quote(make_url(url).set(drivername="postgresql").render_as_string(hide_password=False))
 
 
 @pytest.mark.long
