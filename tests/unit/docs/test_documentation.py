@@ -13,7 +13,7 @@ from tests.prose import LONGEST, OPENINGS, idioms, sentences
 
 DECISIONS = ROOT / "docs/adr"
 ROW = re.compile(
-    r"^\| (\d+) \| \[(.+)\]\((.+)\) \| (\d{4}-\d\d-\d\d) \| (accepted|superseded by \d+) \|$", re.MULTILINE
+    r"^\| (\d+) \| \[(.+)\]\((.+)\) \| (\d{4}-\d\d-\d\d) \| (accepted|(?:amended|superseded) by \d+) \|$", re.MULTILINE
 )
 PAGES = sorted(
     page.relative_to(ROOT).as_posix()
