@@ -17,11 +17,16 @@ from domain.ports import LogChannel, LogWriter
 from jobtail.events import Batch, Event, NumberedEvent
 
 CARRIED_BYTES = 8_000
-"""Rows larger than this in all are not announced with their range: the narrowest channel, NOTIFY, could not carry them."""
+"""An announcement stays small: of rows larger than this in all it tells the range, and readers load them. What a channel can
+carry is its own matter."""
 CARRIED_METADATA_BYTES = 64 * 1024
 """What their metadata may take in memory: what is carried is held by every process that follows the job."""
 ROW_BYTES = 150
 """What a row takes beside its message, at least."""
+
+STATEMENT_EVENTS = 20_000
+"""So many events of a job are stored at once: statements end in time, however large a batch is. What a fault leaves is sent
+again, and what was stored of it is passed by its numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +59,17 @@ class Recorder:
         *,
         ring: Callable[[Announcement], None] | None = None,
         clock: Callable[[], datetime] = _now,
+        statement_events: int = STATEMENT_EVENTS,
     ) -> None:
         """`ring` is told of stored lines at once: who follows the job in this process need not wait for the channel."""
         self._logs = logs
         self._ring = ring
         self._channel = channel
         self._clock = clock
+        self._statement_events = statement_events
 
     async def record(self, batch: Batch, *, is_large: bool = False) -> Recorded:
-        """Store a writer's batch, job by job, each all or nothing. It may be sent again after any fault.
+        """Store a writer's batch, job by job, by statements of bounded size. It may be sent again after any fault.
 
         A large one, of megabytes, is folded in a thread: others must not wait for it.
 
@@ -104,15 +111,18 @@ class Recorder:
         self, job_id: str, writer_id: UUID | None, events: Sequence[NumberedEvent], *, is_large: bool
     ) -> int:
         """Store what the writer's position has not passed yet, and tell how many events that were."""
+        stored, key = 0, _key(job_id)
         while events:
-            arguments = (_key(job_id), writer_id, events, self._clock())
+            part = events[: self._statement_events] if writer_id is not None else events
+            arguments = (key, writer_id, part, self._clock())
             batch = await asyncio.to_thread(fold, *arguments) if is_large else fold(*arguments)
             outcome = await self._logs.append(batch)
             if isinstance(outcome, Appended):
                 self._announce(batch, outcome)
-                break
-            events = [numbered for numbered in events if numbered.n > outcome.last_n]
-        return len(events)
+                stored, events = stored + len(part), events[len(part) :]
+            else:
+                events = [numbered for numbered in events if numbered.n > outcome.last_n]
+        return stored
 
     def _announce(self, batch: JobBatch, appended: Appended) -> None:
         rows = tuple(_rows(batch, appended)) if _is_carried(batch) else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Container, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime
@@ -17,7 +17,7 @@ from domain.jobs import Job, JobPosition
 from domain.live.job_tail import JobTail
 from domain.live.tail_hub import TailBatch
 from domain.logs import TaskLog, storable_label
-from domain.pages import Page
+from domain.pages import Page, Window
 from domain.ports import ExecutionStore, JobStore, LogReader, NewestLogStore, TaskStore
 from domain.recorder import Recorded, SeqRange
 from domain.requests import (
@@ -34,7 +34,7 @@ from domain.requests import (
 from domain.stages.job_stages import Hierarchy
 from domain.stages.stage_status import StageRecord, TaskRecord
 from domain.use_cases import EventRecorder, HistogramReader, JobWatcher, LogFollower, ProfileReader
-from jobtail.events import Batch, Event
+from jobtail.events import Batch, Event, JobStarted, NumberedEvent
 
 
 class VisibleJobs:
@@ -200,20 +200,56 @@ class VisibleFeed:
 
 
 class VisibleRecorder:
-    def __init__(self, recorder: EventRecorder, grant: Grant) -> None:
+    """Stores what is said of jobs that are seen.
+
+    Such a job joins no execution that a job began which is not seen, and has no such parent: else it would say how
+    these stand. The job is stored without them, since its lines matter more.
+    """
+
+    def __init__(self, recorder: EventRecorder, jobs: JobStore, grant: Grant) -> None:
         self._recorder = recorder
+        self._jobs = jobs
         self._grant = grant
 
     async def record(self, batch: Batch, *, is_large: bool = False) -> Recorded:
         for job_id in {numbered.event.job_id for numbered in batch.events}:
             require_job(storable_label(job_id), self._grant)
-        return await self._recorder.record(batch, is_large=is_large)
+        events = await self._joining([numbered.event for numbered in batch.events])
+        numbered = tuple(NumberedEvent(known.n, event) for known, event in zip(batch.events, events, strict=True))
+        return await self._recorder.record(Batch(batch.writer_id, numbered), is_large=is_large)
 
     async def record_job(
         self, job_id: str, events: Sequence[Event], *, execution_id: str | None = None, handler_name: str | None = None
     ) -> SeqRange:
         require_job(storable_label(job_id), self._grant)
+        if execution_id is not None and await self._foreign([execution_id]):
+            execution_id = None
+        events = await self._joining(events)
         return await self._recorder.record_job(job_id, events, execution_id=execution_id, handler_name=handler_name)
+
+    async def _joining(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Leave out the executions and parents that are not to be joined."""
+        starts = [event for event in events if isinstance(event, JobStarted)]
+        foreign = await self._foreign({start.execution_id for start in starts if start.execution_id is not None})
+        return [self._own(event, foreign) if isinstance(event, JobStarted) else event for event in events]
+
+    def _own(self, start: JobStarted, foreign: Container[str | None]) -> JobStarted:
+        parent, execution_id = start.parent_job_id, start.execution_id
+        return replace(
+            start,
+            parent_job_id=parent if parent is not None and self._grant.sees(storable_label(parent)) else None,
+            execution_id=None if execution_id in foreign else execution_id,
+        )
+
+    async def _foreign(self, execution_ids: Collection[str]) -> Container[str | None]:
+        """Choose the executions whose first job is not seen."""
+        if self._grant.job_prefix is None or not execution_ids:
+            return ()
+        first: Window[tuple[datetime, str]] = Window(limit=1, backward=True)
+        asked = [JobFilter(execution_id=storable_label(execution_id)) for execution_id in execution_ids]
+        pages = await self._jobs.pages([JobPageRequest(window=first, filter=each) for each in asked])
+        begun = zip(execution_ids, pages, strict=True)
+        return {each for each, page in begun if any(not self._grant.sees(job.job_id) for job in page.items)}
 
 
 def require_job(job_id: str, grant: Grant) -> None:

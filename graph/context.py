@@ -71,7 +71,7 @@ class Services:
 def seen(services: Services, grant: Grant) -> Services:
     """Show what a caller may see. Whoever may see everything gets the services themselves."""
     if not grant.allows(Scope.READ):
-        jobs, recorder = CapturedJobs(services.jobs, grant), VisibleRecorder(services.recorder, grant)
+        jobs, recorder = CapturedJobs(services.jobs, grant), VisibleRecorder(services.recorder, services.jobs, grant)
         return Services(jobs=jobs, recorder=recorder, pruner=services.pruner, **dict.fromkeys(_READ, RefusedReader()))
     if grant.job_prefix is None:
         return services
@@ -85,7 +85,7 @@ def seen(services: Services, grant: Grant) -> Services:
         newest=VisibleNewestLogs(services.newest, grant),
         pruner=services.pruner,
         storage=cast("Storage", RefusedReader("reading what is of all jobs")),
-        recorder=VisibleRecorder(services.recorder, grant),
+        recorder=VisibleRecorder(services.recorder, services.jobs, grant),
         hub=VisibleHub(services.hub, grant),
         feed=VisibleFeed(services.feed, grant),
     )

@@ -94,6 +94,25 @@ async def test_a_fault_between_two_jobs_leaves_a_batch_that_may_be_sent_again() 
     assert (setting.messages("one"), setting.messages("two")) == (["a"], ["b"])
 
 
+async def test_a_large_batch_is_stored_by_statements_of_bounded_size() -> None:
+    setting = Setting()
+    logs = MemoryLogStore(setting.memory)
+    recorder = Recorder(logs, setting.channel, statement_events=2)
+    batch = setting.batch(*(line(f"{n}") for n in range(5)))
+    assert await recorder.record(batch) == Recorded(5, 0)
+    assert setting.messages() == ["0", "1", "2", "3", "4"]
+    assert [(told.first_seq, told.last_seq) for told in setting.channel.announced] == [(1, 2), (3, 4), (5, 5)]
+    assert await recorder.record(batch) == Recorded(0, 5)
+
+
+async def test_a_large_batch_of_which_a_fault_left_a_part_is_stored_once() -> None:
+    setting = Setting()
+    await setting.recorder.record(setting.batch(*(line(f"{n}") for n in range(3))))
+    recorder = Recorder(MemoryLogStore(setting.memory), setting.channel, statement_events=2)
+    assert await recorder.record(setting.batch(*(line(f"{n}") for n in range(5)))) == Recorded(2, 3)
+    assert setting.messages() == ["0", "1", "2", "3", "4"]
+
+
 async def test_a_status_without_a_line_is_announced_without_rows() -> None:
     setting = Setting()
     await setting.recorder.record(setting.batch(line("a")))
