@@ -36,8 +36,9 @@ from graph.errors import http_answer
 from graph.http.body import BodyLimits
 from graph.http.graphql_endpoint import GraphQLView
 from graph.http.health import Ailments, healthz, readyz
+from graph.http.scrape import Scrape
 from graph.live.sessions import Sessions
-from graph.observability.gauges import Parts
+from graph.observability.gauges import Gauges
 from graph.observability.measured import MeasuredLogWriter, MeasuredRequests
 from graph.observability.metrics import Metrics
 from graph.operations.limits import QueryLimits
@@ -129,7 +130,7 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
             *rest_routes(),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
-            Route("/metrics", metrics.scrape),
+            Route("/metrics", Scrape(metrics.registry).get),
             Route(OPENAPI_PATH, openapi),
             *viewer_routes(),
         ],
@@ -183,15 +184,16 @@ async def _open(
     await stack.enter_async_context(_beside(keep_partitions(database), ailments))
     sizes = TableSizes(database)
     await stack.enter_async_context(_beside(sizes.keep(), ailments))
-    parts = Parts(hub=hub, feed=feed, channel=channel, pool=database, admission=admission, sizes=sizes)
-    metrics.registry.register(parts)
-    stack.callback(metrics.registry.unregister, parts)
+    gauges = Gauges(hub=hub, feed=feed, channel=channel, pool=database, admission=admission, sizes=sizes)
+    metrics.registry.register(gauges)
+    stack.callback(metrics.registry.unregister, gauges)
     if settings.kept is not None:
         await stack.enter_async_context(_beside(keep_retention(url, settings.kept), ailments))
     storage = PostgresStorage(database, warning_bytes=settings.storage_warning_bytes)
     await stack.enter_async_context(_beside(watch_storage(storage), ailments))
     tokens = None if settings.access is Access.OFF else PostgresTokenStore(database)
-    gate = Gate(tokens, _web_tokens(settings), rate=Rate(settings.max_requests_per_second))
+    rate = Rate(settings.max_requests_per_second)
+    gate = Gate(tokens, _web_tokens(settings), rate=rate, on_refusal=metrics.token_refused)
     app.state.gate, app.state.sessions, app.state.limits = gate, Sessions(gate), QueryLimits.of(settings)
     app.state.downloads = downloads()
     await stack.enter_async_context(_beside(app.state.sessions.watch(), ailments))

@@ -15,7 +15,7 @@ from persistence.queries.log_filters import SEARCH_FOLD
 from persistence.sql import statement
 from persistence.tables import metadata
 
-FUNCTIONS = ("task_logs_drop_week", "task_logs_ensure_week")
+FUNCTIONS = ("played_line", "played_text", "shown_text", "task_logs_drop_week", "task_logs_ensure_week")
 MIGRATION_LOCK = 7_062_837_465_201
 """The key of the advisory lock under which the form is changed; any number that nothing else in the database uses."""
 MAKE_COLLATION = f"CREATE COLLATION IF NOT EXISTS {SEARCH_FOLD} (provider = {{provider}}, locale = 'C.UTF-8')"

@@ -58,11 +58,14 @@ class Gate:
         web_tokens: WebTokens | None = None,
         *,
         rate: Rate | None = None,
+        on_refusal: Callable[[], None] = lambda: None,
         clock: Callable[[], datetime] = now,
     ) -> None:
+        """Ask `tokens` and `web_tokens`. Whenever there is no valid token, `on_refusal` is told."""
         self._tokens = tokens
         self._web_tokens = web_tokens
         self._rate = rate
+        self._on_refusal = on_refusal
         self._clock = clock
         self._refusals = Refusals()
         self._known: OrderedDict[bytes, tuple[datetime, Grant | None]] = OrderedDict()
@@ -77,13 +80,11 @@ class Gate:
         """
         if self._tokens is None:
             return EVERYTHING
-        token = _bearer(authorization)
-        if not _may_be_token(token):
-            self._refusals.say("it is longer than a token, or has signs that no token has")
-            raise Unauthenticated(INVALID)
-        grant = await self._grant(token)
-        if grant is None or (grant.expires_at is not None and grant.expires_at <= self._clock()):
-            raise Unauthenticated(INVALID)
+        try:
+            grant = await self._valid(authorization)
+        except Unauthenticated:
+            self._on_refusal()
+            raise
         self.charge(grant)
         act_for(grant)
         return grant
@@ -104,6 +105,16 @@ class Gate:
         over |= {grant for grant in grants if grant.token_id in token_ids - valid}
         self._known = OrderedDict((key, known) for key, known in self._known.items() if known[1] not in over)
         return over
+
+    async def _valid(self, authorization: str | None) -> Grant:
+        token = _bearer(authorization)
+        if not _may_be_token(token):
+            self._refusals.say("it is longer than a token, or has signs that no token has")
+            raise Unauthenticated(INVALID)
+        grant = await self._grant(token)
+        if grant is None or (grant.expires_at is not None and grant.expires_at <= self._clock()):
+            raise Unauthenticated(INVALID)
+        return grant
 
     async def _grant(self, token: str) -> Grant | None:
         key, at = hashlib.sha256(token.encode()).digest(), self._clock()

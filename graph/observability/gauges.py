@@ -45,7 +45,7 @@ class Sizes(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts(Collector):
+class Gauges(Collector):
     """Reads numbers only; nothing here waits."""
 
     hub: TailHub

@@ -87,6 +87,7 @@ class MeasuredRequests:
             spent = (until or time.perf_counter()) - begun
             duration, route = self._metrics.http_duration, route_of(scope) or "none"
             self._metrics.labelled(duration, method_of(scope), route, status).observe(spent)
+            self._metrics.answered(route, status)
             if log.isEnabledFor(logging.DEBUG):
                 log.debug("%s %s: %d after %.1f ms", scope["method"], quote(scope["path"]), status, 1000 * spent)
 

@@ -20,20 +20,19 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
 )
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
-from prometheus_client.openmetrics import exposition as openmetrics
-from starlette.requests import Request
-from starlette.responses import Response
 
-from domain.access import Scope
-from domain.errors import Forbidden
-from graph.access.admitted import granted
-from graph.formats.media_types import accepted
+from graph.errors import CODES
 from graph.operations.watch import OperationName
 from jobtail.events import LogLevel
 
+FIRST_ERROR = 400
+WATCHED = {
+    "/graphql": (401, 403, 413, 429, 500, 503),
+    "/api/capture": (401, 403, 413, 429, 500, 503),
+    "/v1/logs": (401, 403, 413, 429, 500, 503),
+}
+"""Errors that are counted from 0: of a series that begins with 1, `increase()` of Prometheus does not see the first."""
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-FORMATS = ("text/plain", "application/openmetrics-text")
 
 
 class Timed:
@@ -80,6 +79,13 @@ class Metrics:
         self.unplanned_operations = self._counter(
             "unplanned_operations", "Queries and subscriptions that graphql-core answers, for want of a plan.", "reason"
         )
+        for code in sorted(set(CODES.values())):
+            self.graphql_errors.labels(code)
+        self.http_errors = self._counter("http_errors", "Requests that were answered by an error.", "route", "status")
+        for route, statuses in WATCHED.items():
+            for status in statuses:
+                self.http_errors.labels(route, status)
+        self.tokens_refused = self._counter("tokens_refused", "Calls whose token was missing or not valid.")
         Info("jobtail_build", "What runs.", registry=self.registry).info({"version": version("jobtail-server")})
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -103,19 +109,13 @@ class Metrics:
         for code in codes:
             self.graphql_errors.labels(code).inc()
 
-    async def scrape(self, request: Request) -> Response:
-        """Write all metrics, as text or as OpenMetrics.
+    def answered(self, route: str, status: int) -> None:
+        """Count an answer that is an error."""
+        if status >= FIRST_ERROR:
+            self.http_errors.labels(route, status).inc()
 
-        Raises:
-            Forbidden: if the caller's token is not for metrics, or for some jobs only: these are numbers of all.
-        """
-        grant = await granted(request, Scope.METRICS)
-        if grant.job_prefix is not None:
-            raise Forbidden(f"{Scope.METRICS} of all jobs")
-        if accepted(request.headers.get("accept", ""), FORMATS) == FORMATS[0]:
-            return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
-        written = openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call] # it says nothing of its types
-        return Response(written, media_type=openmetrics.CONTENT_TYPE_LATEST)
+    def token_refused(self) -> None:
+        self.tokens_refused.inc()
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"jobtail_{name}", text, labels, registry=self.registry)

@@ -16,7 +16,7 @@ from graph.capture.event_fields import END, FINAL_STATUSES, TASK_STATUSES
 from graph.capture.event_reader import MAX_EVENTS
 from graph.capture.otlp_encoding import PROTOBUF
 from graph.errors import CODES, CODES_OF_STATUSES
-from graph.observability.metrics import FORMATS
+from graph.http.scrape import FORMATS
 from graph.rest.line_formats import MEDIA_TYPES, LineFormat
 from graph.rest.routes import NAMED_JOBS, WHOLE
 from jobtail.events import LogLevel

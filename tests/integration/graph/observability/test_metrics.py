@@ -159,6 +159,10 @@ def test_requests_are_timed_by_the_template_of_their_route(service: Service) -> 
         'jobtail_http_request_duration_seconds_count{method="GET",route="none",status="404"}': 3,
         'jobtail_http_request_duration_seconds_count{method="other",route="/readyz",status="405"}': 3,
         'jobtail_http_request_duration_seconds_count{method="GET",route="/static",status="404"}': 1,
+        'jobtail_http_errors_total{route="/jobs/{job_id}/logs",status="404"}': 3,
+        'jobtail_http_errors_total{route="none",status="404"}': 3,
+        'jobtail_http_errors_total{route="/readyz",status="405"}': 3,
+        'jobtail_http_errors_total{route="/static",status="404"}': 1,
     }
 
 
@@ -338,6 +342,55 @@ def test_the_page_tells_of_every_metric_with_its_labels_and_of_no_other(service:
         if name in found:
             found[name] |= set(re.findall(r'(\w+)="', series)) - {"le"}
     assert found == named
+
+
+COUNTED = re.compile(r"(?:increase|rate)\((jobtail_\w+_total)(?:\{([^}]*)\})?\[")
+MATCHER = re.compile(r'(\w+)(=~?)"([^"]*)"')
+
+
+def selected(series: str, name: str, matchers: str) -> bool:
+    """Tell whether a selector of Prometheus takes a series."""
+    if series.partition("{")[0] != name:
+        return False
+    labels = dict(re.findall(r'(\w+)="([^"]*)"', series))
+    return all(
+        re.fullmatch(value, labels.get(label, "")) if way == "=~" else labels.get(label, "") == value
+        for label, way, value in MATCHER.findall(matchers)
+    )
+
+
+def test_what_alerts_count_is_there_before_the_first_error(new_database: CloneDatabase, migrated_template: str) -> None:
+    rules = [row[1].replace("\\|", "|") for row in table("docs/operating.md", "### Alerts")]
+    with serving(new_database(migrated_template)) as service:
+        fresh = scrape(service)
+    counted = [found for rule in rules for found in COUNTED.findall(rule)]
+    assert len(counted) > 6
+    for name, matchers in counted:
+        values = [value for series, value in fresh.items() if selected(series, name, matchers)]
+        assert values, (name, matchers)
+        assert set(values) == {0.0}, (name, matchers)
+
+
+def test_refused_calls_are_counted_by_route_and_status_and_refused_tokens_by_whatever_way(
+    new_database: CloneDatabase, migrated_template: str
+) -> None:
+    text, token = make_token([Scope.METRICS])
+    url = new_database(migrated_template)
+
+    async def add() -> None:
+        async with Database(url) as database:
+            await PostgresTokenStore(database).add(token)
+
+    asyncio.run(add())
+    with serving(url, JOBTAIL_ACCESS="tokens") as service:
+        for headers in ({}, {"Authorization": "Bearer jt_nobody_nothing"}):
+            assert httpx.post(f"{service.url}/api/capture", headers=headers).status_code == 401
+        good = {"Authorization": f"Bearer {text}"}
+        assert httpx.post(f"{service.url}/api/capture", headers=good).status_code == 403
+        answer = httpx.get(f"{service.url}/metrics", headers=good, timeout=PATIENCE_S).text
+    assert 'jobtail_http_errors_total{route="/api/capture",status="401"} 2.0' in answer
+    assert 'jobtail_http_errors_total{route="/api/capture",status="403"} 1.0' in answer
+    assert "jobtail_tokens_refused_total 2.0" in answer
 
 
 def test_the_rules_of_the_alerts_are_of_metrics_that_there_are(service: Service) -> None:
