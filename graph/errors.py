@@ -119,13 +119,17 @@ def code_of(error: BaseException) -> str:
 
 
 def log_internal(errors: list[GraphQLError]) -> None:
-    """Tell the operator, and only the operator, what went wrong on our side."""
+    """Tell the operator, and only the operator, what went wrong on our side: each thing once, though many fields met it."""
+    met: dict[tuple[type, str], list[GraphQLError]] = {}
     for error in errors:
-        code = code_of_operation(error)
+        met.setdefault((type(error.original_error), error.message), []).append(error)
+    for first, *others in met.values():
+        code, cause, also = code_of_operation(first), first.original_error, f" and {len(others)} more" if others else ""
         if code == "INTERNAL":
-            log.error("an operation failed: %s", error, exc_info=error.original_error)
-        elif code == "UNAVAILABLE" and not _is_clear(error.original_error):
-            log.warning("an operation failed: %s", error.original_error)
+            place = ".".join(map(str, first.path or ())) or "its beginning"
+            log.error("an operation failed at %s%s: %s", place, also, first.message, exc_info=cause)
+        elif code == "UNAVAILABLE" and not _is_clear(cause):
+            log.warning("an operation failed: %s", cause)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import threading
 from types import TracebackType
@@ -22,10 +23,9 @@ log = logging.getLogger(__name__)
 
 
 def configure(threshold: LogThreshold, log_format: LogFormat) -> None:
+    is_json = log_format is LogFormat.JSON
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if log_format is LogFormat.JSON
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.processors.JSONRenderer() if is_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -40,6 +40,7 @@ def configure(threshold: LogThreshold, log_format: LogFormat) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                *([] if is_json else [_escaped]),
                 renderer,
             ],
         ),
@@ -51,6 +52,21 @@ def configure(threshold: LogThreshold, log_format: LogFormat) -> None:
     sys.excepthook, threading.excepthook = _log_end, _log_end_of_thread
     for library in ("uvicorn", "websockets", "alembic"):
         logging.getLogger(library).setLevel(max(logging.WARNING, root.level))
+
+
+def _escaped(
+    _: structlog.typing.WrappedLogger, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Show signs that a terminal obeys, so that no client's text forges a line. Tracebacks keep their lines."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            signs = _SIGNS_OF_TERMINALS if name == "exception" else _SIGNS_OF_TERMINALS_AND_LINES
+            event[name] = signs.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
+    return event
+
+
+_SIGNS_OF_TERMINALS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_SIGNS_OF_TERMINALS_AND_LINES = re.compile(f"[\t\n]|{_SIGNS_OF_TERMINALS.pattern}")
 
 
 def _log_end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 
 from tests.client import PATIENCE_S
-from tests.conftest import ROOT, serving
+from tests.conftest import ROOT, connect, serving
 
 PROGRAM = """
 import asyncio, gc, logging, threading, warnings
@@ -68,3 +70,58 @@ def test_requests_are_logged_at_debug(database_url: str, tmp_path: Path) -> None
     (said,) = [event for event in events if event.get("request_id") == "mine"]
     assert (said["logger"], said["level"]) == ("graph.observability.measured", "debug")
     assert said["event"].startswith("GET /jobs/a%0Ab/logs: 404 after ")
+
+
+CONSOLE = r"""
+import logging
+from graph.observability.own_log import configure
+from graph.settings import LogFormat, LogThreshold
+
+configure(LogThreshold.INFO, LogFormat.CONSOLE)
+logging.getLogger("a").warning("job %s", "x\nforged \x1b]52;c;aGk=\x07\x9b31m\u202e")
+try:
+    raise ValueError("\x1b[2J")
+except ValueError:
+    logging.getLogger("a").exception("failed")
+"""
+
+
+def test_no_text_of_a_client_rules_a_terminal_or_forges_a_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CONSOLE], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=True
+    )
+    first, *others = done.stderr.splitlines()
+    assert r"job x\nforged \x1b]52;c;aGk=\x07\x9b31m\u202e" in first
+    assert others[-1] == r"ValueError: \x1b[2J"
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(done.stderr)
+
+
+def test_a_defect_is_logged_once_with_the_name_of_its_request(database_url: str, tmp_path: Path) -> None:
+    """A table that is gone stands for any defect; several fields meet it."""
+    log = tmp_path / "log"
+    query = '{ a: job(jobId: "x") { jobId } b: job(jobId: "x") { jobId } c: jobs { totalCount } }'
+    writer, line = str(uuid4()), '{"type": "line", "job_id": "x", "n": 1, "message": "m"}'
+    records = [{"attributes": [{"key": "jobtail.job_id", "value": {"stringValue": "x"}}]}]
+    otlp = {"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}
+    with serving(database_url, log, JOBTAIL_LOG_FORMAT="json") as service:
+        asyncio.run(_rename_jobs(database_url))
+        with httpx.Client(base_url=service.url, timeout=PATIENCE_S) as http:
+            http.post("/graphql", json={"query": query}, headers={"X-Request-Id": "query"})
+            events = {"X-Request-Id": "events", "Accept": "text/event-stream"}
+            http.post("/graphql", json={"query": query}, headers=events)
+            http.get("/jobs/x/logs", headers={"X-Request-Id": "page"})
+            sent = {"X-Request-Id": "capture", "Jobtail-Writer": writer}
+            http.post("/api/capture", content=line, headers=sent)
+            http.post("/v1/logs", json=otlp, headers={"X-Request-Id": "otlp"})
+    logged = [json.loads(line) for line in log.read_text().splitlines()]
+    failures = [event for event in logged if event["level"] == "error" and "request_id" in event]
+    assert [event["request_id"] for event in failures] == ["query", "events", "page", "capture", "otlp"]
+    for event in failures:
+        assert "jobs" in event["exception"]
+        assert "totalCount" not in event["event"]
+
+
+async def _rename_jobs(url: str) -> None:
+    connection = await connect(url)
+    await connection.execute("ALTER TABLE jobs RENAME TO gone")
+    await connection.close()
