@@ -234,7 +234,7 @@ class StartJobInput:
 
 @strawberry.input(description="A line to capture.")
 class CaptureLineInput:
-    stage: str = strawberry.field(description="The stage that it belongs to.")
+    stage: str | None = strawberry.field(default=UNSET, description="The stage that it belongs to; main, if left out.")
     task_id: str | None = strawberry.field(default=UNSET, description="The task; left out for the stage's own lines.")
     timestamp: datetime | None = strawberry.field(default=UNSET, description="When it was said; now, if left out.")
     level: LogLevel = strawberry.field(default=LogLevel.INFO, description="How grave it is.")
@@ -246,7 +246,7 @@ class CaptureLineInput:
             job_id=job_id,
             message=self.message,
             level=self.level,
-            stage=self.stage,
+            stage=given(self.stage),
             task_id=given(self.task_id),
             at=given(self.timestamp),
             metadata=_object(self.metadata, "metadata"),

@@ -48,6 +48,13 @@ def _tasks(api: Api, job_id: str) -> dict[str, str]:
     return {task["taskId"]: task["status"] for stage in stages for task in stage["tasks"]["nodes"]}
 
 
+def test_a_line_without_a_stage_belongs_to_main(api: Api) -> None:
+    job_id = new_job_id()
+    api.capture(job_id, {"message": "hello"})
+    query = "query ($id: String!) { job(jobId: $id) { logs { nodes { stage } } } }"
+    assert api.ask(query, id=job_id)["job"]["logs"]["nodes"] == [{"stage": "main"}]
+
+
 def test_a_job_starts_with_all_that_is_known_of_it(api: Api) -> None:
     parent, job_id = new_job_id(), new_job_id()
     query = """
