@@ -17,6 +17,7 @@ from graph.access.admitted import granted
 from graph.access.callers import caller_of
 from graph.capture.admission import Admission, Share
 from graph.capture.event_reader import EventReader
+from graph.capture.worker_versions import WorkerVersions
 from graph.context import seen
 from graph.http.body import BodyLimits, encoding_of, expanded, received
 from graph.live.sessions import Sessions
@@ -33,10 +34,12 @@ class CaptureEndpoint:
     def __init__(self, limits: BodyLimits, admission: Admission) -> None:
         self._limits = limits
         self._admission = admission
+        self._versions = WorkerVersions()
 
     async def post(self, request: Request) -> Response:
         """Store a batch and tell how many of its events are new. It may be sent again after any fault."""
         grant = await granted(request, Scope.CAPTURE)
+        self._versions.notice(request.headers.get("user-agent"))
         services, writer_id, encoding = seen(request.app.state.services, grant), _writer(request), encoding_of(request)
         sessions: Sessions = request.app.state.sessions
         with self._admission.share(caller_of(grant, request.scope)) as share:

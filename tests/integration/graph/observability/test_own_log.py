@@ -125,3 +125,12 @@ async def _rename_jobs(url: str) -> None:
     connection = await connect(url)
     await connection.execute("ALTER TABLE jobs RENAME TO gone")
     await connection.close()
+
+
+def test_a_worker_of_a_version_that_does_not_fit_is_told(database_url: str, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with serving(database_url, log, JOBTAIL_LOG_FORMAT="json") as service:
+        for _ in range(2):
+            httpx.post(f"{service.url}/api/capture", headers={"User-Agent": "jobtail/999.0.1"}, timeout=PATIENCE_S)
+    told = [json.loads(line) for line in log.read_text().splitlines() if "999.0.1" in line]
+    assert [(event["level"], event["logger"]) for event in told] == [("warning", "graph.capture.worker_versions")]
