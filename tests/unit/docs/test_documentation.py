@@ -28,7 +28,8 @@ def test_the_prose_of_a_page_is_plain(page: str) -> None:
     assert idioms(text) == []
     said = list(sentences(text))
     assert [sentence for sentence in said if OPENINGS.match(sentence)] == [], "the subject comes first"
-    assert [sentence for sentence in said if len(sentence.split()) > LONGEST] == [], "one fact a sentence"
+    if page != "CHANGELOG.md":  # its entries are lists of names
+        assert [sentence for sentence in said if len(sentence.split()) > LONGEST] == [], "one fact a sentence"
 
 
 @pytest.mark.parametrize(
