@@ -202,8 +202,8 @@ class VisibleFeed:
 class VisibleRecorder:
     """Stores what is said of jobs that are seen.
 
-    Such a job joins no execution that a job began which is not seen, and has no such parent: else it would say how
-    these stand. The job is stored without them, since its lines matter more.
+    Such a job joins no execution that a job began which is not seen, and has no such parent: else it would say how these
+    stand. With others of its prefix it makes up an execution of their own.
     """
 
     def __init__(self, recorder: EventRecorder, jobs: JobStore, grant: Grant) -> None:
@@ -222,26 +222,29 @@ class VisibleRecorder:
         self, job_id: str, events: Sequence[Event], *, execution_id: str | None = None, handler_name: str | None = None
     ) -> SeqRange:
         require_job(storable_label(job_id), self._grant)
-        if execution_id is not None and await self._foreign([execution_id]):
-            execution_id = None
+        if execution_id is not None:
+            execution_id = self._joined(execution_id, await self._foreign([execution_id]))
         events = await self._joining(events)
         return await self._recorder.record_job(job_id, events, execution_id=execution_id, handler_name=handler_name)
 
     async def _joining(self, events: Sequence[Event]) -> Sequence[Event]:
-        """Leave out the executions and parents that are not to be joined."""
+        """Take jobs out of the executions and from the parents that are not theirs to join."""
         starts = [event for event in events if isinstance(event, JobStarted)]
         foreign = await self._foreign({start.execution_id for start in starts if start.execution_id is not None})
         return [self._own(event, foreign) if isinstance(event, JobStarted) else event for event in events]
 
-    def _own(self, start: JobStarted, foreign: Container[str | None]) -> JobStarted:
+    def _own(self, start: JobStarted, foreign: Container[str]) -> JobStarted:
         parent, execution_id = start.parent_job_id, start.execution_id
         return replace(
             start,
             parent_job_id=parent if parent is not None and self._grant.sees(storable_label(parent)) else None,
-            execution_id=None if execution_id in foreign else execution_id,
+            execution_id=None if execution_id is None else self._joined(execution_id, foreign),
         )
 
-    async def _foreign(self, execution_ids: Collection[str]) -> Container[str | None]:
+    def _joined(self, execution_id: str, foreign: Container[str]) -> str:
+        return f"{execution_id}@{self._grant.job_prefix}" if execution_id in foreign else execution_id
+
+    async def _foreign(self, execution_ids: Collection[str]) -> Container[str]:
         """Choose the executions whose first job is not seen."""
         if self._grant.job_prefix is None or not execution_ids:
             return ()

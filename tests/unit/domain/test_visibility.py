@@ -203,7 +203,7 @@ async def test_a_job_joins_neither_the_execution_of_a_foreign_one_nor_becomes_it
     await capture.batch(start, Line(job_id="a-2", message="forged"))
     await capture.job("a-3", Line(job_id="a-3", message="forged"), execution_id="run")
     joined = [memory.jobs[job_id] for job_id in ("a-2", "a-3")]
-    assert [(job.execution_id, job.parent_job_id, job.last_seq) for job in joined] == [(None, None, 1)] * 2
+    assert [(job.execution_id, job.parent_job_id, job.last_seq) for job in joined] == [("run@a-", None, 1)] * 2
 
 
 async def test_a_job_joins_the_executions_and_parents_of_its_own_prefix(memory: Memory) -> None:
