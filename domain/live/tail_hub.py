@@ -108,12 +108,12 @@ async def _batches(
     said_caught_up = False
     filter_key = repr(log_filter)
     while True:
-        changed = tail.changed
+        changed, begun = tail.changed, monotonic()
         try:
             stretch = await tail.next(follower.cursor, log_filter, filter_key)
         except Unavailable as error:
             log.warning("the tail of job %s waits for the database: %s", tail.job_id, error)
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(max(RETRY_S, monotonic() - begun))  # what takes long is not tried all the time
             continue
         moved, cursor = stretch.cursor > follower.cursor, stretch.cursor
         follower.cursor = cursor

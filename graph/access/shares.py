@@ -41,3 +41,21 @@ class Shares:
         self._callers[caller] -= count
         if not self._callers[caller]:
             del self._callers[caller]
+
+
+class Holding:
+    """What one request holds."""
+
+    def __init__(self, shares: Shares, caller: Hashable) -> None:
+        self.held_bytes = 0
+        self._shares = shares
+        self._caller = caller
+
+    def more(self, count: int) -> None:
+        """Hold more; raises as `Shares.hold` does."""
+        self._shares.hold(self._caller, count)
+        self.held_bytes += count
+
+    def end(self) -> None:
+        self._shares.release(self._caller, self.held_bytes)
+        self.held_bytes = 0

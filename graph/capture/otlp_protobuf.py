@@ -7,7 +7,6 @@ small, or to hold few values.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -46,37 +45,32 @@ def read_protobuf(body: bytes) -> Iterator[tuple[Record | None, Surroundings]]:
         InvalidInput: if the body is no request.
         DecodeError: as well.
     """
-    for resource_start, resource_end, scopes in _frames(body):
+    _require_few(body)  # before anything is made of any
+    for resource_start, resource_end in _messages(body, 0, len(body), 1):
         resource = Resource.FromString(_joined(body, resource_start, resource_end, _RESOURCE))
         attributes = _attributes(resource.attributes)
-        for scope_start, scope_end, records in scopes:
+        for scope_start, scope_end in _messages(body, resource_start, resource_end, 2):
             scope = InstrumentationScope.FromString(_joined(body, scope_start, scope_end, _SCOPE))
             around = Surroundings(
                 attributes, _attributes(scope.attributes), scope_name=scope.name, scope_version=scope.version
             )
-            for start, end in records:
+            for start, end in _messages(body, scope_start, scope_end, 2):
                 yield _record_at(body, start, end), around
 
 
-def _frames(body: bytes) -> list[tuple[int, int, list[tuple[int, int, list[tuple[int, int]]]]]]:
-    """Find where the resources, the scopes in them and the records in those are, before anything is made of them."""
-    frames, count = [], 0
-    for resource_start, resource_end in _messages(body, 0, len(body), 1):
-        scopes = []
-        for scope_start, scope_end in _messages(body, resource_start, resource_end, 2):
-            records = list(islice(_messages(body, scope_start, scope_end, 2), MOST_RECORDS - count + 1))
-            scopes.append((scope_start, scope_end, records))
-            count = _counted(count + len(records))
-        frames.append((resource_start, resource_end, scopes))
-        count = _counted(count)
-    return frames
+def _require_few(body: bytes) -> None:
+    """Go on only with so many records, and with as many resources and scopes, which take as much as they do."""
+    for count, _ in enumerate(_all(body)):
+        if count >= MOST_RECORDS:
+            raise InvalidInput(f"a request takes {MOST_RECORDS:,} records at most: send the rest in another")
 
 
-def _counted(count: int) -> int:
-    """Count what is around records, too: it takes as much as they do."""
-    if count >= MOST_RECORDS:
-        raise InvalidInput(f"a request takes {MOST_RECORDS:,} records at most: send the rest in another")
-    return count + 1
+def _all(body: bytes) -> Iterator[tuple[int, int]]:
+    for resource in _messages(body, 0, len(body), 1):
+        yield resource
+        for scope in _messages(body, *resource, 2):
+            yield scope
+            yield from _messages(body, *scope, 2)
 
 
 def _joined(body: bytes, start: int, end: int, kind: int) -> bytes:

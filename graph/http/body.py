@@ -15,6 +15,8 @@ from starlette.types import Receive
 PIECE_BYTES = 256 * 1024
 """What is inflated and parsed before other requests get their turn."""
 SILENCE_S = 30
+FREE_BYTES = 64 * 1024
+"""What a request may take without being accounted for."""
 GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -28,8 +30,16 @@ class BodyLimits:
     """How long a body may take in all."""
 
 
-async def whole(receive: Receive, most: int, setting: str, *, announced: int = 0, within_s: float = SILENCE_S) -> bytes:
-    """Read a small body, of which the headers may have `announced` the size.
+async def whole(
+    receive: Receive,
+    most: int,
+    setting: str,
+    *,
+    announced: int = 0,
+    within_s: float = SILENCE_S,
+    hold: Callable[[int], None] | None = None,
+) -> bytes:
+    """Read a small body, of which the headers may have `announced` the size. Beyond `FREE_BYTES` it is to be held.
 
     Raises:
         HTTPException: 408 or 413, with a message that says what to do.
@@ -46,6 +56,8 @@ async def whole(receive: Receive, most: int, setting: str, *, announced: int = 0
                 piece = message.get("body", b"")
                 size += len(piece)
                 _require_size(max(size, announced), most, "as sent", setting)
+                if size > FREE_BYTES and hold is not None:
+                    hold(len(piece))
                 pieces.append(piece)
                 has_more = message.get("more_body", False)
     except TimeoutError:

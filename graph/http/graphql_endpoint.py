@@ -27,16 +27,16 @@ from strawberry.types.unset import UnsetType
 
 from domain.access import NOTHING, Grant
 from domain.errors import JobtailError, TooMany
-from graph.access.callers import address_of
+from graph.access.callers import address_of, caller_of
 from graph.access.gate import Gate
 from graph.access.rate_limits import live_connections
-from graph.access.shares import Shares
+from graph.access.shares import Holding, Shares
 from graph.context import Context, Services
 from graph.errors import CODES_OF_STATUSES, Refusal, extensions, refusal
 from graph.formats.json_fragment import to_bytes, to_json
-from graph.formats.json_values import values_in
+from graph.formats.json_values import memory_of, values_in
 from graph.formats.media_types import accepted
-from graph.http.body import announced_size, whole
+from graph.http.body import FREE_BYTES, announced_size, whole
 from graph.http.event_stream import EventStream, wants_events
 from graph.http.plain_requests import PlainHead, plain_request
 from graph.live.sessions import StreamSession, can_end
@@ -55,7 +55,9 @@ INIT_WAIT = timedelta(seconds=10)
 """How long a websocket may stay open without connection_init."""
 OPERATIONS_OF_A_CALLER_BYTES = 64 * 1024 * 1024
 OPERATIONS_BYTES = 256 * 1024 * 1024
-"""What the operations of websockets keep of what clients sent: of one caller, and of all."""
+"""What the operations of websockets keep of what clients sent, and what requests hold: of one caller, and of all."""
+HOLDING = "holding"
+"""Where the state of a request says what it holds."""
 PROTOCOLS = (GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL)
 
 
@@ -64,9 +66,7 @@ class _RequestAdapter(StarletteRequestAdapter):
         """Read the body. Whoever asks again gets it again."""
         state = self._request.state
         if not hasattr(state, "body"):
-            announced = announced_size(self._request.headers.get("content-length", ""))
-            receive = self._request.receive
-            state.body = await whole(receive, state.max_bytes, QUERY_BYTES, announced=announced)
+            state.body = await _read(self._request, self._request.headers.get("content-length", ""))
         body: bytes = state.body
         return body
 
@@ -96,12 +96,23 @@ class GraphQLView(GraphQL[Context, None]):
             of_all=OPERATIONS_BYTES,
             what="the operations of websockets",
         )
+        self._requests_held = Shares(
+            of_one=OPERATIONS_OF_A_CALLER_BYTES, of_all=OPERATIONS_BYTES, what="GraphQL requests"
+        )
         self._live = live_connections(settings.max_connections_per_address)
         self._watch = watch
         self._limits = QueryLimits.of(settings)
         self._max_bytes = settings.max_query_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            holding: Holding | None = scope.get("state", {}).get(HOLDING)
+            if holding is not None:
+                holding.end()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not _is_live(scope):
             await super().__call__(scope, receive, send)
             return
@@ -135,15 +146,13 @@ class GraphQLView(GraphQL[Context, None]):
     async def _plain(self, request: Request) -> Response | None:
         """Answer a request of the plainest kind, as most are: the rest of Strawberry's way tells the other kinds apart."""
         state, head = request.state, PlainHead.of(request.scope)
-        state.max_bytes = self._max_bytes
+        state.max_bytes, state.requests_held = self._max_bytes, self._requests_held
         if head is None:
             state.grant = await self._grant(request)
             return None
         gate: Gate = request.app.state.gate
         state.grant = grant = await gate.admit(head.authorization)
-        announced = announced_size(head.content_length)
-        state.body = body = await whole(request.receive, self._max_bytes, QUERY_BYTES, announced=announced)
-        _require_values(body)
+        state.body = body = await _read(request, head.content_length)
         asked = plain_request(body)
         if asked is None:
             return None
@@ -251,10 +260,29 @@ class GraphQLView(GraphQL[Context, None]):
         return to_json(data)
 
 
-def _require_values(body: str | bytes) -> None:
-    """Go on only with JSON that does not become far more than it is."""
-    if values_in(body, MOST_VALUES) > MOST_VALUES:
+async def _read(request: Request, content_length: str) -> bytes:
+    """Read a body, and account for what it takes until the request has been answered."""
+    state = request.state
+
+    def hold(count: int) -> None:
+        if not hasattr(state, HOLDING):
+            setattr(state, HOLDING, Holding(state.requests_held, caller_of(state.grant, request.scope)))
+        getattr(state, HOLDING).more(count)
+
+    announced = announced_size(content_length)
+    body = await whole(request.receive, state.max_bytes, QUERY_BYTES, announced=announced, hold=hold)
+    values = _require_values(body)
+    if memory_of(b"", values) > FREE_BYTES:
+        hold(memory_of(b"", values))
+    return body
+
+
+def _require_values(body: str | bytes) -> int:
+    """Go on only with JSON that does not become far more than it is, and tell how many values it holds."""
+    values = values_in(body, MOST_VALUES)
+    if values > MOST_VALUES:
         raise HTTPException(413, f"the request holds more than {MOST_VALUES:,} values: send less at a time")
+    return values
 
 
 async def _end(results: AsyncGenerator[Any, None]) -> None:

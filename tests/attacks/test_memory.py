@@ -6,7 +6,7 @@ import gzip
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -194,3 +194,22 @@ def test_a_list_of_a_filter_is_short(service: Service, filter_: dict[str, Any]) 
     ).json()
     assert answer["errors"][0]["extensions"]["code"] == "BAD_INPUT"
     assert "1,000 items at most" in answer["errors"][0]["message"]
+
+
+def test_requests_that_never_end_hold_no_more_than_their_share(service: Service) -> None:
+    """Each of 60 has sent 3 MB of 4, and 64 MiB are for one caller."""
+    host, _, port = service.url.removeprefix("http://").partition(":")
+    head = (
+        "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 4000000\r\n\r\n"
+    )
+    refused = 0
+    with watched(service) as seen, ExitStack() as stack:
+        for _ in range(60):
+            client = stack.enter_context(socket.create_connection((host, int(port)), timeout=PATIENCE_S))
+            with suppress(ConnectionError):  # those that are refused are hung up on
+                client.sendall(head.encode() + b" " * 3_000_000)
+            client.setblocking(False)
+            with suppress(BlockingIOError, ConnectionError):
+                refused += b" 429 " in client.recv(100)
+        assert httpx.post(service.graphql_url, json={"query": "{ __typename }"}, timeout=PATIENCE_S).is_success
+    assert seen.grown_bytes < 100 * MIB, (seen, refused)
