@@ -34,6 +34,9 @@ MOST_HELD_BYTES = 8 * 1024 * 1024
 """What the operations of a websocket keep together of what their client sent, as it lies in memory."""
 _NAMED = re.compile(r"\$(?:[\s,\ufeff]|#[^\n\r]*)*(\w+)")
 """A variable that a document names."""
+_FIELD = re.compile(r'"(\w+)"\s*:\s*"([^"\\]*)"')
+_HEAD = re.compile(rf'\s*{{(?:\s*{_FIELD.pattern}\s*,)*\s*"payload"')
+"""What a message says of itself before its payload."""
 
 
 class WebSocketAdapter(ASGIWebSocketAdapter):
@@ -49,8 +52,8 @@ class WebSocketAdapter(ASGIWebSocketAdapter):
                 text = await self.ws.receive_text()
                 values = values_in(text, MOST_VALUES)
                 if values > MOST_VALUES:
-                    await self.close(BAD_REQUEST, f"the message holds more than {MOST_VALUES:,} values")
-                    return
+                    await self._refuse(text)
+                    continue
                 self.memory_bytes = memory_of(text, values)
                 yield self.view.decode_json(text)
         except JSONDecodeError as error:
@@ -59,6 +62,17 @@ class WebSocketAdapter(ASGIWebSocketAdapter):
             raise NonTextMessageReceived from error
         except WebSocketDisconnect:
             pass
+
+    async def _refuse(self, text: str) -> None:
+        """Refuse an operation unread: its id stands before its payload, where clients put it."""
+        reason = f"the message holds more than {MOST_VALUES:,} values"
+        head = _HEAD.match(text)
+        fields = dict(_FIELD.findall(head[0])) if head else {}
+        if fields.get("type") == "subscribe" and "id" in fields:
+            told = coded(GraphQLError(reason)).formatted
+            await self.send_json({"id": fields["id"], "type": "error", "payload": [told]})
+        else:
+            await self.close(BAD_REQUEST, reason)
 
 
 class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import socket
 
+import pytest
+
 from graph.live.websocket import MOST_VALUES
 from graph.server.bounded_websockets import LARGEST_FIRST
 from tests.attacks.conftest import Target
@@ -21,10 +23,24 @@ def test_a_beginning_is_small_whoever_sends_it(target: Target) -> None:
         assert closed_with(read_close(client)) == 1009
 
 
-def test_a_message_of_too_many_values_closes_its_websocket(target: Target) -> None:
-    message = json.dumps({**SLOW, "payload": {**PAYLOAD, "variables": {"junk": 5}}})
+JUNK = "[" + "0," * MOST_VALUES + "0]"
+
+
+def test_an_operation_of_too_many_values_is_refused_alone(target: Target) -> None:
+    message = json.dumps({"id": "one", "type": "subscribe", "payload": {**PAYLOAD, "variables": {"junk": 5}}})
     with websocket(target) as client:
-        client.sendall(text(message.replace("5", "[" + "0," * MOST_VALUES + "0]").encode()))
+        client.sendall(text(message.replace("5", JUNK).encode()))
+        answer = read_until(client, b"}]}")
+        assert b'"id":"one","type":"error"' in answer
+        assert b"BAD_INPUT" in answer
+        client.sendall(said({"type": "ping"}))
+        assert b"pong" in read_until(client, b"}")
+
+
+@pytest.mark.parametrize("kind", ["ping", "complete", "nothing"])
+def test_another_message_of_too_many_values_closes_its_websocket(target: Target, kind: str) -> None:
+    with websocket(target) as client:
+        client.sendall(text(json.dumps({"type": kind, "payload": 5}).replace("5", JUNK).encode()))
         assert closed_with(read_close(client)) == 4400
 
 
