@@ -6,7 +6,7 @@ cursor or a page size goes as it is from the request to the resolver. What else 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from graphql import (
@@ -15,7 +15,10 @@ from graphql import (
     GraphQLField,
     GraphQLInputType,
     GraphQLSchema,
+    ListValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
+    ValueNode,
     VariableNode,
     get_nullable_type,
     is_non_null_type,
@@ -85,7 +88,8 @@ class FieldArguments:
         names = {self._config.name_converter.from_argument(each): each.python_name for each in field.arguments}
         plain = {name for name in variables if _class_of(found.args[name].type) is not None}
         self._plain = [(names[name], variable) for name, variable in variables.items() if name in plain]
-        self._others = {variable for name, variable in variables.items() if name not in plain}
+        others = [each.value for each in node.arguments or () if each.name.value not in plain]
+        self._others = {name for value in others for name in _variables_in(value)}
         self._constants: dict[tuple[str, ...], dict[str, Any]] = {}
         """By which of the plain ones are given, the arguments that are none of them."""
 
@@ -109,6 +113,16 @@ class FieldArguments:
             scalar_registry=self._scalars,
             config=self._config,
         )
+
+
+def _variables_in(value: ValueNode) -> Iterator[str]:
+    """Name the variables of an argument, those within its lists and objects too."""
+    if isinstance(value, VariableNode):
+        yield value.name.value
+    elif isinstance(value, ListValueNode):
+        yield from (name for each in value.values for name in _variables_in(each))
+    elif isinstance(value, ObjectValueNode):
+        yield from (name for each in value.fields for name in _variables_in(each.value))
 
 
 def _class_of(kind: GraphQLInputType) -> type | None:

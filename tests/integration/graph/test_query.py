@@ -675,3 +675,22 @@ async def _record_jobs(recorder: Recorder, numbers: range, *, stages: int, tasks
             for number in numbers
         )
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [
+        ("$s: String", "filter: {search: $s}"),
+        ("$s: String, $n: Int", "first: $n, filter: {search: $s}"),
+        ("$s: String", "filter: {metadata: {name: $s}}"),
+        ("$s: String!", 'filter: {stages: ["main", $s]}'),
+    ],
+)
+def test_a_variable_within_an_argument_is_each_requests_own(api: Api, arguments: str, given: str) -> None:
+    job_id = new_job_id()
+    for name in ("one", "two"):
+        api.capture(job_id, {"message": name, "stage": name, "metadata": {"name": name}})
+    query = f'query ({arguments}) {{ job(jobId: "{job_id}") {{ logs({given}) {{ nodes {{ message }} }} }} }}'
+    for name in ("one", "two", "three", "one"):
+        found = [node["message"] for node in api.ask(query, s=name)["job"]["logs"]["nodes"]]
+        assert found == ([name] if name != "three" else [])
