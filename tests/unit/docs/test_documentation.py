@@ -18,7 +18,6 @@ ROW = re.compile(
 PAGES = sorted(
     page.relative_to(ROOT).as_posix()
     for page in (*ROOT.glob("*.md"), ROOT / "sdk/README.md", *(ROOT / "docs").rglob("*.md"))
-    if page.name != "viewer.md"
 )
 
 
