@@ -171,6 +171,7 @@ async def _open(
 ) -> None:
     """Open every resource in the order of need; the stack closes them in the reverse."""
     ailments = app.state.ailments = Ailments()
+    web_tokens = _web_tokens(settings)
     if tracing is not None:
         await stack.enter_async_context(tracing)
     watch = None if tracing is None else tracing.statement
@@ -193,7 +194,7 @@ async def _open(
     await stack.enter_async_context(_beside(watch_storage(storage), ailments))
     tokens = None if settings.access is Access.OFF else PostgresTokenStore(database)
     rate = Rate(settings.max_requests_per_second)
-    gate = Gate(tokens, _web_tokens(settings), rate=rate, on_refusal=metrics.token_refused)
+    gate = Gate(tokens, web_tokens, rate=rate, on_refusal=metrics.token_refused)
     app.state.gate, app.state.sessions, app.state.limits = gate, Sessions(gate), QueryLimits.of(settings)
     app.state.downloads = downloads()
     await stack.enter_async_context(_beside(app.state.sessions.watch(), ailments))

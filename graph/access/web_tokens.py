@@ -151,3 +151,13 @@ def _check(algorithms: Sequence[str], key: str | None) -> None:
         raise InvalidInput(
             "JOBTAIL_JWT_ALGORITHMS do not fit the key: a shared secret needs HS256, a public key or a JWKS URL others"
         )
+    if key is not None and not any(_takes(algorithm, key) for algorithm in algorithms):
+        raise InvalidInput(f"JOBTAIL_JWT_KEY is no key that {' or '.join(algorithms)} can use")
+
+
+def _takes(algorithm: str, key: str) -> bool:
+    try:
+        jwt.algorithms.get_default_algorithms()[algorithm].prepare_key(key)
+    except (PyJWTError, ValueError, TypeError):
+        return False
+    return True

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from ipaddress import ip_address
-from signal import SIGINT, SIGTERM
+from signal import SIG_IGN, SIGHUP, SIGINT, SIGTERM, getsignal
 from typing import Any
 
 import uvicorn
@@ -60,13 +60,14 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
-        for signal in (SIGINT, SIGTERM):
-            loop.add_signal_handler(signal, self.handle_exit, signal, None)
+        for signal in (SIGINT, SIGTERM, SIGHUP):
+            if signal is not SIGHUP or getsignal(SIGHUP) is not SIG_IGN:  # nohup has it ignored
+                loop.add_signal_handler(signal, self.handle_exit, signal, None)
         yield
 
 
 async def serve(app: Starlette, settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM.
+    """Serve until SIGINT, SIGTERM or SIGHUP.
 
     Raises:
         InvalidInput: if the address cannot be had, or may not be without access control.

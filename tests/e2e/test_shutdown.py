@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
-from signal import SIGINT, SIGTERM, Signals
+from signal import SIGHUP, SIGINT, SIGTERM, Signals
 from typing import Self
 
 import httpx
@@ -111,7 +111,7 @@ def _messages(api: Api, job_id: str) -> list[str]:
     return messages
 
 
-@pytest.mark.parametrize("signal", [SIGINT, SIGTERM])
+@pytest.mark.parametrize("signal", [SIGINT, SIGTERM, SIGHUP])
 async def test_a_signal_ends_the_service_with_open_streams_and_loses_nothing(tmp_path: Path, signal: Signals) -> None:
     data_dir, said = tmp_path / "data", tmp_path / "said"
     with running(data_dir, said) as service:

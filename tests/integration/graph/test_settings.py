@@ -68,6 +68,10 @@ def start(settings: Mapping[str, str], command: str = "serve") -> str:
         ),
         ({"JOBTAIL_TRUSTED_PROXIES": '["nonsense"]'}, "JOBTAIL_TRUSTED_PROXIES=.* cannot be used: 'nonsense' does not"),
         ({"JOBTAIL_TRUSTED_PROXIES": '["10.0.0.1/8"]'}, "JOBTAIL_TRUSTED_PROXIES=.* cannot be used: .* has host bits"),
+        (
+            {"JOBTAIL_ACCESS": "tokens", "JOBTAIL_JWT_KEY": "-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----"},
+            "JOBTAIL_JWT_KEY is no key that RS256 or ES256 can use",
+        ),
         ({"JOBTAIL_JWT_JWKS_URL": "foo"}, "JOBTAIL_JWT_JWKS_URL='foo' cannot be used: it must begin with https://"),
         ({"JOBTAIL_JWT_JWKS_URL": "file:///etc/passwd"}, "JOBTAIL_JWT_JWKS_URL='file:.* cannot be used: it must"),
         ({"JOBTAIL_MAX_QUERY_SECONDS": "inf"}, "JOBTAIL_MAX_QUERY_SECONDS='inf' cannot be used: .*finite"),
