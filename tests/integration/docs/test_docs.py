@@ -118,9 +118,20 @@ def test_the_python_of_a_page_compiles(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_links_of_a_page_lead_somewhere(page: str) -> None:
-    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / page).read_text("utf-8"))
-    assert [target for target in targets if not (ROOT / page).parent.joinpath(target).exists()] == []
+def test_the_links_of_a_page_lead_to_files_and_headings_that_exist(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    for target, _, heading in (
+        found.partition("#") for found in re.findall(r"\]\((?!https?:)([^)]+)\)", FENCE.sub("", text))
+    ):
+        linked = (ROOT / page).parent.joinpath(target) if target else ROOT / page
+        assert linked.exists(), target
+        assert not heading or heading in anchors(linked.read_text("utf-8")), (target, heading)
+
+
+def anchors(text: str) -> set[str]:
+    """Name the headings of a page as forges do."""
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_program_that_captures_leaves_the_lines_that_its_page_shows(service: Service, tmp_path: Path) -> None:
