@@ -141,10 +141,10 @@ class EventReader:
 
     def _may_be_rounded(self, metadata: Any) -> bool:
         """Look through all values, count them, and tell whether one may have been rounded."""
-        values, may_be_rounded = [metadata], False
+        values, count, may_be_rounded = [metadata], 0, False
         while values:
             value = values.pop()
-            self._values += 1
+            count += 1
             kind = type(value)
             if kind is dict:
                 values.extend(value.values())
@@ -152,6 +152,7 @@ class EventReader:
                 values.extend(value)
             elif kind is float and abs(value) >= _ROUNDED_FROM:
                 may_be_rounded = True
+        self._values += count
         return may_be_rounded
 
     def _label(self, job_id: Any) -> str:

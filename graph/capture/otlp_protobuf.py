@@ -19,12 +19,16 @@ from graph.capture.otlp_ids import SPAN_BYTES, TRACE_BYTES, id_of_bytes
 from graph.capture.otlp_json import MOST_RECORDS, MOST_VALUES
 from graph.capture.otlp_records import Record, Surroundings
 
+LEAST_BYTES = 2
+"""Of a message within another: its field and its length."""
 SMALL_BYTES = 64 * 1024
 """What a message of this size becomes may be had unseen."""
 _LENGTH_DELIMITED = 2
 _FIXED = {1: 8, 5: 4}
 """The wire types whose values have a length of their own."""
 _LONGEST_VARINT = 10
+_MORE = 0x80
+"""Of a byte of a number: others follow."""
 _KEY_VALUE, _ANY, _ARRAY, _LIST, _RECORD, _RESOURCE, _SCOPE = range(7)
 _PARTS = {
     _RESOURCE: {1: _KEY_VALUE},
@@ -45,7 +49,8 @@ def read_protobuf(body: bytes) -> Iterator[tuple[Record | None, Surroundings]]:
         InvalidInput: if the body is no request.
         DecodeError: as well.
     """
-    _require_few(body)  # before anything is made of any
+    if len(body) > LEAST_BYTES * MOST_RECORDS:
+        _require_few(body)  # before anything is made of any
     for resource_start, resource_end in _messages(body, 0, len(body), 1):
         resource = Resource.FromString(_joined(body, resource_start, resource_end, _RESOURCE))
         attributes = _attributes(resource.attributes)
@@ -143,10 +148,12 @@ def _messages(body: bytes, start: int, end: int, wanted: int) -> Iterator[tuple[
 def _fields(body: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Yield the length-delimited fields of a message, and where each begins and ends."""
     while at < end:
-        tag, at = _varint(body, at, end)
+        tag = body[at]
+        tag, at = (tag, at + 1) if tag < _MORE else _varint(body, at, end)
         wire_type = tag & 7
         if wire_type == _LENGTH_DELIMITED:
-            length, at = _varint(body, at, end)
+            length = body[at] if at < end else _MORE
+            length, at = (length, at + 1) if length < _MORE else _varint(body, at, end)
             if at + length > end:
                 raise InvalidInput("a message is longer than what it is in")
             yield tag >> 3, at, at + length
@@ -168,6 +175,6 @@ def _varint(body: bytes, at: int, end: int) -> tuple[int, int]:
         byte = body[at]
         at += 1
         number |= (byte & 0x7F) << 7 * place
-        if byte < 0x80:  # noqa: PLR2004 - the sign that more follow
+        if byte < _MORE:
             return number, at
     raise InvalidInput("a number has no end")
