@@ -8,11 +8,14 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from jobtail.events import Event, JobFinished, JobProgressed, JobStarted, Line, TaskChanged
+from jobtail.masking.arguments import masked_items, secret_value_of
+from jobtail.masking.coloured_text import COLOUR_START, PlainText
 from jobtail.masking.encoded_forms import SHORTEST, disguises
 from jobtail.masking.multi_search import Needles, Span
-from jobtail.masking.named_values import is_secret_under, names_a_secret
 from jobtail.masking.pem import MASK, KeyStream
-from jobtail.masking.token_patterns import find_secrets
+from jobtail.masking.secret_names import is_secret_under, names_a_secret
+from jobtail.masking.settings_stream import SettingsStream
+from jobtail.masking.token_patterns import NOTHING, find_secrets
 
 Secret = TypeVar("Secret", str, bytes)
 
@@ -34,10 +37,11 @@ MOST_LABELS = 10_000
 class Masker:
     """Knows secrets, and shows none. It has no lock: threads may add and mask at once, and a fork disturbs nothing."""
 
-    __slots__ = ("_has_warned", "_labels", "_needles", "count")
+    __slots__ = ("_has_needles", "_has_warned", "_labels", "_needles", "count")
 
     def __init__(self) -> None:
         self._needles = Needles()
+        self._has_needles = False
         self._labels: dict[str, str] = {}
         self._has_warned = False
         self.count = 0
@@ -54,13 +58,18 @@ class Masker:
                 log.warning("a secret is not masked: only texts and bytes of %s characters and more are", SHORTEST)
             return
         self._needles.add(disguises(value))
+        self._has_needles = True
         self._labels = {}  # another one: whoever searches now still writes into the former
 
     def mask(self, text: str) -> str:
         """Replace each secret; the same text if there is none."""
-        spans = find_secrets(text)
-        if self._needles:
-            spans += self._needles.find(text)
+        found = find_secrets(text)
+        if found is NOTHING and not self._has_needles:
+            return text
+        spans = [*found, *self._needles.find(text)]
+        if COLOUR_START in text:
+            plain = PlainText(text)
+            spans += map(plain.original, [*find_secrets(plain.text), *self._needles.find(plain.text)])
         while spans:
             text = self._replaced(text, spans)
             # A registered value with stars in it may come about by the replacement.
@@ -107,12 +116,18 @@ class Masker:
             return self._object(value)
         if isinstance(value, list):
             items = [self._value(item) for item in value]
+            for place, masked in masked_items(value):
+                items[place] = masked
+                self.count += 1
             return value if _are_same(items, value) else items
         return value
 
     def _object(self, items: dict[str, Any]) -> dict[str, Any]:
         names = [self.mask(name) for name in items]
         values = [self._named(name, value) for name, value in items.items()]
+        if (key := secret_value_of(items)) is not None:
+            values[[*items].index(key)] = MASK
+            self.count += 1
         if _are_same(values, items.values()) and _are_same(names, items):
             return items
         masked: dict[str, Any] = {}
@@ -139,15 +154,16 @@ class Masker:
 class StreamMasker:
     """Masks the lines of one stream, private keys over several lines among them."""
 
-    __slots__ = ("_keys", "_masker")
+    __slots__ = ("_keys", "_masker", "_settings")
 
     def __init__(self, masker: Masker) -> None:
         self._masker = masker
         self._keys = KeyStream()
+        self._settings = SettingsStream()
 
     def key_masked(self, line: str) -> str:
-        """Mask what only this stream can know: a line of a private key. The rest is left to the writer's masker."""
-        masked = self._keys.mask(line)
+        """Mask what only this stream can know: a line of a private key, or of settings. The rest is left to the writer's masker."""
+        masked = self._settings.mask(self._keys.mask(line))
         if masked is not line:
             self._masker.count += 1
         return masked

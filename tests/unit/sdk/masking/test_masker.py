@@ -20,7 +20,6 @@ from jobtail.events import Event, JobFinished, JobProgressed, JobStarted, JobSta
 from jobtail.masking.encoded_forms import disguises
 from jobtail.masking.masker import Masker, StreamMasker
 from jobtail.masking.pem import LONGEST, STRANGERS
-from jobtail.masking.token_patterns import _FINDERS, _may_hold_secret
 
 LINE_US = 2.0
 LINE_WITH_100_SECRETS_US = 10.0
@@ -306,10 +305,6 @@ def test_a_private_key_that_was_cut_is_replaced_too() -> None:
     assert masked(PEM.split("\n-----END")[0]) == "-----BEGIN RSA PRIVATE KEY-----\n***"
 
 
-def test_every_trigger_is_looked_for() -> None:
-    assert [trigger for trigger, _ in _FINDERS if not _may_hold_secret(f"a {trigger} b")] == []
-
-
 # --- lines of a stream
 
 
@@ -518,6 +513,34 @@ def test_a_line_with_nothing_in_it_costs_little() -> None:
         "password=(((",
         "token=)))",
         "a,b" * 3 + "token=x,",
+        "--password ",
+        "--a-a-a-a-a-",
+        '["--token", "',
+        '["token", "',
+        "<password ",
+        "<password>",
+        "<a<password>b",
+        "password '",
+        "password 'a''",
+        "identified by ",
+        "login a password ",
+        "name: token, value: ",
+        'value: "a", ',
+        '"name": "a", "value": "',
+        "token: |\n  a\n",
+        "token: |\n ",
+        "a: |\n",
+        "\x1b[0m",
+        "\x1b[0mtoken\x1b[0m=",
+        "curl -u a:b ",
+        "_aaaaaaaaaaaaaaaaaaaa",
+        "npm_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.",
+        "a.bbbbbb.",
+        "M1234567890123456789012345.abcdef.",
+        "token_a_a_a_a",
+        "://hooks.slack.com/services/",
+        "&sig=",
+        "token={{",
         "hunter22",
         "hunter2",
         "aaaaaaaa",
