@@ -57,6 +57,7 @@ def test_the_books_of_the_writer_and_the_outbox_are_one() -> None:
             masked=4,
             faults=0,
             last_error="SinkUnavailable: the service is away",
+            adopted=5,
         )
     finally:
         gate.set()
