@@ -52,6 +52,10 @@ class Progress:
         return round(100 * min(max(self.current / self.total, 0), 1), 2)
 
 
+LARGE_PARTS = frozenset({"error", "result", "metadata"})
+"""What may be large of a job. A list of jobs has those that are asked for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     job_id: str

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from domain.filters import ExecutionFilter, JobFilter, LogFilter
+from domain.jobs import LARGE_PARTS
 from domain.pages import MAX_PAGE_BYTES, Window
 from domain.written_lines import LineSelection
 
@@ -17,6 +18,10 @@ class JobPageRequest:
 
     window: Window[tuple[datetime, str]]
     filter: JobFilter
+    large: frozenset[str] = LARGE_PARTS
+    """Which of them are loaded. The others are None."""
+    max_bytes: int = MAX_PAGE_BYTES
+    """Where these are larger together, the page ends early and says that there is more. One job it holds at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,9 @@ class ExecutionPageRequest:
 
     window: Window[tuple[datetime, str]]
     filter: ExecutionFilter
+    large: frozenset[str] = LARGE_PARTS
+    """As of a `JobPageRequest`, of the roots."""
+    max_bytes: int = MAX_PAGE_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,7 +63,7 @@ class Query:
         before: Before = UNSET,
         filter: JobFilterArgument = UNSET,  # noqa: A002 - the contract's name
     ) -> Connection[Job]:
-        return job_connection(info.context, _job_window(first, after, last, before), inputs.job_filter(filter))
+        return job_connection(info, _job_window(first, after, last, before), inputs.job_filter(filter))
 
     @strawberry.field(description="An execution by its id; null if no job names it.")
     async def execution(
@@ -87,7 +87,7 @@ class Query:
             list[ExecutionStatus] | None, strawberry.argument(description="Only those with one of these statuses.")
         ] = UNSET,
     ) -> Connection[Execution]:
-        return execution_connection(info.context, first, after, execution_filter(schedule_id, statuses))
+        return execution_connection(info, first, after, execution_filter(schedule_id, statuses))
 
     @strawberry.field(description=DESCRIPTION)
     def storage(self, info: Info) -> StorageReport:

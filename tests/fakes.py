@@ -22,7 +22,7 @@ from domain.errors import JobtailError
 from domain.executions import FAILED_STATUSES, UNKNOWN_SCHEDULE, Execution, ExecutionLine, root_key
 from domain.filters import ExecutionFilter, JobFilter, LogFilter, fold_case
 from domain.histogram import ORIGIN, TimeCount
-from domain.jobs import UNKNOWN_HANDLER, Job, JobPosition, LogCounts, Progress
+from domain.jobs import LARGE_PARTS, UNKNOWN_HANDLER, Job, JobPosition, LogCounts, Progress
 from domain.logs import LogExtent, SaidMessage, TaskLog
 from domain.pages import Page, Window, page_of
 from domain.ports import LogReader, LogWriter
@@ -210,7 +210,8 @@ class MemoryJobStore:
         return await self._memory.asked(requests, lambda: [self._page(request) for request in requests])
 
     def _page(self, request: JobPageRequest) -> Page[Job]:
-        jobs = [job for job in self._memory.jobs.values() if job_matches(job, request.filter)]
+        left_out: Any = dict.fromkeys(LARGE_PARTS - request.large)
+        jobs = [replace(job, **left_out) for job in self._memory.jobs.values() if job_matches(job, request.filter)]
         return paged(jobs, lambda job: (job.created_at, job.job_id), request.window, descending=True)
 
     async def matching(self, job_ids: Sequence[str], job_filter: JobFilter) -> Sequence[Job]:

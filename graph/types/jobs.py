@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, ClassVar, Self, cast
 
@@ -18,8 +18,9 @@ from domain.requests import ExecutionLogCount, ExecutionLogPageRequest, Executio
 from domain.retention import pruned_before
 from domain.stages import stage_status as hierarchy
 from domain.stages.job_stages import JobStages
-from graph.context import Context, Info
+from graph.context import Info
 from graph.formats.scalars import BigInt
+from graph.plans.info import selected_below
 from graph.relay.connections import Connection, Node
 from graph.relay.list_cursors import creation_key, job_key, line_cursor, line_key
 from graph.types.comparison import JobComparison, resolve_compare
@@ -116,7 +117,7 @@ class Job(Node):
     @strawberry.field(description="The jobs that it started, the newest first.")
     def children(self, info: Info, first: First = 50, after: After = UNSET) -> Connection[Job]:
         asked = window(first=given(first), after=job_key(given(after)))
-        return job_connection(info.context, asked, filters.JobFilter(parent_job_id=self.job_id))
+        return job_connection(info, asked, filters.JobFilter(parent_job_id=self.job_id))
 
     @strawberry.field(description="The execution that it is part of.")
     async def execution(self, info: Info) -> Execution | None:
@@ -174,12 +175,27 @@ class Job(Node):
         return await load_failure(info.context, self.job, Job.from_domain)
 
 
+_LARGE = {"error": "error", "failure": "error", "result": "result", "metadata": "metadata"}
+_LARGE_OF_ROOTS = {"errorMessage": "error", "resultSummary": "result"}
+"""Fields, and which large part of a job each is made of."""
+
+
+def _large(info: Info, parts: Mapping[str, str]) -> frozenset[str]:
+    """Tell which large parts of a list's jobs are asked for: all, where the selection is not known beforehand."""
+    selected = selected_below(info)
+    if not selected:
+        return jobs.LARGE_PARTS
+    nodes = [below for name, below in selected if name == "nodes"]
+    nodes += [node for name, below in selected if name == "edges" for edge, node in below if edge == "node"]
+    return frozenset(parts[field] for node in nodes for field, _ in node if field in parts)
+
+
 def job_connection(
-    context: Context,
+    info: Info,
     asked: Window[tuple[datetime, str]],
     chosen: filters.JobFilter,
 ) -> Connection[Job]:
-    request = JobPageRequest(window=asked, filter=chosen)
+    context, request = info.context, JobPageRequest(window=asked, filter=chosen, large=_large(info, _LARGE))
     return Connection(
         load=lambda: context.loaders.job_pages.load(request),
         count=lambda: context.loaders.job_counts.load(chosen),
@@ -232,7 +248,7 @@ class Execution(Node):
     @strawberry.field(description="All jobs that are part of it, the newest first.")
     def jobs(self, info: Info, first: First = 50, after: After = UNSET) -> Connection[Job]:
         asked = window(first=given(first), after=job_key(given(after)))
-        return job_connection(info.context, asked, filters.JobFilter(execution_id=self.execution_id))
+        return job_connection(info, asked, filters.JobFilter(execution_id=self.execution_id))
 
     @strawberry.field(
         description="The lines of all its jobs: job by job in the order in which they were heard of, each by seq."
@@ -264,13 +280,14 @@ class Execution(Node):
 
 
 def execution_connection(
-    context: Context,
+    info: Info,
     first: int | None,
     after: str | None,
     chosen: filters.ExecutionFilter,
 ) -> Connection[Execution]:
     asked = window(first=given(first), after=creation_key(given(after), "execution", "executions"))
-    request = ExecutionPageRequest(window=asked, filter=chosen)
+    context, large = info.context, _large(info, _LARGE_OF_ROOTS)
+    request = ExecutionPageRequest(window=asked, filter=chosen, large=large)
     return Connection(
         load=lambda: context.loaders.execution_pages.load(request),
         count=lambda: context.services.executions.count(chosen),

@@ -54,14 +54,7 @@ def within_bytes(
     reading large values, so what is left out costs nothing. What is `found` counts the lines before the cut.
     """
     rows = lines.subquery()
-    size = size_of(rows.c.message, rows.c.metadata)
-    order = _order(rows, keys, descending=descending)
-    sized = select(
-        rows,
-        func.count().over().label(FOUND),
-        func.sum(size).over(order_by=order, rows=(None, 0)).label("bytes"),
-        func.row_number().over(order_by=order).label("place_in_page"),
-    ).subquery()
+    sized = _sized(rows, size_of(rows.c.message, rows.c.metadata), _order(rows, keys, descending=descending))
     fits = sized.c.bytes <= max_bytes
     columns = [sized.c[column.name] for column in (*rows.c, sized.c.found)]
     shown = [
@@ -72,13 +65,39 @@ def within_bytes(
     return select(*shown).where(is_within).order_by(*_order(sized, keys, descending=descending))
 
 
+def jobs_within_bytes(
+    jobs: Select[Any], keys: Sequence[str], *, max_bytes: ColumnElement[int], descending: bool
+) -> Select[Any]:
+    """Cut a page of jobs as one of lines. The first is there whatever its size."""
+    rows = jobs.subquery()
+    texts = [func.coalesce(func.octet_length(rows.c[name]), 0) for name in ("error", "result")]
+    size = texts[0] + texts[1] + _metadata_size(rows.c.metadata)
+    sized = _sized(rows, size, _order(rows, keys, descending=descending))
+    columns = [sized.c[column.name] for column in (*rows.c, sized.c.found)]
+    is_within = or_(sized.c.bytes <= max_bytes, sized.c.place_in_page == 1)
+    return select(*columns).where(is_within).order_by(*_order(sized, keys, descending=descending))
+
+
+def _sized(rows: Subquery, size: ColumnElement[int], order: Sequence[ColumnElement[Any]]) -> Subquery:
+    return select(
+        rows,
+        func.count().over().label(FOUND),
+        func.sum(size).over(order_by=order, rows=(None, 0)).label("bytes"),
+        func.row_number().over(order_by=order).label("place_in_page"),
+    ).subquery()
+
+
 def size_of(message: ColumnElement[Any], metadata: ColumnElement[Any]) -> ColumnElement[int]:
     """Give about how much memory a line takes. A large value is read for it only where its metadata was compressed."""
+    return func.octet_length(message) + _metadata_size(metadata)
+
+
+def _metadata_size(metadata: ColumnElement[Any]) -> ColumnElement[int]:
     is_compressed = func.pg_column_compression(metadata).is_not(None)
     written = case(
         (is_compressed, func.octet_length(cast(metadata, Text))), else_=func.coalesce(func.pg_column_size(metadata), 0)
     )
-    return func.octet_length(message) + literal_column(str(METADATA_WEIGHT), BigInteger) * written
+    return literal_column(str(METADATA_WEIGHT), BigInteger) * written
 
 
 def _order(rows: Subquery, keys: Sequence[str], *, descending: bool) -> list[ColumnElement[Any]]:

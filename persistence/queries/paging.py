@@ -102,7 +102,7 @@ def _page(rows: Sequence[Row[Any]], window: Window[Any], convert: Callable[[Row[
     """Make a page of rows, which the query may have cut by size."""
     found = None
     if rows and hasattr(rows[0], FOUND):
-        rows, found = fitting(rows)
+        rows, found = fitting(rows) if hasattr(rows[0], "message") else (rows, rows[0].found)
     return page_of([convert(row) for row in rows], window, found=found)
 
 

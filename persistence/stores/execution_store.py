@@ -33,11 +33,13 @@ from domain.filters import ANY_EXECUTION, ExecutionFilter
 from domain.pages import Page
 from domain.requests import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest
 from persistence.database import Database
+from persistence.queries.job_filters import seen
+from persistence.queries.job_pages import columns_with
 from persistence.queries.log_filters import matching, search_time
 from persistence.queries.log_pages import log_of
-from persistence.queries.page_sizes import bounds_of, within_bytes
+from persistence.queries.page_sizes import bounds_of, jobs_within_bytes, within_bytes
 from persistence.queries.paging import fetch_counts, fetch_pages, windowed
-from persistence.stores.job_store import job_of, seen
+from persistence.stores.job_store import job_of
 from persistence.stores.log_store import kept_lines, tasks_matching
 from persistence.tables import ACTIVE, job_tasks, jobs, task_logs
 
@@ -62,7 +64,17 @@ class PostgresExecutionStore:
 
     async def pages(self, requests: Sequence[ExecutionPageRequest]) -> Sequence[Page[Execution]]:
         keys = [jobs.c.created_at, jobs.c.job_id]
-        queries = [windowed(_roots(request.filter), keys, request.window, descending=True) for request in requests]
+        queries = [
+            jobs_within_bytes(
+                windowed(_roots(request), keys, request.window, descending=True),
+                ["created_at", "job_id"],
+                max_bytes=literal(request.max_bytes, BigInteger),
+                descending=not request.window.backward,
+            )
+            if request.large
+            else windowed(_roots(request), keys, request.window, descending=True)
+            for request in requests
+        ]
         return await fetch_pages(self._database, queries, [request.window for request in requests], _execution)
 
     async def count(self, execution_filter: ExecutionFilter) -> int:
@@ -129,9 +141,9 @@ def _stands(status: ExecutionStatus, prefix: str | None) -> ColumnElement[bool]:
             return or_(root_status.in_(sorted(FAILED_STATUSES)), (root_status == "COMPLETED") & has_failed & ~is_judged)
 
 
-def _roots(execution_filter: ExecutionFilter) -> Select[Any]:
-    sums = _sums(jobs.c.execution_id, execution_filter.job_prefix)
-    return select(jobs, *sums).where(*_where(execution_filter))
+def _roots(request: ExecutionPageRequest) -> Select[Any]:
+    sums = _sums(jobs.c.execution_id, request.filter.job_prefix)
+    return select(*columns_with(request.large), *sums).where(*_where(request.filter))
 
 
 def _sums(execution_id: ColumnElement[Any], prefix: str | None) -> list[ColumnElement[Any]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
+from asyncpg import Record
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
-    FromClause,
     Row,
     Text,
     any_,
@@ -21,15 +21,17 @@ from sqlalchemy import (
     select,
 )
 
-from domain.filters import JobFilter, fold_case
+from domain.filters import JobFilter
 from domain.jobs import Job, JobPosition, LogCounts, Progress
-from domain.pages import Page
+from domain.pages import Page, page_of
 from domain.requests import JobPageRequest
 from jobtail.events import JobStatus
 from persistence.database import Database
 from persistence.prepared_statements import Named, Statement, compiled
-from persistence.queries.log_filters import SEARCH_FOLD
-from persistence.queries.paging import fetch_counts, fetch_pages, windowed
+from persistence.queries.job_filters import jobs_matching
+from persistence.queries.job_pages import JobForm, group_of, many_pages, one_page, values_of
+from persistence.queries.page_sizes import FOUND
+from persistence.queries.paging import alike, divided, fetch_counts
 from persistence.tables import ACTIVE, LEVEL_COLUMNS, jobs
 
 MOST_POSITIONS = 10_000
@@ -46,12 +48,20 @@ class PostgresJobStore:
         return {row["job_id"]: job_of(row) for row in rows}
 
     async def pages(self, requests: Sequence[JobPageRequest]) -> Sequence[Page[Job]]:
-        keys = [jobs.c.created_at, jobs.c.job_id]
-        queries = [
-            windowed(select(jobs).where(*jobs_matching(request.filter)), keys, request.window, descending=True)
-            for request in requests
-        ]
-        return await fetch_pages(self._database, queries, [request.window for request in requests], _job)
+        pages: list[Page[Job] | None] = [None] * len(requests)
+        for group, places in alike(map(group_of, requests)).items():
+            rows = await self._rows(group.form, [requests[place] for place in places])
+            for place, own in zip(places, rows, strict=True):
+                found = own[0][FOUND] if own and group.form.large else None
+                pages[place] = page_of([job_of(row) for row in own], requests[place].window, found=found)
+        return cast("list[Page[Job]]", pages)
+
+    async def _rows(self, form: JobForm, requests: Sequence[JobPageRequest]) -> Sequence[Sequence[Record]]:
+        """Load the rows of pages of one form, which are those of one page where the requests differ in nothing."""
+        if len(requests) == 1 or not form.own_columns:
+            rows = await self._database.fetch(one_page(form), values_of(requests[:1]))
+            return [rows] * len(requests)
+        return divided(await self._database.fetch(many_pages(form), values_of(requests)), len(requests))
 
     async def matching(self, job_ids: Sequence[str], job_filter: JobFilter) -> Sequence[Job]:
         chosen = select(jobs).where(jobs.c.job_id.in_(job_ids), *jobs_matching(job_filter))
@@ -74,40 +84,6 @@ class PostgresJobStore:
 @cache
 def _jobs_by_id() -> Statement:
     return compiled(select(jobs).where(jobs.c.job_id == any_(bindparam("job_ids", type_=ARRAY(Text)))))
-
-
-def jobs_matching(job_filter: JobFilter) -> list[ColumnElement[bool]]:
-    """Give the conditions of a filter."""
-    column = jobs.c
-    conditions: list[ColumnElement[bool]] = []
-    if job_filter.statuses is not None:
-        conditions.append(column.status.in_(sorted(job_filter.statuses)))
-    if job_filter.handler_names is not None:
-        conditions.append(column.handler_name.in_(sorted(job_filter.handler_names)))
-    if job_filter.execution_id is not None:
-        conditions.append(column.execution_id == job_filter.execution_id)
-    if job_filter.parent_job_id is not None:
-        conditions.append(column.parent_job_id == job_filter.parent_job_id)
-    if job_filter.created_since is not None:
-        conditions.append(column.created_at >= job_filter.created_since)
-    if job_filter.created_until is not None:
-        conditions.append(column.created_at < job_filter.created_until)
-    if job_filter.search:
-        searched = (column.job_id, column.handler_name, column.source, column.error)
-        conditions.append(or_(*(_contains(text, job_filter.search) for text in searched)))
-    if job_filter.has_errors is not None:
-        with_errors = column.count_error + column.count_critical > 0
-        conditions.append(with_errors if job_filter.has_errors else ~with_errors)
-    return conditions + seen(job_filter.job_prefix)
-
-
-def seen(job_prefix: str | None, table: FromClause = jobs) -> list[ColumnElement[bool]]:
-    """Leave out the jobs that a token does not show."""
-    return [] if job_prefix is None else [func.starts_with(table.c.job_id, job_prefix)]
-
-
-def _contains(column: ColumnElement[Any], part: str) -> ColumnElement[bool]:
-    return func.strpos(func.lower(func.shown_text(column).collate(SEARCH_FOLD)), fold_case(part)) > 0
 
 
 def counts_of(row: Named) -> LogCounts:

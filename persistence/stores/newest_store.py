@@ -35,11 +35,11 @@ from domain.pages import Page, Window, page_of
 from domain.requests import LATEST_CLOCK, NewestKey, NewestLogRequest
 from jobtail.events import LogLevel
 from persistence.database import Database
+from persistence.queries.job_filters import jobs_matching, seen
 from persistence.queries.log_filters import matching, search_time
 from persistence.queries.log_pages import log_of
 from persistence.queries.page_sizes import bounds_of, fitting, within_bytes
 from persistence.queries.paging import fetch_counts
-from persistence.stores.job_store import jobs_matching, seen
 from persistence.stores.log_store import kept_lines, tasks_matching
 from persistence.tables import job_tasks, jobs, level_bits, stored_batches, task_logs
 

@@ -32,9 +32,10 @@ from domain.stages.stage_status import StageRecord, TaskColumns, TaskRecord
 from jobtail.events import TaskStatus
 from persistence.database import Database
 from persistence.prepared_statements import Named, Statement, compiled
+from persistence.queries.job_filters import seen
 from persistence.queries.paging import alike, columns_of, divided, requested
 from persistence.sql import statement
-from persistence.stores.job_store import counts_of, job_of, seen
+from persistence.stores.job_store import counts_of, job_of
 from persistence.tables import LEVEL_COLUMNS, job_tasks
 
 MOST_TASKS = 200

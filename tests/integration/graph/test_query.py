@@ -10,19 +10,19 @@ from typing import Any
 import orjson
 import pytest
 
+from domain.jobs import LARGE_PARTS
 from domain.recorder import Recorder
-from graph.context import Context, Services
+from graph.context import Context
 from graph.formats.json_fragment import to_bytes
 from graph.schema import schema
 from jobtail.events import Event, JobProgressed, JobStarted, JobStatus, Line, LogLevel, TaskChanged, TaskStatus
 from persistence.database import Database
 from persistence.stores import task_store
-from persistence.stores.job_store import PostgresJobStore
 from persistence.stores.log_store import PostgresLogStore
-from persistence.stores.task_store import PostgresTaskStore
-from persistence.upkeep.pruning import PostgresLogPruner
 from tests.client import Api, new_job_id, worker
 from tests.conftest import CloneDatabase, serving
+from tests.fakes import store
+from tests.services import services_over
 from tests.statements import Sent, statements_of
 
 AT = datetime(2025, 1, 15, 10, 30, 0, 123456, tzinfo=UTC)
@@ -639,24 +639,8 @@ async def _compare_costs(database: Database, recorder: Recorder) -> None:
 
 
 async def _asked(database: Database, query: str) -> tuple[Sent, dict[str, Any]]:
-    jobs, logs = PostgresJobStore(database), PostgresLogStore(database)
-    unused: Any = None
-    services = Services(
-        jobs=jobs,
-        tasks=PostgresTaskStore(database),
-        logs=logs,
-        executions=unused,
-        timelines=unused,
-        profiles=unused,
-        newest=unused,
-        pruner=PostgresLogPruner(database),
-        storage=unused,
-        recorder=unused,
-        hub=unused,
-        feed=unused,
-    )
     with statements_of(database) as statements:
-        result = await schema.execute(query, context_value=Context(services))
+        result = await schema.execute(query, context_value=Context(services_over(database)))
     assert result.errors is None
     return statements, orjson.loads(to_bytes(result.data))
 
@@ -694,3 +678,28 @@ def test_a_variable_within_an_argument_is_each_requests_own(api: Api, arguments:
     for name in ("one", "two", "three", "one"):
         found = [node["message"] for node in api.ask(query, s=name)["job"]["logs"]["nodes"]]
         assert found == ([name] if name != "three" else [])
+
+
+TOLD = " fragment Told on Job { error }"
+
+
+@pytest.mark.parametrize(
+    ("selection", "loaded"),
+    [
+        ("nodes { jobId stages { name } }", set()),
+        ("nodes { ...Told }", {"error"}),
+        ("edges { node { metadata } }", {"metadata"}),
+        ("nodes { parent { error } result }", {"result"}),
+        ("nodes { failure { firstError { seq } } }", {"error"}),
+        ("totalCount", set()),
+    ],
+)
+async def test_a_list_of_jobs_loads_no_error_result_or_metadata_that_nobody_asks_for(
+    database: Database, selection: str, loaded: set[str]
+) -> None:
+    start = JobStarted(job_id="job", handler_name="h", metadata={"a": 1})
+    await store(PostgresLogStore(database), start, Line(job_id="job", message="x"))
+    statements, _ = await _asked(database, f"{{ jobs {{ {selection} }} }}{TOLD if 'Told' in selection else ''}")
+    lists = [text for text, _ in statements if "ORDER BY" in text and "jobs.created_at" in text]
+    told = {part for part in LARGE_PARTS for text in lists if f"jobs.{part}" in text}
+    assert told == loaded

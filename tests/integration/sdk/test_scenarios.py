@@ -19,18 +19,17 @@ from domain.logs import TaskLog
 from domain.pages import Window
 from domain.requests import LogPageRequest, LogScope
 from graph.capture.recorder_sink import RecorderSink
-from graph.context import Context, Services
+from graph.context import Context
 from graph.formats.json_fragment import to_bytes
 from graph.schema import schema
 from jobtail import LogCapturingEmitter, LogLevel, Writer
 from persistence.database import Database
 from persistence.embedded.embedded_server import EmbeddedPostgres
 from persistence.migration import upgrade
-from persistence.stores.job_store import PostgresJobStore
 from persistence.stores.log_store import PostgresLogStore
-from persistence.stores.task_store import PostgresTaskStore
 from persistence.upkeep.maintenance import ensure_partitions
 from tests.client import worker
+from tests.services import services_over
 
 JOB = "JB_SCENARIO"
 PATIENCE_S = 20
@@ -133,23 +132,8 @@ async def test_several_stages_follow_each_other(capture: Capture, database_url: 
     assert [line.seq for line in lines] == [1, 2, 3, 4, 5, 6]
     assert [line.stage for line in lines] == [name for name in names for _ in range(2)]
     async with Database(database_url) as database:
-        unused: Any = None
-        services = Services(
-            jobs=PostgresJobStore(database),
-            tasks=PostgresTaskStore(database),
-            logs=unused,
-            executions=unused,
-            timelines=unused,
-            profiles=unused,
-            newest=unused,
-            pruner=unused,
-            storage=unused,
-            recorder=unused,
-            hub=unused,
-            feed=unused,
-        )
         query = f'{{ job(jobId: "{JOB}") {{ stages {{ name status logCounts {{ total }} }} }} }}'
-        result = await schema.execute(query, context_value=Context(services))
+        result = await schema.execute(query, context_value=Context(services_over(database)))
     assert result.data is not None
     stages = result.data["job"]["stages"]
     assert [(stage["name"], stage["status"], stage["logCounts"]["total"]) for stage in stages] == [
@@ -201,23 +185,8 @@ async def test_timestamps_are_rfc_3339(capture: Capture, database_url: str) -> N
     capture.emitter.emit_info("now")
     await asyncio.to_thread(capture.writer.flush, PATIENCE_S)
     async with Database(database_url) as database:
-        unused: Any = None
-        services = Services(
-            jobs=PostgresJobStore(database),
-            tasks=unused,
-            logs=PostgresLogStore(database),
-            executions=unused,
-            timelines=unused,
-            profiles=unused,
-            newest=unused,
-            pruner=unused,
-            storage=unused,
-            recorder=unused,
-            hub=unused,
-            feed=unused,
-        )
         query = f'{{ job(jobId: "{JOB}") {{ createdAt startedAt logs {{ nodes {{ timestamp }} }} }} }}'
-        result = await schema.execute(query, context_value=Context(services))
+        result = await schema.execute(query, context_value=Context(services_over(database)))
     job = orjson.loads(to_bytes(result.data))["job"]
     for said in (job["createdAt"], job["startedAt"], job["logs"]["nodes"][0]["timestamp"]):
         assert re.fullmatch(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z", said)

@@ -13,16 +13,16 @@ from domain.cursors import encode, log_cursor
 from domain.filters import EVERYTHING
 from domain.pages import Page, Window
 from domain.requests import ExecutionLogPageRequest
-from graph.context import Context, Services
+from graph.context import Context
 from graph.schema import schema
 from jobtail.events import Event, JobFinished, JobStarted, JobStatus, Line
 from persistence.database import Database
 from persistence.stores.execution_store import PostgresExecutionStore
-from persistence.stores.job_store import PostgresJobStore
 from persistence.stores.log_store import PostgresLogStore
 from tests.client import Api, worker
 from tests.conftest import CloneDatabase, serving
 from tests.fakes import store
+from tests.services import services_over
 from tests.statements import statements_of
 
 AT = datetime(2025, 1, 15, 10, 30, 0, 123456, tzinfo=UTC)
@@ -360,23 +360,8 @@ TREE = """
 
 async def test_a_list_of_executions_costs_as_many_statements_whatever_its_length(empty: Database) -> None:
     async def cost() -> tuple[int, int]:
-        unused: Any = None
-        services = Services(
-            jobs=PostgresJobStore(empty),
-            tasks=unused,
-            logs=PostgresLogStore(empty),
-            executions=PostgresExecutionStore(empty),
-            timelines=unused,
-            profiles=unused,
-            newest=unused,
-            pruner=unused,
-            storage=unused,
-            recorder=unused,
-            hub=unused,
-            feed=unused,
-        )
         with statements_of(empty) as statements:
-            result = await schema.execute(TREE, context_value=Context(services))
+            result = await schema.execute(TREE, context_value=Context(services_over(empty)))
         assert result.errors is None
         assert result.data is not None
         nodes = result.data["executions"]["nodes"]

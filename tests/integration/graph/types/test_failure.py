@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from graph.context import Context, Services
+from graph.context import Context
 from graph.schema import schema
 from jobtail.events import Line, LogLevel
 from persistence.database import Database
-from persistence.stores.job_store import PostgresJobStore
 from persistence.stores.log_store import PostgresLogStore
 from tests.client import Api, new_job_id
 from tests.conftest import CloneDatabase, Service
 from tests.fakes import store
+from tests.services import services_over
 from tests.statements import statements_of
 
 FAILURE = """
@@ -143,24 +143,9 @@ async def test_the_failures_of_many_jobs_cost_as_many_statements_as_that_of_one(
 
 
 async def _cost(database: Database, expected: int) -> int:
-    unused: Any = None
-    services = Services(
-        jobs=PostgresJobStore(database),
-        tasks=unused,
-        logs=PostgresLogStore(database),
-        executions=unused,
-        timelines=unused,
-        profiles=unused,
-        newest=unused,
-        pruner=unused,
-        storage=unused,
-        recorder=unused,
-        hub=unused,
-        feed=unused,
-    )
     query = "{ jobs { nodes { failure { firstError { seq } context { seq } } } } }"
     with statements_of(database) as statements:
-        result = await schema.execute(query, context_value=Context(services))
+        result = await schema.execute(query, context_value=Context(services_over(database)))
     assert result.errors is None
     assert result.data is not None
     whole = {"firstError": {"seq": 1}, "context": [{"seq": 1}]}
