@@ -6,11 +6,12 @@ Threads and asyncio tasks each see their own.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token, copy_context
 from dataclasses import dataclass
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from jobtail.events import LogLevel
 
@@ -82,7 +83,8 @@ def outside() -> Iterator[None]:
 def carry(function: Callable[P, R]) -> Callable[P, R]:
     """Make a function that runs in the job, stage and task of this moment, for threads: `submit(jobtail.carry(work))`.
 
-    All context variables are carried. It may run any number of times, also at once.
+    All context variables are carried. It may run any number of times, also at once. A coroutine function may be carried,
+    too: it runs as a task of asyncio in that context.
     """
     context = copy_context()
 
@@ -90,4 +92,11 @@ def carry(function: Callable[P, R]) -> Callable[P, R]:
     def carried(*args: P.args, **kwargs: P.kwargs) -> R:
         return context.copy().run(function, *args, **kwargs)
 
-    return carried
+    @functools.wraps(function)
+    async def carried_task(*args: P.args, **kwargs: P.kwargs) -> Any:
+        import asyncio  # noqa: PLC0415 - whoever awaits has it already
+
+        work: Any = function(*args, **kwargs)
+        return await asyncio.get_running_loop().create_task(work, context=context.copy())
+
+    return cast("Callable[P, R]", carried_task) if inspect.iscoroutinefunction(function) else carried

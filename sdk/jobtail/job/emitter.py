@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from jobtail.job.calls import CallShape
+from jobtail.job.emitter_class import emitter_class
 from jobtail.job.narration import EMISSIONS, Narration
 from jobtail.sink import EventWriter
 
@@ -46,11 +48,16 @@ class LogCapturingEmitter:
     """Stands in for an emitter: each call is captured, then made on the emitter itself.
 
     It has the methods and attributes of the emitter, no more and no fewer: without a task tracker there, `hasattr` says
-    so here. What is captured: `emit_*`, `add_task` and `update_task_status`, when they are called; an async one need not
+    so here. It can be called, iterated, entered or compared if the emitter can. A copy is one of the emitter and is
+    captured too; pickled it is the emitter alone, since no other process has the job. What is captured: `emit_*`, `add_task` and `update_task_status`, when they are called; an async one need not
     be awaited yet. What the emitter calls on itself is not captured a second time.
     """
 
-    __slots__ = ("__base", "__methods", "__narration")
+    __slots__ = ("__base", "__methods", "__narration", "__weakref__")
+
+    def __new__(cls, base: Any, *_: Any, **__: Any) -> Self:
+        """Make one of the class that has the special methods of the emitter's."""
+        return super().__new__(emitter_class(cls, type(base)))
 
     def __init__(self, base: Any, writer: EventWriter, job_id: str, *, narration: Narration | None = None) -> None:
         """Wrap an emitter. A narration is given by whoever wants to know what was told."""
@@ -65,6 +72,12 @@ class LogCapturingEmitter:
         emit_progress: Callable[..., Any]
         emit_complete: Callable[..., Any]
         emit_error: Callable[..., Any]
+
+        # In the class for the emitter's own, where it has them.
+        def __enter__(self) -> Any: ...
+        def __exit__(self, *failure: object) -> Any: ...
+        async def __aenter__(self) -> Any: ...
+        async def __aexit__(self, *failure: object) -> Any: ...
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_LogCapturingEmitter__"):  # not yet made: a copy asks before it is filled
@@ -104,21 +117,22 @@ class LogCapturingEmitter:
     def __class__(self, value: type[Any]) -> None:
         self.__base.__class__ = value
 
-    # A statement looks these up in the class, where __getattr__ is not asked.
-    def __enter__(self) -> Any:
-        return self.__instead(self.__base.__enter__())
+    def __copy__(self) -> Any:
+        return self.__around(copy.copy(self.__base))
 
-    def __exit__(self, *failure: object) -> Any:
-        return self.__base.__exit__(*failure)
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return self.__around(copy.deepcopy(self.__base, memo))
 
-    async def __aenter__(self) -> Any:
-        return self.__instead(await self.__base.__aenter__())
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _itself, (self.__base,)
 
-    async def __aexit__(self, *failure: object) -> Any:
-        return await self.__base.__aexit__(*failure)
+    def __around(self, base: Any) -> LogCapturingEmitter:
+        narration = self.__narration
+        return LogCapturingEmitter(base, narration.writer, narration.job_id, narration=narration)
 
-    def __instead(self, entered: Any) -> Any:
-        return self if entered is self.__base else entered
+
+def _itself(base: Any) -> Any:
+    return base
 
 
 def _capturing(narration: Narration, name: str, method: Callable[..., Any]) -> Callable[..., Any]:

@@ -107,6 +107,25 @@ class JobCapture:
             self._say_failure(exception)
             self.finish(JobStatus.FAILED, error=named(exception))
 
+    def complete(self) -> None:
+        """End the job well, and leave it."""
+        self.finish(JobStatus.COMPLETED)
+
+    def give_up(self, reason: str) -> None:
+        """Fail the job for a reason that is no exception, and leave it."""
+        self.say(reason, LogLevel.ERROR)
+        self.finish(JobStatus.FAILED, error=reason)
+
+    def step_out(self) -> None:
+        """Go out of the job's context while it goes on."""
+        if self._token is not None:
+            leave(self._token)
+
+    def step_in(self) -> None:
+        """Go into the job's context again, wherever that is now."""
+        if self._token is not None:
+            self._token = enter(Place(self, self.job_id))
+
     def leave(self) -> None:
         """Take the job out of the context and say nothing of it: it goes on elsewhere, or later."""
         token, self._token = self._token, None

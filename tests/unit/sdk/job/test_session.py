@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import inspect
 import logging
@@ -573,3 +574,134 @@ def test_the_end_of_the_process_is_told_once_and_not_again_by_the_job(recorded: 
     job.start()
     job.finish(JobStatus.COMPLETED)
     assert [finish.status for finish in recorded.of(JobFinished)] == [JobStatus.FAILED, JobStatus.COMPLETED]
+
+
+def behind(function: Any) -> Any:
+    """Wrap a function as decorators of one's own do, which hides what kind it is."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+async def fail_later() -> None:
+    say("at work")
+    await asyncio.sleep(0)
+    raise ValueError("no")
+
+
+def say(message: str) -> None:
+    job = current_job()
+    assert job is not None
+    job.say(message)
+
+
+class Called:
+    async def __call__(self) -> None:
+        await fail_later()
+
+
+ASYNCHRONOUS: dict[str, Any] = {
+    "behind a wrapper": behind(fail_later),
+    "behind two wrappers": behind(behind(fail_later)),
+    "an object that is called": Called(),
+    "a part of a function": functools.partial(fail_later),
+    "a part of a wrapper": functools.partial(behind(fail_later)),
+    "a lambda": lambda: fail_later(),  # noqa: PLW0108 - it hides what it calls
+}
+
+
+@pytest.mark.parametrize("function", ASYNCHRONOUS.values(), ids=ASYNCHRONOUS)
+def test_a_coroutine_runs_within_its_job_however_its_function_hides_it(recorded: Recording, function: Any) -> None:
+    async def call() -> None:
+        work = jobtail.job()(function)()
+        assert current_job() is None, "the caller is in no job"
+        await work
+
+    with pytest.raises(ValueError, match="no"):
+        asyncio.run(call())
+    assert recorded.messages[0] == "at work"
+    finish = finish_of(recorded)
+    assert (finish.status, finish.error) == (JobStatus.FAILED, "ValueError: no")
+
+
+def test_a_wrapped_coroutine_that_runs_elsewhere_is_in_its_job_there(recorded: Recording) -> None:
+    @jobtail.job(job_id="JB_1")
+    @behind
+    async def work() -> str:
+        say("one")
+        await asyncio.sleep(0)
+        say("two")
+        return "done"
+
+    async def main() -> Any:
+        return await asyncio.gather(asyncio.create_task(work()), work())
+
+    assert asyncio.run(main()) == ["done", "done"]
+    assert sorted(recorded.messages) == ["one", "one", "two", "two"]
+    assert [finish.status for finish in recorded.of(JobFinished)] == [JobStatus.COMPLETED] * 2
+
+
+@pytest.mark.parametrize(
+    ("ends_by", "status"),
+    [
+        (None, JobStatus.COMPLETED),
+        (ValueError("no"), JobStatus.FAILED),
+        (asyncio.CancelledError(), JobStatus.CANCELLED),
+    ],
+)
+def test_a_task_that_a_call_gives_ends_its_job(
+    recorded: Recording, ends_by: BaseException | None, status: JobStatus
+) -> None:
+    async def work() -> None:
+        say("at work")
+        await asyncio.sleep(0)
+        if ends_by is not None:
+            raise ends_by
+
+    @jobtail.job(job_id="JB_1")
+    def begin() -> asyncio.Task[None]:
+        return asyncio.get_running_loop().create_task(work())
+
+    async def main() -> None:
+        given = begin()
+        assert isinstance(given, asyncio.Task)
+        assert current_job() is None
+        await asyncio.wait([given])
+        with contextlib.suppress(ValueError, asyncio.CancelledError):
+            given.result()
+
+    asyncio.run(main())
+    assert recorded.messages[0] == "at work"
+    assert finish_of(recorded).status is status
+
+
+def test_a_generator_behind_a_wrapper_is_given_and_its_job_says_that_it_cannot_follow(recorded: Recording) -> None:
+    @jobtail.job()
+    @behind
+    def numbers() -> Iterator[int]:
+        yield from range(3)
+
+    assert list(numbers()) == [0, 1, 2]
+    (line,) = recorded.lines
+    assert line.level is LogLevel.ERROR
+    assert finish_of(recorded).status is JobStatus.FAILED
+    assert finish_of(recorded).error == line.message
+    assert line.message.startswith("the call gave a generator")
+
+
+def test_a_carried_coroutine_function_runs_in_the_job_that_it_was_carried_from(recorded: Recording) -> None:
+    async def work(name: str) -> str:
+        await asyncio.sleep(0)
+        say(name)
+        return name
+
+    async def main() -> str:
+        return await carried("x")
+
+    with jobtail.job("JB_1"), jobtail.stage("fetch"):
+        carried = jobtail.carry(work)
+    assert asyncio.run(main()) == "x"
+    assert places(recorded) == [("x", "fetch", None)]
