@@ -30,6 +30,7 @@ SPOOL_BYTES = 256 << 20
 FLUSH_S = 5.0
 KEEP_S = 10.0
 KEEP_STEP_S = 1.0
+SLOWEST_BYTES_A_SECOND = 512 << 10
 
 P = ParamSpec("P")
 
@@ -86,10 +87,14 @@ class Client:
 
     def _keep(self) -> None:
         """Hand over what is still in memory, for as long as that gets on: disks are quick, or full."""
-        deadline = time.monotonic() + KEEP_S
+        began = time.monotonic()
         before, waiting = math.inf, self.writer.stats().waiting
-        while 0 < waiting < before and time.monotonic() < deadline:
-            self.writer.hand_over(KEEP_STEP_S)
+        while 0 < waiting < before:
+            # A long text takes its time to be searched for secrets and written. What comes behind it is the job's end.
+            patience_s = self.writer.in_hand_bytes / SLOWEST_BYTES_A_SECOND
+            if time.monotonic() - began > KEEP_S + patience_s:
+                break
+            self.writer.hand_over(KEEP_STEP_S + patience_s)
             before, waiting = waiting, self.writer.stats().waiting
 
     def stats(self) -> Stats:
@@ -300,7 +305,8 @@ def _made(
 def _directory(named: str | os.PathLike[str] | None) -> Path | None:
     named = named or os.environ.get(SPOOL_DIR)
     try:
-        return Path(named) if named else state_directory()
+        # Where the job goes later is its own affair: the next process looks for what waits where it was asked for.
+        return Path(named).absolute() if named else state_directory().absolute()
     except OSError as error:
         log.warning("capture keeps lines in memory only while the service is away: %s", error)
         return None

@@ -72,6 +72,38 @@ with jobtail.job("JB_1") as emitter:
     assert file_sink.messages(tmp_path / "sent") == [str(number) for number in range(1500)]
 
 
+def test_a_long_line_and_the_end_behind_it_wait_for_the_search_for_secrets(tmp_path: Path) -> None:
+    program = f"""{BEGIN}
+from jobtail import client
+from tests.file_sink import FileSink
+def mask(event):
+    if len(getattr(event, "message", "")) > 1000:
+        time.sleep(3.5)
+    return event
+client.use(client.Client(FileSink(os.environ["TEST_SINK_FILE"]), mask=mask, flush_s=0.1))
+with jobtail.job("JB_1") as emitter:
+    emitter.emit_info("x" * (4 << 20))
+"""
+    file_sink.run(program, tmp_path / "sent")
+    assert [len(message) for message in file_sink.messages(tmp_path / "sent")] == [4 << 20]
+    assert file_sink.ends(tmp_path / "sent") == [("COMPLETED", None)]
+
+
+def test_a_relative_directory_stays_where_it_was_asked_for(tmp_path: Path, away: str) -> None:
+    program = f"""{BEGIN}
+os.chdir({str(tmp_path)!r})
+jobtail.configure(spool_dir="spool", flush_s=0.1)
+with jobtail.job("JB_1") as emitter:
+    os.mkdir("elsewhere")
+    os.chdir("elsewhere")
+    emitter.emit_info("said")
+"""
+    status, _, _ = ended(file_sink.start(program, tmp_path, JOBTAIL_URL=away))
+    assert status == 0
+    assert spooled_lines(tmp_path / "spool") == 3
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_an_end_waits_no_longer_than_it_gets_on(tmp_path: Path) -> None:
     """With a sink that takes nothing, neither by wire nor on disk."""
     program = f"""{BEGIN}

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
+from typing import NamedTuple
+from urllib.parse import unquote
 from urllib.request import getproxies_environment, proxy_bypass
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
 PATH = "/api/capture"
+
+log = logging.getLogger("jobtail")
 
 
 def base_url(url: str) -> str:
@@ -38,7 +43,32 @@ def is_loopback(host: str | None) -> bool:
         return name == "localhost" or name.endswith(".localhost")
 
 
-def proxy_of(url: Url) -> str | None:
+class Proxy(NamedTuple):
+    """How a proxy is reached, and what it is told besides."""
+
+    url: str
+    authorization: str | None = None
+    """A user and a password, as `user:password`."""
+
+
+def proxy_of(url: Url) -> Proxy | None:
+    """Find the proxy that the environment names for a service. One that urllib3 does not speak to is passed by."""
     proxies = getproxies_environment()
-    proxy = proxies.get(url.scheme or "") or proxies.get("all")
-    return None if not proxy or proxy_bypass(url.netloc or "") else proxy
+    named = (proxies.get(url.scheme or "") or proxies.get("all") or "").strip()
+    if not named or proxy_bypass(url.netloc or ""):
+        return None
+    proxy = _proxy(named)
+    if proxy is None:
+        log.warning("a proxy of the environment is none of HTTP: capture sends to %s without it", url.host)
+    return proxy
+
+
+def _proxy(named: str) -> Proxy | None:
+    try:
+        parsed = parse_url(named if "://" in named else f"http://{named}")  # as curl takes a host and a port
+    except LocationParseError:
+        return None
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        return None
+    address = Url(scheme=parsed.scheme, host=parsed.host, port=parsed.port)
+    return Proxy(str(address), None if parsed.auth is None else unquote(parsed.auth))

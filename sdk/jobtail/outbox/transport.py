@@ -5,11 +5,13 @@ from __future__ import annotations
 import encodings.idna  # noqa: F401 - socket looks it up; were a fork to meet its import, the child could never do so
 import gzip
 import json
+import platform
 import queue
 import time
 from collections import deque
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +21,7 @@ from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 from urllib3.util import parse_url
 
 from jobtail.jsonable import shown
-from jobtail.outbox.address import PATH, base_url, is_loopback, proxy_of
+from jobtail.outbox.address import PATH, Proxy, base_url, is_loopback, proxy_of
 from jobtail.sink import BatchRejected, SinkUnavailable
 
 GZIP_BYTES = 16 << 10
@@ -51,7 +53,7 @@ class HttpTransport:
         self._headers = {
             "Content-Type": "application/x-ndjson",
             "Accept": "application/json",
-            "User-Agent": "jobtail",
+            "User-Agent": user_agent(),
             **_authorization(token),
         }
         parsed = parse_url(self.url)
@@ -88,7 +90,7 @@ class HttpTransport:
     def _new_connections(self) -> urllib3.PoolManager:
         # Pauses and repeats belong to the outbox; a redirect would carry the token to who knows whom.
         options: dict[str, Any] = {"num_pools": 1, "maxsize": 1, "retries": _NO_RETRIES}
-        made = urllib3.ProxyManager(self._proxy, **options) if self._proxy else urllib3.PoolManager(**options)
+        made = urllib3.PoolManager(**options) if self._proxy is None else _through(self._proxy, options)
         made.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
         return made
 
@@ -175,6 +177,20 @@ class _HttpPool(HTTPConnectionPool):
 
 class _HttpsPool(HTTPSConnectionPool):
     QueueCls: Any = _Connections
+
+
+def user_agent() -> str:
+    """Name this version of the SDK to the service, as every client of HTTP does."""
+    try:
+        own = version("jobtail")
+    except PackageNotFoundError:  # part of an application without the package's own record
+        own = "unknown"
+    return f"jobtail/{own} python/{platform.python_version()}"
+
+
+def _through(proxy: Proxy, options: dict[str, Any]) -> urllib3.ProxyManager:
+    headers = urllib3.make_headers(proxy_basic_auth=proxy.authorization) if proxy.authorization else None
+    return urllib3.ProxyManager(proxy.url, proxy_headers=headers, **options)
 
 
 def _authorization(token: str | None) -> dict[str, str]:

@@ -61,7 +61,8 @@ class Buffer:
         self._crowd_bytes = min(CROWD_BATCHES * max_batch_bytes, max_bytes // 2)
         self._queue: deque[tuple[Event, int]] = deque()
         self._queued_bytes = 0
-        self._taken_bytes = 0
+        self.taken_bytes = 0
+        """Of the batch that was taken out."""
         self._gaps: dict[str, Gap] = {}
         self.last_n = 0
         """The number of the newest event that was taken out."""
@@ -83,7 +84,7 @@ class Buffer:
     def offer(self, event: Event, size: int) -> bool:
         """Take an event, or give it up and say False. An empty buffer takes a line of any size."""
         self.captured += 1
-        buffered = self._queued_bytes + self._taken_bytes
+        buffered = self._queued_bytes + self.taken_bytes
         if buffered and buffered + size > self._max_bytes and type(event) in _GIVEN_UP:
             self._give_up(event)
             return False
@@ -111,7 +112,7 @@ class Buffer:
             taken += size
             events.append(event)
         self._queued_bytes -= taken
-        self._taken_bytes += taken
+        self.taken_bytes += taken
         # Numbered here and not on arrival: a signal handler that captures in the middle of a capture cannot turn the
         # numbers round.
         first_n = self.last_n + 1
@@ -120,7 +121,7 @@ class Buffer:
 
     def free(self) -> None:
         """Forget the batch that was taken out."""
-        self._taken_bytes = 0
+        self.taken_bytes = 0
 
     def close_gaps(self) -> None:
         """Say in each log what was given up."""

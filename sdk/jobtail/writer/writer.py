@@ -201,6 +201,11 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - the child's work goes on
             self.report_fault(error)
 
+    @property
+    def in_hand_bytes(self) -> int:
+        """The size of the batch that the thread is at work on, by the estimate of `jobtail.writer.buffer`."""
+        return self._buffer.taken_bytes
+
     def stats(self) -> WriterStats:
         return self._accounts.stats()
 

@@ -11,10 +11,12 @@ import subprocess
 import sys
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,6 +24,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from jobtail.events import Batch, JobFinished, JobStarted, JobStatus, Line, NumberedEvent
+from jobtail.outbox.address import Proxy
 from jobtail.outbox.outbox import Outbox
 from jobtail.outbox.queue import JOINED_BYTES, WINDOW_BATCHES
 from jobtail.outbox.spool import Spool, SpoolUnavailable
@@ -784,7 +787,23 @@ def test_only_a_service_elsewhere_is_reached_by_a_proxy(monkeypatch: pytest.Monk
     monkeypatch.delenv("no_proxy", raising=False)
     assert HttpTransport("http://127.0.0.1:1")._proxy is None
     assert HttpTransport("http://[::1]:1")._proxy is None
-    assert HttpTransport("http://jobtail.example")._proxy == "http://proxy.example:3128"
+    assert HttpTransport("http://jobtail.example")._proxy == Proxy("http://proxy.example:3128")
+
+
+def test_the_proxy_is_asked_with_its_password_and_the_service_told_our_version(
+    service: ModelService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service stands in for the proxy: both are asked by POST."""
+    monkeypatch.setenv("http_proxy", service.url.replace("http://", "user:p%40ss@"))
+    monkeypatch.delenv("no_proxy", raising=False)
+    outbox = Outbox(HttpTransport("http://jobtail.example"), None)
+    Worker(outbox).say()
+    assert outbox.flush(PATIENCE_S)
+    outbox.close()
+    (headers,) = service.headers
+    assert headers["Host"] == "jobtail.example"
+    assert headers["Proxy-Authorization"] == f"Basic {b64encode(b'user:p@ss').decode()}"
+    assert re.fullmatch(rf"jobtail/{version('jobtail')} python/3\.\d+\.\d+\S*", headers["User-Agent"])
 
 
 def test_a_defect_does_not_end_the_courier_and_is_logged_once(
