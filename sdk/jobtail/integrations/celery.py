@@ -20,7 +20,7 @@ from celery.utils.saferepr import saferepr
 from jobtail import client
 from jobtail import current as context
 from jobtail.events import JobStatus
-from jobtail.integrations.root_handler import listen
+from jobtail.integrations.record_hook import listen
 from jobtail.integrations.runs import (
     EXECUTION,
     FLUSH_S,

@@ -16,7 +16,7 @@ from procrastinate.periodic import PeriodicTask
 from jobtail import client
 from jobtail import current as context
 from jobtail.events import JobStatus
-from jobtail.integrations.root_handler import listen
+from jobtail.integrations.record_hook import listen
 from jobtail.integrations.runs import (
     EXECUTION,
     PARENT,

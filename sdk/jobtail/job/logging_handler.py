@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jobtail import client
-from jobtail.events import LogLevel
+from jobtail.events import Line, LogLevel
 from jobtail.job import session
 from jobtail.job.exception_text import exception_facts, traceback_text
-from jobtail.jsonable import shown
+from jobtail.job.placed_record import make_placed_records, place_of
+from jobtail.jsonable import jsonable_object, shown
 
 OWN_NAME = "jobtail"
 """Our loggers' name, and with a dash how the names of our threads begin."""
@@ -30,20 +31,43 @@ _LOGURU_WROTE_IT = "\n"
 class CaptureHandler(logging.Handler):
     """Makes each record a line of the job that is open where it is logged; outside of a job it does nothing.
 
-    Add it to any logger: `logging.getLogger().addHandler(jobtail.CaptureHandler())`.
+    Add it to any logger: `logging.getLogger().addHandler(jobtail.CaptureHandler())`. It never waits, so that it needs
+    no queue; behind one it knows the jobs of records all the same. Where there is no other handler, a warning still
+    goes to stderr, as logging itself has it without any.
     """
 
+    def __init__(self, level: int | str = logging.NOTSET) -> None:
+        super().__init__(level)
+        make_placed_records()
+
+    def handle(self, record: logging.LogRecord) -> Any:
+        handled = super().handle(record)
+        last = logging.lastResort
+        if last is not None and record.levelno >= last.level and _is_alone(self, record):
+            last.handle(record)
+        return handled
+
+    @client.guarded
     def emit(self, record: logging.LogRecord) -> None:
-        job = session.current_job()
-        if job is None:
+        job, place = session.current_job(), place_of(record)
+        if (job is None and place is None) or _is_own(record):
             return
-        try:
-            if _is_own(record):
-                return
-            message, at = self._message(record), datetime.fromtimestamp(record.created, UTC)
-            job.say(message, LogLevel.at_or_below(record.levelno), _metadata(record), at=at)
-        except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
-            client.writer().report_fault(error)
+        message, level, metadata = self._message(record), LogLevel.at_or_below(record.levelno), _metadata(record)
+        if job is not None and (place is None or place.job_id == job.job_id):
+            job.say(message, level, metadata, at=_moment(record))
+        elif place is not None:  # it was logged in another thread or process
+            facts = jsonable_object(metadata)
+            client.writer().capture(
+                Line(
+                    job_id=place.job_id,
+                    message=message,
+                    level=level,
+                    stage=place.stage,
+                    task_id=place.task_id,
+                    at=_moment(record),
+                    metadata=facts,
+                )
+            )
 
     def _message(self, record: logging.LogRecord) -> str:
         if self.formatter is not None and not _is_basic(self.formatter):
@@ -61,6 +85,24 @@ class CaptureHandler(logging.Handler):
         if stack := record.stack_info or _event(record).get("stack_info"):
             parts.append(shown(stack))
         return "\n".join(parts)
+
+
+def _is_alone(handler: CaptureHandler, record: logging.LogRecord) -> bool:
+    """Tell whether no other handler hears what is logged there, of several like this one for the first."""
+    found = logging.root if record.name == logging.root.name else logging.root.manager.loggerDict.get(record.name)
+    logger = found if isinstance(found, logging.Logger) else None
+    handlers: list[logging.Handler] = []
+    while logger is not None:
+        handlers += logger.handlers
+        logger = logger.parent if logger.propagate else None
+    return handlers[:1] == [handler] and all(isinstance(each, CaptureHandler) for each in handlers)
+
+
+def _moment(record: logging.LogRecord) -> datetime:
+    try:
+        return datetime.fromtimestamp(record.created, UTC)
+    except (TypeError, ValueError, OverflowError, OSError):  # a record that something else has made
+        return datetime.now(UTC)
 
 
 def _is_basic(formatter: logging.Formatter) -> bool:

@@ -149,7 +149,7 @@ class JobCapture:
         writer = client.writer()
         try:
             if stage is None and task_id is None and self._narration is not None:
-                stage, task_id = self._narration.here()
+                stage, task_id = self.here()
             line = Line(
                 job_id=self.job_id,
                 message=message,
@@ -163,6 +163,10 @@ class JobCapture:
         except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
             writer.report_fault(error)
 
+    def here(self) -> tuple[str | None, str | None]:
+        """Tell the stage and the task that a line belongs to which names neither."""
+        return (None, None) if self._narration is None else self._narration.here()
+
     def move(self) -> None:
         """Note that a stage or task was entered or left here: output of child processes follows."""
         if self._output is not None:
@@ -170,8 +174,7 @@ class JobCapture:
 
     def stage_now(self) -> str:
         """Tell the stage that a line without one belongs to."""
-        stage = None if self._narration is None else self._narration.here()[0]
-        return stage or MAIN_STAGE
+        return self.here()[0] or MAIN_STAGE
 
     def __enter__(self) -> Any:
         return self.start()

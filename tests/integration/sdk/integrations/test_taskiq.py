@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from taskiq.exceptions import SendTaskError
 from taskiq.kicker import AsyncKicker
 from taskiq_redis import RedisStreamBroker
 
-from jobtail import CaptureHandler, JobFinished, JobStarted, JobStatus, client
+from jobtail import JobFinished, JobStarted, JobStatus, client
 from jobtail.integrations.taskiq import JobtailMiddleware, install
 from jobtail.job.session import current_job
 from tests.apps.running import finished, job_with, running, said, soon
@@ -55,15 +54,6 @@ class Shop:
 
     def run(self, task: str, *args: Any, **labels: Any) -> Any:
         return finished(self.api, self.send(task, *args, **labels))
-
-
-@pytest.fixture(autouse=True)
-def unheard() -> Iterator[None]:
-    """Take away what an integration within this process put at the root logger."""
-    yield
-    root = logging.getLogger()
-    for handler in [handler for handler in root.handlers if isinstance(handler, CaptureHandler)]:
-        root.removeHandler(handler)
 
 
 @pytest.fixture(scope="module")
@@ -165,11 +155,9 @@ def test_a_scheduled_task_is_an_execution_with_all_that_it_started(shop: Shop, t
 
 @pytest.fixture
 def captured() -> Iterator[Recording]:
-    """What tasks of this process leave; the handler that they bring to the root logger is taken away again."""
+    """What tasks of this process leave."""
     with recording() as present:
         yield present
-    root = logging.getLogger()
-    root.handlers = [handler for handler in root.handlers if not isinstance(handler, CaptureHandler)]
 
 
 async def fail_once(*middlewares: TaskiqMiddleware) -> None:

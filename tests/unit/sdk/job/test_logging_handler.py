@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import pickle
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from logging.handlers import QueueHandler, QueueListener
+from queue import SimpleQueue
 from typing import Any, Literal
 
 import loguru
@@ -256,3 +261,102 @@ def test_what_capture_itself_logs_is_not_captured(handler: jobtail.CaptureHandle
 def test_outside_a_job_a_record_is_let_go(recorded: Recording, log: logging.Logger) -> None:
     log.error("nobody's")
     assert recorded.events == []
+
+
+@contextmanager
+def queued(log: logging.Logger, queue: Any) -> Iterator[None]:
+    """Hand what a logger says to a queue, and to nobody else."""
+    sender = QueueHandler(queue)
+    log.addHandler(sender)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.propagate = True
+        log.removeHandler(sender)
+
+
+def test_behind_a_queue_records_are_lines_of_the_job_and_place_that_they_were_made_in(
+    recorded: Recording, log: logging.Logger
+) -> None:
+    queue: SimpleQueue[logging.LogRecord] = SimpleQueue()
+    listener = QueueListener(queue, jobtail.CaptureHandler())
+    with queued(log, queue):
+        with jobtail.job("JB_1") as emitter, jobtail.stage("fetch"), jobtail.task("CNT_1"):
+            log.info("%d rows", 3)
+        with jobtail.job("JB_2") as emitter:
+            emitter.emit_stage("score", "scoring")
+            log.warning("in the emitted stage")
+        log.info("outside of any job")
+        listener.start()
+        listener.stop()
+    lines = {line.message: (line.job_id, line.stage, line.task_id, line.level) for line in recorded.lines}
+    assert lines == {
+        "3 rows": ("JB_1", "fetch", "CNT_1", LogLevel.INFO),
+        "scoring": ("JB_2", "score", None, LogLevel.INFO),
+        "in the emitted stage": ("JB_2", "score", None, LogLevel.WARNING),
+    }
+
+
+def test_a_record_keeps_its_place_on_its_way_to_another_process(recorded: Recording, log: logging.Logger) -> None:
+    queue: SimpleQueue[logging.LogRecord] = SimpleQueue()
+    with queued(log, queue), jobtail.job("JB_1"):
+        log.info("said", extra={"rows": 3})
+    arrived = pickle.loads(pickle.dumps(queue.get()))
+    assert "jobtail_place" not in vars(arrived), "no formatter takes it for a field of the application's"
+    jobtail.CaptureHandler().handle(arrived)
+    assert (recorded.line.job_id, recorded.line.message) == ("JB_1", "said")
+    assert recorded.line.metadata == {"logger": LOGGER, "rows": 3}
+
+
+def test_an_application_that_makes_records_of_its_own_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(logging.LogRecord):
+        pass
+
+    before = logging.getLogRecordFactory()
+    try:
+        logging.setLogRecordFactory(Own)
+        jobtail.CaptureHandler()
+        assert logging.getLogRecordFactory() is Own
+    finally:
+        logging.setLogRecordFactory(before)
+
+
+def hear_alone(monkeypatch: pytest.MonkeyPatch, *others: logging.Handler) -> None:
+    """Let the root have nothing but two handlers of ours, and others that are named."""
+    handlers = [jobtail.CaptureHandler(), jobtail.CaptureHandler(), *others]
+    monkeypatch.setattr(logging.getLogger(), "handlers", handlers)
+
+
+def test_where_no_other_handler_is_a_warning_goes_to_stderr_once_as_without_ours(
+    monkeypatch: pytest.MonkeyPatch, log: logging.Logger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hear_alone(monkeypatch)
+    log.info("quiet")
+    log.warning("the disk is nearly full")
+    logging.getLogger("jobtail").warning("of capture")
+    with recording(), jobtail.job("JB_1"):
+        log.error("in a job")
+    logging.getLogger().warning("of the root")
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["the disk is nearly full", "of capture", "in a job", "of the root"]
+
+
+@pytest.mark.parametrize("other", [logging.NullHandler(), logging.StreamHandler(io.StringIO())], ids=repr)
+def test_where_another_handler_is_nothing_goes_to_stderr(
+    monkeypatch: pytest.MonkeyPatch, log: logging.Logger, capsys: pytest.CaptureFixture[str], other: logging.Handler
+) -> None:
+    hear_alone(monkeypatch, other)
+    log.warning("the disk is nearly full")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("created", ["yesterday", float("nan"), 1.7e18, None])
+def test_a_record_whose_time_is_none_becomes_a_line_of_now(recorded: Recording, created: Any) -> None:
+    with jobtail.job("JB_1"):
+        jobtail.CaptureHandler().handle(
+            logging.makeLogRecord({"msg": "said", "levelno": 20, "created": created, "name": LOGGER})
+        )
+    assert recorded.line.message == "said"
+    assert recorded.line.at is not None
+    assert datetime.now(UTC) - recorded.line.at < timedelta(minutes=5)
