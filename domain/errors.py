@@ -54,8 +54,10 @@ class Unauthenticated(JobtailError):
 class Forbidden(JobtailError):
     """Who calls may not do that."""
 
-    def __init__(self, needed: str) -> None:
+    def __init__(self, needed: str, *, job_id: str | None = None) -> None:
         super().__init__(f"this needs a token that allows {needed}")
+        self.job_id = job_id
+        """The one job that the caller may say nothing of, where it is that."""
 
 
 class Unavailable(JobtailError):

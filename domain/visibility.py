@@ -262,7 +262,8 @@ def require_job(job_id: str, grant: Grant) -> None:
         Forbidden: with another.
     """
     if not grant.sees(job_id):
-        raise Forbidden(f"jobs like {job_id[:80]!r}; this one is for those that begin with {grant.job_prefix!r}")
+        needed = f"jobs like {job_id[:80]!r}; this one is for those that begin with {grant.job_prefix!r}"
+        raise Forbidden(needed, job_id=job_id)
 
 
 def seen_jobs(job_filter: JobFilter, grant: Grant) -> JobFilter:

@@ -165,7 +165,9 @@ def refusal(error: Exception) -> Refusal:
 async def http_answer(_: Request, error: Exception) -> JSONResponse:
     """Answer a request that failed: `{"error": {"code", "message", "request_id"}}` with the fitting status."""
     said = refusal(error)
-    place = {"line": error.line} if isinstance(error, BadLine) else {}
+    place: dict[str, Any] = {"line": error.line} if isinstance(error, BadLine) else {}
+    if isinstance(error, Forbidden) and error.job_id is not None:
+        place = {"job_id": error.job_id}  # what else a batch holds may be let in
     return error_body(said.status, said.code, said.message, said.headers, **place)
 
 

@@ -10,10 +10,10 @@ from threading import Thread
 from jobtail.backoff import Attempts
 from jobtail.jsonable import shown
 from jobtail.outbox.loss_notices import refusal, split
-from jobtail.outbox.post import Post
+from jobtail.outbox.post import Division, Post
 from jobtail.outbox.queue import DeliveryQueue
 from jobtail.outbox.spool import SpoolUnavailable
-from jobtail.outbox.transport import POST_TIMEOUT_S, AnswerLate, HttpTransport
+from jobtail.outbox.transport import POST_TIMEOUT_S, AnswerLate, HttpTransport, JobForbidden
 from jobtail.sink import BatchRejected, SinkUnavailable
 
 ADOPT_EVERY_S = 30.0
@@ -103,14 +103,35 @@ class Dispatcher:
 
     def _deliver(self, post: Post) -> None:
         """Send a post whole; where the service refuses it, all of it but what is to blame."""
+        division = self._queue.divide(post)
+        while not (division.events and len(post.row_ids) > 1):
+            try:
+                if division.rest and not self._send(post, division.rest):
+                    break
+            except JobForbidden as error:
+                division = self._divide_further(post, division, error)
+                continue
+            self._queue.settle(post, division)
+            return
+        self._queue.part(post)
+
+    def _send(self, post: Post, body: bytes) -> bool:
+        """Post a body, less what is refused in it. False where that is to be found in one of several rows."""
         try:
-            self._post(post, post.body)
+            self._post(post, body)
         except BatchRejected as error:
             if len(post.row_ids) > 1:
-                self._queue.part(post)
-                return
-            self._mend(post, error)
-        self._queue.settle(post)
+                return False
+            self._mend(post, body, error)
+        return True
+
+    def _divide_further(self, post: Post, division: Division, error: JobForbidden) -> Division:
+        further = self._queue.divide(post, error.job_id)
+        if further.events == division.events:
+            raise SinkUnavailable(str(error))  # the service names a job that this post does not
+        self._queue.last_error = str(error)
+        log.warning("the events of job %r are set aside in %s: %s", error.job_id, self._kept_in, error)
+        return further
 
     def _is_hasty(self, post: Post) -> bool:
         return self._has_spool and not post.row_ids and not post.was_late
@@ -121,10 +142,10 @@ class Dispatcher:
             timeout_s = QUICK_POST_S
         self._transport.post(post.writer_id, body, timeout_s=timeout_s)
 
-    def _mend(self, post: Post, error: BatchRejected) -> None:
+    def _mend(self, post: Post, body: bytes, error: BatchRejected) -> None:
         """Each round halves a part or takes an event out of it, so that it ends whatever the service says."""
         reason = shown(error)
-        parts = self._parts(post, split(post.body), error)
+        parts = self._parts(post, split(body), error)
         while parts:
             part = parts.pop()
             if not part:

@@ -77,6 +77,11 @@ def split(body: bytes) -> list[bytes]:
     return body.splitlines(keepends=True)
 
 
+def job_of(raw: bytes) -> str:
+    """Tell which job an event belongs to."""
+    return str(_parsed(raw).get("job_id", ""))
+
+
 def _events(body: bytes) -> Iterator[tuple[bytes, dict[str, Any]]]:
     for raw in split(body):
         yield raw, _parsed(raw)

@@ -71,7 +71,7 @@ class Outbox:
                 if left_s <= 0 or is_hopeless or dispatcher.failures != failures:
                     return False
                 queue.changed.wait(left_s)
-            return queue.is_empty
+            return queue.is_stored
         finally:
             queue.changed.release()
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Container
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
+from jobtail.outbox.loss_notices import job_of, split
 from jobtail.outbox.spool import EncodedBatch, StoredBatch
 
 
@@ -35,6 +38,25 @@ class Post:
     @property
     def encoded(self) -> EncodedBatch:
         return EncodedBatch(self.writer_id, self.first_n, self.last_n, self.events, self.body)
+
+
+class Division(NamedTuple):
+    """A body in two: what is sent, and what is set aside."""
+
+    rest: bytes
+    body: bytes
+    """What is set aside."""
+    events: int
+    """How many events that are, notices among them."""
+
+
+def divided(body: bytes, job_ids: Container[str]) -> Division:
+    """Part from a body the events of some jobs. The order of both parts stays."""
+    rest: list[bytes] = []
+    aside: list[bytes] = []
+    for raw in split(body):
+        (aside if job_of(raw) in job_ids else rest).append(raw)
+    return Division(b"".join(rest), b"".join(aside), len(aside))
 
 
 def post_of(writer_id: UUID, rows: list[StoredBatch]) -> Post:

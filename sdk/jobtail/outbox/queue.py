@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from threading import Condition
 from uuid import UUID
 
-from jobtail.outbox.post import Post, post_of
+from jobtail.outbox.post import Division, Post, divided, post_of
 from jobtail.outbox.spool import Spool, SpoolUnavailable
 from jobtail.sink import SinkUnavailable
 
@@ -18,6 +18,8 @@ WINDOW_BATCHES = 4
 JOINED_BYTES = 2 << 20
 SPOOL_SHARE = 16
 """What goes out together goes to disk, and is given up there, together: no more than this part of a small spool."""
+
+MOST_FORBIDDEN = 10_000
 
 log = logging.getLogger("jobtail")
 
@@ -65,6 +67,9 @@ class DeliveryQueue:
         """Rows that are stored and could not be removed."""
         self._is_flowing = False
         """The last post was stored. Until then rows go alone, so that of few it is unknown whether they are stored."""
+        self._forbidden: dict[str, None] = {}
+        """Jobs that the service's token does not allow. Their later events stay behind the earlier ones."""
+        self._aside_events = 0
         self._apart_until = 0
         """Rows up to this one go alone: one of them is refused."""
         self._has_warned_of_spool = False
@@ -72,8 +77,22 @@ class DeliveryQueue:
 
     @property
     def is_empty(self) -> bool:
-        """Whether all of this process's own is stored."""
+        """Whether nothing of this process's own is left to be sent."""
         return not self._window and not self._has_rows
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether all of this process's own is stored, and nothing was set aside."""
+        return self.is_empty and not self._aside_events
+
+    def divide(self, post: Post, forbidden: str | None = None) -> Division:
+        """Take out of a post what belongs to jobs that the service forbids: one more, and those that it has forbidden."""
+        with self.changed:
+            if forbidden is not None:
+                self._forbidden[forbidden] = None
+                if len(self._forbidden) > MOST_FORBIDDEN:
+                    del self._forbidden[next(iter(self._forbidden))]
+            return divided(post.body, self._forbidden) if self._forbidden else Division(post.body, b"", 0)
 
     def put(self, post: Post) -> None:
         """Take a batch, in memory if nothing is before it but a few others, else on disk.
@@ -165,24 +184,45 @@ class DeliveryQueue:
             self._in_flight = self._next()
             return self._in_flight
 
-    def settle(self, post: Post) -> None:
-        """Forget a post: it is stored."""
+    def settle(self, post: Post, aside: Division | None = None) -> None:
+        """Forget a post: it is stored, but for what is set aside."""
         with self.changed:
+            events_aside = 0 if aside is None else self._set_aside(post, aside)
             self._in_flight = None
             self._is_flowing = True
             is_own = post.writer_id == self._writer_id
             if post.row_ids:
                 self._apart_until = self._apart_until if post.row_ids[-1] < self._apart_until else 0
-                self._remove(post.writer_id, post.row_ids[-1])
+                if not events_aside:
+                    self._remove(post.writer_id, post.row_ids[-1])
             else:
                 self._window.popleft()
             if is_own:
                 source = "spooled" if post.row_ids else "waiting"
-                counts = self.counts.moved(source, "sent", post.events)
+                counts = self.counts.moved(source, "sent", post.events - events_aside)
+                self._aside_events += events_aside
                 self.counts = counts.moved(source, "dropped", post.dropped)
             else:
-                self.adopted += post.events
+                self.adopted += post.events - events_aside
             self.changed.notify_all()
+
+    def _set_aside(self, post: Post, aside: Division) -> int:
+        """Keep what may not be sent on disk. Tells how many events of the post that are; without a disk they are lost."""
+        events = min(aside.events, post.events)  # without the notices among them
+        if not events:
+            return 0
+        if not post.row_ids:
+            self.spill()
+        if not post.row_ids or self._spool is None:
+            self.counts = self.counts.moved("waiting", "dropped", events)
+            post.events -= events
+            return 0
+        try:
+            self._spool.set_aside(post.row_ids[0], aside.body, events)
+        except SpoolUnavailable as error:
+            self._removed[post.writer_id] = post.row_ids[0]  # it is sent no more, and lies there whole
+            self._note_spool(error)
+        return events
 
     def put_back(self, post: Post, error: BaseException) -> None:
         """Keep a post that is not known to be stored; all that is in memory goes to disk."""
@@ -268,7 +308,7 @@ class DeliveryQueue:
         """Own rows that are no longer there were deleted by another process to make room."""
         self._has_rows = False
         self._has_warned_of_room = False
-        self.counts = self.counts.moved("spooled", "dropped", self.counts.spooled)
+        self.counts = self.counts.moved("spooled", "dropped", max(self.counts.spooled - self._aside_events, 0))
         if self._spool is not None:
             self._spool.rest()
         self.changed.notify_all()

@@ -25,12 +25,13 @@ MOST_JOINED = 200
 LOCK_PATIENCE_S = 0.5
 VACUUM_PAGES = 4096
 
-_SENDING, _TRIED = 1, 2
-"""`sending`; 0: it was never sent. When it was, nobody knows whether it is stored."""
+_SENDING, _TRIED, _ASIDE = 1, 2, 3
+"""`sending`; 0: it was never sent. When it was, nobody knows whether it is stored. 3: another process may try it once more."""
 _READ = (
-    "SELECT id, events, dropped, body FROM batches WHERE url = ? AND writer_id = ? AND id BETWEEN ? AND ? ORDER BY id"
+    "SELECT id, events, dropped, body FROM batches WHERE url = ? AND writer_id = ? AND id BETWEEN ? AND ? AND sending <> 3 "
+    "ORDER BY id"
 )
-_MARK = "UPDATE batches SET sending = ? WHERE url = ? AND writer_id = ? AND id BETWEEN ? AND ?"
+_MARK = "UPDATE batches SET sending = ? WHERE url = ? AND writer_id = ? AND id BETWEEN ? AND ? AND sending <> 3"
 
 
 class EncodedBatch(NamedTuple):
@@ -76,6 +77,8 @@ class Spool:
         self.max_bytes = max_bytes
         self._file = SpoolFile(self.directory)
         self._locks: dict[UUID, FileLock] = {}
+        self._adopted: set[UUID] = set()
+        """Dead writers whose rows this process has taken over, those that others had set aside among them."""
 
     def append(self, batches: Sequence[EncodedBatch], *, is_first_sending: bool = False) -> SpooledEvents:
         """Keep batches of one writer, in order. To make room the oldest batches of the directory give up their lines.
@@ -128,7 +131,20 @@ class Spool:
         """
         with self._file.transaction() as connection:
             connection.execute(
-                "DELETE FROM batches WHERE url = ? AND writer_id = ? AND id <= ?", (self._url, str(writer_id), last_id)
+                "DELETE FROM batches WHERE url = ? AND writer_id = ? AND id <= ? AND sending <> 3",
+                (self._url, str(writer_id), last_id),
+            )
+
+    def set_aside(self, row_id: int, body: bytes, events: int) -> None:
+        """Leave of a row what this process may not send, for another one, and send it no more here.
+
+        Raises:
+            SpoolUnavailable: if it is still there as it was.
+        """
+        with self._file.transaction() as connection:
+            connection.execute(
+                "UPDATE batches SET body = ?, size = ?, events = ?, dropped = 0, sending = ? WHERE id = ?",
+                (body, row_size(body), events, _ASIDE, row_id),
             )
 
     def adopt(self) -> list[UUID]:
@@ -139,6 +155,7 @@ class Spool:
         """
         if not self._file.path.exists():
             return []
+        # Without the rows that are aside, if this process has tried them already.
         adopted = [writer_id for writer_id in self._writers() if self._adopt(writer_id)]
         self._clear_locks()
         return adopted
@@ -208,7 +225,8 @@ class Spool:
         ids: list[int] = []
         total = 0
         rows = connection.execute(
-            "SELECT id, size FROM batches WHERE url = ? AND writer_id = ? AND id > ? ORDER BY id LIMIT ?",
+            "SELECT id, size FROM batches WHERE url = ? AND writer_id = ? AND id > ? AND sending <> 3 "
+            "ORDER BY id LIMIT ?",
             (self._url, str(writer_id), after_id, MOST_JOINED),
         ).fetchall()
         for row_id, size in rows:
@@ -221,9 +239,11 @@ class Spool:
     def _writers(self) -> list[UUID]:
         with self._file.transaction() as connection:
             found = connection.execute(
-                "SELECT writer_id FROM batches WHERE url = ? GROUP BY writer_id ORDER BY min(id)", (self._url,)
+                "SELECT writer_id, max(sending <> 3) FROM batches WHERE url = ? GROUP BY writer_id ORDER BY min(id)",
+                (self._url,),
             ).fetchall()
-        return [UUID(writer_id) for (writer_id,) in found]
+        writers = [(UUID(writer_id), has_others) for writer_id, has_others in found]
+        return [writer_id for writer_id, has_others in writers if has_others or writer_id not in self._adopted]
 
     def _adopt(self, writer_id: UUID) -> bool:
         if writer_id in self._locks or len(self._locks) > MOST_ADOPTED:
@@ -234,9 +254,10 @@ class Spool:
             return False
         with self._file.transaction() as connection:
             connection.execute(
-                "UPDATE batches SET sending = ? WHERE url = ? AND writer_id = ? AND sending = ?",
-                (_TRIED, self._url, str(writer_id), _SENDING),
+                "UPDATE batches SET sending = ? WHERE url = ? AND writer_id = ? AND sending IN (?, ?)",
+                (_TRIED, self._url, str(writer_id), _SENDING, _SENDING if writer_id in self._adopted else _ASIDE),
             )
+        self._adopted.add(writer_id)
         return True
 
     def _clear_locks(self) -> None:

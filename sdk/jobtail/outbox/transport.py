@@ -40,6 +40,14 @@ class AnswerLate(SinkUnavailable):
     """The service was reached and has not answered in time."""
 
 
+class JobForbidden(Exception):
+    """The token does not allow one job of the batch. The others may be let in."""
+
+    def __init__(self, message: str, job_id: str) -> None:
+        super().__init__(message)
+        self.job_id = job_id
+
+
 class HttpTransport:
     """Posts to one service over connections that are kept. Used from one thread at a time."""
 
@@ -66,6 +74,7 @@ class HttpTransport:
 
         Raises:
             BatchRejected: the service will never take it as it is.
+            JobForbidden: it takes nothing of one job that is in it.
             SinkUnavailable: not now, or nobody knows: post it again.
         """
         headers = {**self._headers, "Jobtail-Writer": str(writer_id)}
@@ -133,6 +142,8 @@ class HttpTransport:
             return
         if status in _REFUSALS and (error or status == 413):  # noqa: PLR2004 - a proxy says it in words of its own
             raise BatchRejected(_message(error, status), line=_line_number(error))
+        if status in _FORBIDDEN and isinstance(job_id := error.get("job_id"), str):
+            raise JobForbidden(self._about_token(status, _message(error, status)), job_id)
         if status in _FORBIDDEN:
             raise SinkUnavailable(self._about_token(status, _message(error, status)))
         if status in _REDIRECTS:

@@ -346,6 +346,8 @@ def test_nothing_is_captured_for_a_job_of_others(guarded: Service, token: Make, 
     refused = capture(guarded, hidden, mine)
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "FORBIDDEN")
     assert "jobs like 'OTHER_1'; this one is for those that begin with 'MINE_'" in refused.json()["error"]["message"]
+    assert refused.json()["error"]["job_id"] == hidden
+    assert "job_id" not in capture(guarded, hidden, token("read")).json()["error"], "it is not for that job's sake"
     assert export(guarded, hidden, mine).status_code == 403
     whole = ask(guarded, "query ($j: String!) { job(jobId: $j) { lastSeq } }", token("admin"), j=hidden)
     assert whole.json()["data"]["job"]["lastSeq"] == 2
