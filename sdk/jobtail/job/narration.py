@@ -164,7 +164,16 @@ class Narration:
         if task_id is None:
             task_id = self._task_in(stage)
         self.writer.capture(
-            Line.now(self.job_id, message, level, stage=stage, task_id=task_id, metadata=metadata),
+            # Not by Line.now: a twentieth of what an emission takes.
+            Line(
+                job_id=self.job_id,
+                message=message,
+                level=level,
+                stage=stage,
+                task_id=task_id,
+                at=datetime.now(UTC),
+                metadata=metadata,
+            ),
         )
 
     def _present_stage(self) -> str | None:

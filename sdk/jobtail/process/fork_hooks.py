@@ -29,11 +29,13 @@ class Forkable(Protocol):
         """Begin anew, in the child, when all locks are: no thread, none of the parent's work."""
 
 
-class _Forks:
+class Forks:
     """All that lives. Guarded by a lock that is held across the fork as well."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
+        self.is_under_way = False
+        """From before the fork until this side of it may go on."""
         self._living: WeakSet[Forkable] = WeakSet()
         self._held: list[Forkable] = []
         self._guard = RLock()
@@ -51,7 +53,7 @@ class _Forks:
         """Begin anew in the child, once: somebody else's hook may have captured before ours was called."""
         if self.pid == os.getpid():
             return
-        self.pid = os.getpid()
+        self.pid, self.is_under_way = os.getpid(), False
         self._guard, self._held = RLock(), []
         living = list(self._living)
         for thing in living:
@@ -64,10 +66,12 @@ class _Forks:
             thing.renew()
 
     def _hold(self) -> None:
+        self.is_under_way = True
         self._holds_guard = self._guard.acquire(timeout=HOLD_S)
         self._held = [thing for thing in list(self._living) if thing.hold(HOLD_S)]
 
     def _release(self) -> None:
+        self.is_under_way = False
         held, self._held = self._held, []
         for thing in held:
             thing.release()
@@ -75,18 +79,19 @@ class _Forks:
             self._guard.release()
 
 
-_forks = _Forks()
+forks = Forks()
+"""Those of this process."""
 
 
 def renew_after_fork(thing: Forkable) -> None:
     """Let something begin anew in every forked process, for as long as it lives."""
-    _forks.add(thing)
+    forks.add(thing)
 
 
 def notice_fork() -> None:
     """Begin anew if this is a forked process that Python's hooks were not called in: uWSGI forks so."""
-    if os.getpid() != _forks.pid:
-        _forks.renew()
+    if os.getpid() != forks.pid:
+        forks.renew()
 
 
 class ForkedLock:
