@@ -98,11 +98,19 @@ def test_an_emitter_is_used_as_without_its_wrapper(use: Callable[[Any], Any]) ->
     assert use(wrapped(Rich())) == use(Rich())
 
 
+BASES: dict[str, Any] = {
+    "plain": Emitter(),
+    "rich": Rich(),
+    "mock": MagicMock(),
+    "dict": {},
+    "context": nullcontext(),
+    "class": Emitter,
+}
 KINDS = [AbstractContextManager, AbstractAsyncContextManager, Iterable, Sized, Callable, Container, Hashable]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("base", [Emitter(), Rich(), MagicMock(), {}, nullcontext(), Emitter], ids=repr)
+@pytest.mark.parametrize("base", BASES.values(), ids=BASES)
 def test_a_wrapper_is_of_no_more_and_no_fewer_kinds_than_its_emitter(base: Any, kind: Any) -> None:
     assert isinstance(wrapped(base), kind) == isinstance(base, kind)
 

@@ -342,7 +342,7 @@ def test_where_no_other_handler_is_a_warning_goes_to_stderr_once_as_without_ours
     assert said == ["the disk is nearly full", "of capture", "in a job", "of the root"]
 
 
-@pytest.mark.parametrize("other", [logging.NullHandler(), logging.StreamHandler(io.StringIO())], ids=repr)
+@pytest.mark.parametrize("other", [logging.NullHandler(), logging.StreamHandler(io.StringIO())], ids=["null", "stream"])
 def test_where_another_handler_is_nothing_goes_to_stderr(
     monkeypatch: pytest.MonkeyPatch, log: logging.Logger, capsys: pytest.CaptureFixture[str], other: logging.Handler
 ) -> None:
