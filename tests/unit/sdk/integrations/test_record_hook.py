@@ -1,4 +1,4 @@
-"""What tasks log is heard however the worker sets logging up, and logging itself works as without it."""
+"""Records of tasks are heard however the worker sets logging up, and logging itself works as without it."""
 
 from __future__ import annotations
 
