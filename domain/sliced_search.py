@@ -47,11 +47,10 @@ class SlicedSearch:
             OutOfTime: if nothing was found by then.
         """
         deadline = self._clock() + self._patience_s
-        plain = [request for request in requests if not request.filter.has_pattern]
+        plain = [request for request in requests if not _has_pattern(request)]
         loaded = iter(await self._logs.pages(plain) if plain else ())
         return [
-            await self._search(request, deadline) if request.filter.has_pattern else next(loaded)
-            for request in requests
+            await self._search(request, deadline) if _has_pattern(request) else next(loaded) for request in requests
         ]
 
     async def _search(self, request: LogPageRequest, deadline: float) -> Page[TaskLog]:
@@ -124,3 +123,7 @@ def _said(request: LogPageRequest, first: int, last: int, error: OutOfTime) -> O
         has_begun = first > (whole.after or 0) + 1
     further = f"nothing was found in job {job_id!r} {searched}. Go on with {way}, or ask for less" if has_begun else ""
     return OutOfTime("; ".join(filter(None, (str(error), further))))
+
+
+def _has_pattern(request: LogPageRequest) -> bool:
+    return request.filter is not EVERYTHING and request.filter.has_pattern  # most pages are of everything

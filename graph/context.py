@@ -187,6 +187,7 @@ class Context:
     """What a websocket's client sent with connection_init."""
     watch: Watch = UNWATCHED
     services: Services = field(init=False)
+    may_read: bool = field(init=False)
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
@@ -194,7 +195,7 @@ class Context:
 
     def admit(self, grant: Grant) -> None:
         """Open what the caller may see."""
-        self.grant = grant
+        self.grant, self.may_read = grant, grant.allows(Scope.READ)
         self.services = seen(self.all_services, grant)
         self.loaders = Loaders(self.services)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import GraphQLError
 from starlette.exceptions import HTTPException
@@ -27,29 +27,31 @@ from domain.errors import (
 )
 from graph.request_ids import current_request_id
 
-CODES: dict[type[JobtailError], str] = {
-    InvalidInput: "BAD_INPUT",
-    NotFound: "NOT_FOUND",
-    Unauthenticated: "UNAUTHENTICATED",
-    Forbidden: "FORBIDDEN",
-    TooComplex: "TOO_COMPLEX",
-    TooMany: "UNAVAILABLE",
-    Unavailable: "UNAVAILABLE",
-    UnstorableContent: "BAD_INPUT",
-    StorageFault: "INTERNAL",
+
+class Answer(NamedTuple):
+    """What a client is told of a kind of error: the code by GraphQL and HTTP, the status by HTTP alone."""
+
+    code: str
+    status: int
+
+
+ANSWERS: dict[type[JobtailError], Answer] = {
+    InvalidInput: Answer("BAD_INPUT", 400),
+    NotFound: Answer("NOT_FOUND", 404),
+    Unauthenticated: Answer("UNAUTHENTICATED", 401),
+    Forbidden: Answer("FORBIDDEN", 403),
+    TooComplex: Answer("TOO_COMPLEX", 422),
+    TooMany: Answer("UNAVAILABLE", 429),
+    Unavailable: Answer("UNAVAILABLE", 503),
+    UnstorableContent: Answer("BAD_INPUT", 422),
+    StorageFault: Answer("INTERNAL", 500),
 }
-STATUSES: dict[type[JobtailError], int] = {
-    InvalidInput: 400,
-    NotFound: 404,
-    Unauthenticated: 401,
-    Forbidden: 403,
-    TooComplex: 422,
-    TooMany: 429,
-    Unavailable: 503,
-    UnstorableContent: 422,
-    StorageFault: 500,
+DEFECT = Answer("INTERNAL", 500)
+"""Of what has no place in the tree."""
+CODES = frozenset(answer.code for answer in ANSWERS.values())
+CODES_OF_STATUSES = {
+    answer.status: answer.code for answer in map(ANSWERS.__getitem__, (Unauthenticated, Forbidden, NotFound, TooMany))
 }
-CODES_OF_STATUSES = {401: "UNAUTHENTICATED", 403: "FORBIDDEN", 404: "NOT_FOUND", 429: "UNAVAILABLE"}
 """For what HTTP itself refuses. Below 500 all others are bad input."""
 RETRY_AFTER_S = 1
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
@@ -115,7 +117,11 @@ def code_of_operation(error: GraphQLError) -> str:
 
 
 def code_of(error: BaseException) -> str:
-    return next((code for kind, code in CODES.items() if isinstance(error, kind)), "INTERNAL")
+    return _answer_of(error).code
+
+
+def _answer_of(error: BaseException) -> Answer:
+    return next((answer for kind, answer in ANSWERS.items() if isinstance(error, kind)), DEFECT)
 
 
 def log_internal(errors: list[GraphQLError]) -> None:
@@ -147,12 +153,11 @@ def refusal(error: Exception) -> Refusal:
     if isinstance(error, HTTPException):
         code = CODES_OF_STATUSES.get(error.status_code, "BAD_INPUT")
         return Refusal(error.status_code, code, error.detail, error.headers)
+    code, status = _answer_of(error)
     if isinstance(error, Unauthenticated):
-        return Refusal(401, code_of(error), str(error), CHALLENGE)
+        return Refusal(status, code, str(error), CHALLENGE)
     if isinstance(error, TooMany):
-        return Refusal(429, code_of(error), str(error), {"Retry-After": str(error.retry_after_s)})
-    status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 500)
-    code = code_of(error)
+        return Refusal(status, code, str(error), {"Retry-After": str(error.retry_after_s)})
     message = MESSAGES.get(code, str(error))
     if isinstance(error, StorageFault) and code == "INTERNAL":  # the server logs what has no place in the tree
         log.error("a request failed: %s", error, exc_info=error)

@@ -13,7 +13,7 @@ from domain.logs import storable_label
 from domain.pages import Window, window
 from domain.requests import LogScope
 from graph.context import Info
-from graph.plans.info import asks_for_pages, selected_below
+from graph.plans.field_reader import asks_for_pages, selected_below
 from graph.relay.connections import Connection, Node
 from graph.relay.list_cursors import job_key
 from graph.types import inputs

@@ -188,13 +188,13 @@ class Schema(strawberry.Schema):
     async def _planned(self, asked: Asked) -> ExecutionResult | None:
         """Answer by a plan, None where graphql-core does: what has no plan, and what is refused as everything else is."""
         operation, context = asked.operation, asked.context
-        if not context.grant.allows(Scope.READ):
+        if not context.may_read:
             return None
         try:
             operation.require(context.limits, asked.variables)
         except (InvalidInput, TooComplex):
             return None
-        values = operation.variables.read(asked.variables or {})
+        values = operation.values(asked.variables)
         if isinstance(values, list):
             return None
         plan = operation.plan(values)

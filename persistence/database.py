@@ -16,7 +16,7 @@ from sqlalchemy.util import greenlet_spawn
 
 from domain.errors import OutOfTime, Unavailable
 from persistence.engine import create_engine
-from persistence.errors import translated, was_cancelled
+from persistence.errors import DRIVER_ERRORS, translated, translation, was_cancelled
 from persistence.prepared_statements import Statement
 from persistence.reading_share import ReadingShare
 from persistence.statement_names import name_of
@@ -173,7 +173,7 @@ class Database:
         To take a connection from the pool and give it back takes longer than most statements, so up to half of them stay
         ready here. One whose statement failed goes back to the pool, which looks after it.
         """
-        with translated():
+        try:
             ready = self._take_ready() or _Ready(await self.engine.raw_connection())
             is_sound = False
             try:
@@ -184,6 +184,8 @@ class Database:
                     self._ready.append(ready)
                 else:
                     await greenlet_spawn(ready.pooled.close)
+        except DRIVER_ERRORS as error:
+            raise translation(error) from error
         return result
 
     def _take_ready(self) -> _Ready | None:

@@ -11,7 +11,7 @@ from asyncpg.exceptions import _base as asyncpg_base
 from sqlalchemy.exc import DBAPIError, EmulatedDBAPIException, InterfaceError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from domain.errors import StorageFault, Unavailable, UnstorableContent
+from domain.errors import JobtailError, StorageFault, Unavailable, UnstorableContent
 
 AWAY = (
     OSError,
@@ -48,24 +48,30 @@ CONTENT = (
 """What a value is to blame for. The driver has an error of its own, of the same name, for what it cannot encode."""
 
 
+DRIVER_ERRORS = (*AWAY, asyncpg.PostgresError, SQLAlchemyError, EmulatedDBAPIException)
+
+
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise the domain's errors for those of the drivers.
-
-    Raises:
-        Unavailable: if the same call may succeed later.
-        UnstorableContent: if it will not, for what a value is.
-        StorageFault: if it will not, for any other reason.
-    """
+    """Raise the domain's errors for those of the drivers, as `translation` tells them."""
     try:
         yield
-    except (*AWAY, asyncpg.PostgresError, SQLAlchemyError, EmulatedDBAPIException) as error:
-        cause = _cause(error)
-        if isinstance(cause, CONTENT):
-            raise UnstorableContent(f"the database refused a value: {cause}") from error
-        if isinstance(cause, AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated):
-            raise Unavailable(f"the database {_state(cause)}: {cause}") from error
-        raise StorageFault(f"the database refused a statement: {cause}") from error
+    except DRIVER_ERRORS as error:
+        raise translation(error) from error
+
+
+def translation(error: Exception) -> JobtailError:
+    """Give the domain's error for one of the drivers.
+
+    It is `Unavailable` if the same call may succeed later, `UnstorableContent` if it will not, for what a value is, and
+    `StorageFault` if it will not, for any other reason.
+    """
+    cause = _cause(error)
+    if isinstance(cause, CONTENT):
+        return UnstorableContent(f"the database refused a value: {cause}")
+    if isinstance(cause, AWAY) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        return Unavailable(f"the database {_state(cause)}: {cause}")
+    return StorageFault(f"the database refused a statement: {cause}")
 
 
 def _state(cause: BaseException) -> str:

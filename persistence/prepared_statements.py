@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import asyncpg
 Named: TypeAlias = Record | RowMapping
 """A row whose values are asked for by the names of its columns, from the driver or from SQLAlchemy."""
 
-_DIALECT = asyncpg.dialect()  # type: ignore[no-untyped-call]
+_DIALECT = asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy says nothing of its types
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from strawberry.types import ExecutionContext
 from domain.live.shared_batches import Stretch
 from graph.formats.json_fragment import Encoded
 from graph.operations.prepared import PreparedOperation
-from graph.plans.planner import Plan, Unplanned
-from graph.plans.steps import PlannedRequest, Step
+from graph.plans.planner import Unplanned
+from graph.plans.steps import Plan, PlannedRequest, Step
 from graph.subscription import LogBatch
 
 

@@ -11,7 +11,6 @@ from prometheus_client.registry import Collector
 
 from domain.live.job_feed import JobFeed
 from domain.live.tail_hub import TailHub
-from graph.capture.admission import Admission
 
 
 class PoolGauge(Protocol):
@@ -39,6 +38,11 @@ class Channel(Protocol):
     def forgotten(self) -> int: ...
 
 
+class Captures(Protocol):
+    @property
+    def taken(self) -> int: ...
+
+
 class Sizes(Protocol):
     @property
     def bytes(self) -> Mapping[str, int]: ...
@@ -52,7 +56,7 @@ class Gauges(Collector):
     feed: JobFeed
     channel: Channel
     pool: Pool
-    admission: Admission
+    admission: Captures
     sizes: Sizes
 
     def collect(self) -> Iterator[Metric]:

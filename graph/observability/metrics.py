@@ -79,7 +79,7 @@ class Metrics:
         self.unplanned_operations = self._counter(
             "unplanned_operations", "Queries and subscriptions that graphql-core answers, for want of a plan.", "reason"
         )
-        for code in sorted(set(CODES.values())):
+        for code in sorted(CODES):
             self.graphql_errors.labels(code)
         self.http_errors = self._counter("http_errors", "Requests that were answered by an error.", "route", "status")
         for route, statuses in WATCHED.items():

@@ -22,7 +22,6 @@ from graphql import (
     GraphQLSchema,
     GraphQLSyntaxError,
     OperationDefinitionNode,
-    OperationType,
     VariableNode,
     Visitor,
     parse,
@@ -37,7 +36,8 @@ from domain.errors import TooComplex
 from graph.operations.cost import Measure, Measuring
 from graph.operations.limits import TOO_DEEP, QueryLimits
 from graph.operations.watch import OperationName
-from graph.plans.planner import Plan, Planner, Unplanned
+from graph.plans.planner import Planner, Unplanned
+from graph.plans.steps import Plan
 from graph.plans.variables import OperationVariables
 
 KEPT = 500
@@ -76,6 +76,9 @@ class _Features(Visitor):
         self.variables.add(node.name.value)
 
 
+_NO_VALUES = VariableValues({}, {})
+
+
 class PreparedOperation:
     """An operation, and all that is known of it beside the variables of a request."""
 
@@ -84,11 +87,10 @@ class PreparedOperation:
         self._document = document
         self._node = node
         self._plans: dict[tuple[Any, ...], Plan | Unplanned] = {}
+        self._is_within: QueryLimits | None = None
+        """The bounds that it was found to be within, where that depends on no variable."""
         self.name = OperationName.of(node)
-
-    @property
-    def type(self) -> OperationType:
-        return self._node.operation
+        self.type = node.operation
 
     @cached_property
     def measure(self) -> Measure:
@@ -113,12 +115,20 @@ class PreparedOperation:
 
     def require(self, limits: QueryLimits, variables: dict[str, Any] | None) -> None:
         """Go on only if it is within bounds; raises as `QueryLimits.require` does."""
+        if self._is_within is limits:
+            return
         features = self._document.features
         try:
             depth, cost = self.measure.depth, self.measure.cost(variables or {})
         except RecursionError:
             raise TooComplex(TOO_DEEP) from None
         limits.require(introspects=features.introspects, depth=depth, aliases=features.aliases, cost=cost)
+        if not self._node.variable_definitions:
+            self._is_within = limits
+
+    def values(self, given: dict[str, Any] | None) -> VariableValues | list[GraphQLError]:
+        """Read what a request gives for its variables; errors where it is not what they may be."""
+        return self.variables.read(given or {}) if self._node.variable_definitions else _NO_VALUES
 
     def plan(self, values: VariableValues) -> Plan | Unplanned:
         """Give the plan for the variables that @skip and @include name, or why there is none."""

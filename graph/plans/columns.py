@@ -16,6 +16,15 @@ from domain.pages import Columnar
 Values: TypeAlias = Sequence[Any]
 
 
+class Failed:
+    """Stands where a value cannot be had."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
 class Rows(Columnar[Any]):
     """Objects of one type."""
 

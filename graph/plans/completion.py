@@ -12,8 +12,8 @@ from typing import Any
 from graphql import GraphQLEnumType, GraphQLLeafType
 
 from graph.formats.scalars import write_times
-from graph.plans.columns import Values
-from graph.plans.steps import Failed, PlannedRequest, absent_or_failed
+from graph.plans.columns import Failed, Values
+from graph.plans.steps import PlannedRequest, absent_or_failed
 
 SENT_AS_IT_IS: Mapping[str, frozenset[type]] = {
     "String": frozenset({str}),

@@ -1,18 +1,54 @@
-"""`Reader`: how the objects of a level are asked for a field."""
+"""`Reader`: how the objects of a level are asked for a field, and what a resolver learns of its request then."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
+import strawberry
 from strawberry.types.field import StrawberryField
 
 from graph.plans.columns import Rows, Values
-from graph.plans.info import PlannedInfo, Selected
-from graph.plans.steps import PlannedRequest, together
+from graph.plans.steps import PlannedRequest, Step, together
 from graph.plans.variables import FieldArguments
+
+Selected: TypeAlias = tuple[tuple[str, "Selected"], ...]
+"""Names of fields as the schema has them, each with those below it; a field that is asked for twice is there twice."""
+NOTHING: Selected = ()
+
+
+class PlannedInfo(strawberry.Info[Any, Any]):
+    """Satisfies the resolvers of this schema, which ask for nothing else."""
+
+    def __init__(self, context: Any, root_value: Any, selected: Selected) -> None:
+        self._context, self._root_value, self.selected = context, root_value, selected
+
+    @property
+    def context(self) -> Any:
+        return self._context
+
+    @property
+    def root_value(self) -> Any:
+        return self._root_value
+
+
+def selected_below(info: Any) -> Selected:
+    """Tell what is selected below a field, as far as it is known beforehand: what is loaded together may go by it."""
+    return info.selected if isinstance(info, PlannedInfo) else NOTHING
+
+
+PAGE_FIELDS = frozenset({"nodes", "edges", "pageInfo"})
+"""The fields of a connection that its page is loaded for."""
+
+
+def asks_for_pages(selected: Selected) -> bool:
+    """Tell whether pages of lines are all that is asked of a job and its stages: each tells whether they are there."""
+    return bool(selected) and all(
+        any(field in PAGE_FIELDS for field, _ in below) if name == "logs" else name == "stage" and asks_for_pages(below)
+        for name, below in selected
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +85,19 @@ class Reader:
     async def read_later(self, run: PlannedRequest, rows: Values) -> Values:
         values = self.read(run, rows)
         return await together(run, values) if type(values) is list else values
+
+    def then(self, value: Step) -> Step:
+        """Plan the field, of which `value` answers the values."""
+        if not (self.is_async or value.is_async):
+            return Step(lambda run, rows: value.make(run, self.read(run, rows)), is_async=False)
+
+        async def make(run: PlannedRequest, rows: Values) -> Values:
+            values = await self.read_later(run, rows) if self.is_async else self.read(run, rows)
+            made: Any = value.make(run, values)
+            completed: Values = await made if value.is_async else made
+            return completed
+
+        return Step(make, is_async=True)
 
     def _column(self, rows: Values, asked: Mapping[str, Any]) -> Any:
         try:

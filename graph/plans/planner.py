@@ -8,14 +8,12 @@ and before anything was loaded. What fails is told as graphql-core tells it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, cast
 
 from graphql import (
     ArgumentNode,
     BooleanValueNode,
-    GraphQLError,
     GraphQLField,
     GraphQLObjectType,
     GraphQLOutputType,
@@ -43,12 +41,9 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
-from graph.plans.columns import Values
 from graph.plans.completion import leaf_completion
-from graph.plans.field_reader import Reader
-from graph.plans.info import NOTHING, Selected
-from graph.plans.settlement import Settlement
-from graph.plans.steps import PlannedRequest, Step, of_classes, of_kinds, of_lists, of_objects
+from graph.plans.field_reader import NOTHING, Reader, Selected
+from graph.plans.steps import Plan, Step, of_classes, of_kinds, of_lists, of_objects
 from graph.plans.variables import FieldArguments
 
 
@@ -70,27 +65,6 @@ def _has_variables(arguments: Sequence[ArgumentNode] | None) -> bool:
     return not all(
         isinstance(each.value, IntValueNode | StringValueNode | BooleanValueNode) for each in arguments or ()
     )
-
-
-@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
-class Plan:
-    """How a query, or each event of a subscription, is answered."""
-
-    planner: Planner
-    kind: GraphQLObjectType
-    selected: GroupedFieldSet
-    columns: Mapping[str, tuple[str, Step]]
-    """Of an event, the field and the step of each key of its object."""
-    step: Step
-
-    async def answer(self, run: PlannedRequest) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
-        """Answer for a root value, or for an event."""
-        made = self.step.make(run, [run.root_value])
-        (data,) = await made if self.step.is_async else made
-        if not run.has_failed:
-            return data, []
-        settlement = Settlement(self.planner, run.kinds)
-        return settlement.of(self.kind, self.selected, data), settlement.errors
 
 
 class Planner:
@@ -152,17 +126,7 @@ class Planner:
         if found is TypeNameMetaFieldDef:
             return Step(lambda _, rows: [parent.name] * len(rows), is_async=False)
         assert found is not None, "the operation is valid"
-        reader, value = self.reader(found, fields), self.value(found.type, fields)
-        if not (reader.is_async or value.is_async):
-            return Step(lambda run, rows: value.make(run, reader.read(run, rows)), is_async=False)
-
-        async def make(run: PlannedRequest, rows: Values) -> Values:
-            values = await reader.read_later(run, rows) if reader.is_async else reader.read(run, rows)
-            made: Any = value.make(run, values)
-            completed: Values = await made if value.is_async else made
-            return completed
-
-        return Step(make, is_async=True)
+        return self.reader(found, fields).then(self.value(found.type, fields))
 
     def value(self, kind: GraphQLOutputType, fields: FieldDetailsList) -> Step:
         """Plan how values of a type are answered."""

@@ -19,7 +19,7 @@ from graphql import (
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 
 from graph.formats.json_fragment import Encoded
-from graph.plans.steps import Failed
+from graph.plans.columns import Failed
 
 
 class Absent(Exception):

@@ -1,4 +1,4 @@
-"""The steps that a plan consists of: each answers all values of a level at once.
+"""`Plan`, and the steps that it consists of: each answers all values of a level at once.
 
 A value that cannot be had is a `Failed` in its place. Nothing else of the level is given up for it.
 """
@@ -13,20 +13,13 @@ from itertools import chain, islice
 from typing import Any, TypeAlias, cast
 from weakref import WeakKeyDictionary
 
-from graphql import GraphQLObjectType
+from graphql import GraphQLError, GraphQLObjectType
+from graphql.execution.collect_fields import GroupedFieldSet
 from graphql.execution.values import VariableValues
 
 from graph.formats.json_fragment import Encoded
-from graph.plans.columns import Joined, Lists, Rows, Values
-
-
-class Failed:
-    """Stands where a value cannot be had."""
-
-    __slots__ = ("error",)
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
+from graph.plans.columns import Failed, Joined, Lists, Rows, Values
+from graph.plans.settlement import Selections, Settlement
 
 
 class PlannedRequest:
@@ -266,3 +259,24 @@ async def _all_of(made: Sequence[Awaitable[Values]]) -> Sequence[Values]:
         if isinstance(result, BaseException):
             raise result
     return cast("Sequence[Values]", results)
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
+class Plan:
+    """How a query, or each event of a subscription, is answered."""
+
+    selections: Selections
+    kind: GraphQLObjectType
+    selected: GroupedFieldSet
+    columns: Mapping[str, tuple[str, Step]]
+    """Of an event, the field and the step of each key of its object."""
+    step: Step
+
+    async def answer(self, run: PlannedRequest) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
+        """Answer for a root value, or for an event."""
+        made = self.step.make(run, [run.root_value])
+        (data,) = await made if self.step.is_async else made
+        if not run.has_failed:
+            return data, []
+        settlement = Settlement(self.selections, run.kinds)
+        return settlement.of(self.kind, self.selected, data), settlement.errors

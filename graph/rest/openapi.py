@@ -15,7 +15,7 @@ from graph.capture.endpoint import WRITER_HEADER
 from graph.capture.event_fields import END, FINAL_STATUSES, TASK_STATUSES
 from graph.capture.event_reader import MAX_EVENTS
 from graph.capture.otlp_encoding import PROTOBUF
-from graph.errors import CODES, CODES_OF_STATUSES
+from graph.errors import CODES
 from graph.http.scrape import FORMATS
 from graph.rest.line_formats import MEDIA_TYPES, LineFormat
 from graph.rest.routes import NAMED_JOBS, WHOLE
@@ -102,7 +102,7 @@ SCHEMAS: Final[Json] = {
         {
             "error": _record(
                 {
-                    "code": {"enum": sorted({*CODES.values(), *CODES_OF_STATUSES.values()})},
+                    "code": {"enum": sorted(CODES)},
                     "message": _text,
                     "request_id": _text,
                 },

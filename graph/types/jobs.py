@@ -20,7 +20,7 @@ from domain.stages import stage_status as hierarchy
 from domain.stages.job_stages import JobStages
 from graph.context import Info
 from graph.formats.scalars import BigInt
-from graph.plans.info import selected_below
+from graph.plans.field_reader import selected_below
 from graph.relay.connections import Connection, Node
 from graph.relay.list_cursors import creation_key, job_key, line_cursor, line_key
 from graph.types.comparison import JobComparison, resolve_compare

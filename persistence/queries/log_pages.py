@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from domain.filters import EVERYTHING, LogFilter
 from domain.logs import TaskLog
 from domain.pages import Columnar, Page, Window, page_of
 from domain.requests import LogPageRequest, LogScope
@@ -70,11 +71,11 @@ class Group(NamedTuple):
 
 
 def group_of(request: LogPageRequest) -> Group:
-    values, scope, window = filter_values(request.filter), request.scope, request.window
+    values, scope, window = _filter_values(request.filter), request.scope, request.window
     form = PageForm(
         scope.stage is not None,
         scope.task_id is not None,
-        levels_of(request.filter),
+        None if request.filter is EVERYTHING else levels_of(request.filter),
         tuple(values),
         window.after is not None,
         window.before is not None,
@@ -109,7 +110,11 @@ def _common_values(request: LogPageRequest) -> dict[str, Any]:
     texts = {} if request.written_as is None else pieces(request.written_as)
     bounds = {"limit": rows, "row_bytes": request.max_bytes // rows}
     bounds |= {"max_bytes": request.max_bytes, "may_be_empty": request.may_be_empty}
-    return {**filter_values(request.filter), **bounds, **texts}
+    return {**_filter_values(request.filter), **bounds, **texts}
+
+
+def _filter_values(log_filter: LogFilter) -> dict[str, Any]:
+    return {} if log_filter is EVERYTHING else filter_values(log_filter)  # as most pages have it
 
 
 def own_columns(form: PageForm) -> dict[str, type[TypeEngine[Any]]]:

@@ -10,7 +10,7 @@ from asyncpg import Record
 from sqlalchemy import ColumnElement, Table, literal
 
 from domain.batches import AlreadyAt, Appended, JobBatch
-from domain.filters import LogFilter
+from domain.filters import EVERYTHING, LogFilter
 from domain.logs import TaskLog
 from domain.pages import Page, page_of
 from domain.requests import LogCount, LogPageRequest
@@ -59,6 +59,8 @@ class PostgresLogStore:
         return bool(row["is_so"])
 
     async def pages(self, requests: Sequence[LogPageRequest]) -> Sequence[Page[TaskLog]]:
+        if len(requests) == 1:
+            return await self._pages_alike(group_of(requests[0]).form, requests)
         pages: list[Page[TaskLog] | None] = [None] * len(requests)
         for group, places in alike(map(group_of, requests)).items():
             chosen = [requests[place] for place in places]
@@ -67,7 +69,8 @@ class PostgresLogStore:
         return cast("list[Page[TaskLog]]", pages)
 
     async def _pages_alike(self, form: PageForm, requests: Sequence[LogPageRequest]) -> list[Page[TaskLog]]:
-        within_s, fetch = search_time(request.filter for request in requests), self._database.fetch
+        filters = [request.filter for request in requests if request.filter is not EVERYTHING]
+        within_s, fetch = search_time(filters) if filters else None, self._database.fetch
         if len(requests) == 1:
             found = await fetch(one_page(form), values_of_one(requests[0]), within_s=within_s)
             rows: Sequence[Sequence[Record]] = [found]

@@ -11,7 +11,7 @@ from graphql import FragmentDefinitionNode, OperationType, parse, print_ast
 
 from graph.operations.limits import USUAL_LIMITS
 from graph.operations.prepared import PreparedOperation
-from graph.plans.planner import Plan
+from graph.plans.steps import Plan
 from graph.schema import schema
 
 ROOT = Path(__file__).parents[4]

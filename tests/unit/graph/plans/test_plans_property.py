@@ -28,7 +28,7 @@ from graph.context import Context, Services
 from graph.errors import CodedErrors
 from graph.formats.json_fragment import to_json
 from graph.operations.limits import USUAL_LIMITS
-from graph.plans.planner import Plan
+from graph.plans.steps import Plan
 from graph.schema import PreparedDocuments, Schema, schema
 from tests.graphql_property import (
     JOB,
