@@ -56,6 +56,10 @@ class Outbox:
         self._queue.put(post)
         self._start()
 
+    def start(self) -> None:
+        """Send what dead processes left, though nothing was handed over."""
+        self._start()
+
     def flush(self, timeout_s: float) -> bool:
         """Wait until all is stored. False at the first attempt that fails: what was taken is on disk then."""
         queue, dispatcher = self._queue, self._dispatcher

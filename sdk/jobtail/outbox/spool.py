@@ -160,6 +160,17 @@ class Spool:
         self._clear_locks()
         return adopted
 
+    def waiting(self) -> dict[str, int]:
+        """Count the events that lie here, by the URL of the service that they are meant for.
+
+        Raises:
+            SpoolUnavailable: if it can't be read.
+        """
+        if not self._file.path.exists():
+            return {}
+        with self._file.transaction() as connection:
+            return dict(connection.execute("SELECT url, sum(events) FROM batches GROUP BY url ORDER BY url"))
+
     def release(self, writer_id: UUID) -> None:
         """Let another process send what is left of a writer, if anything is."""
         lock = self._locks.pop(writer_id, None)

@@ -14,7 +14,7 @@ from jobtail.shell.command_job import CommandCapture, CommandJob
 from jobtail.shell.exits import say
 from jobtail.shell.pumps import LOOK_EVERY_S, move_ready
 
-HANGING_S = 120.0
+HANGING_S = 300.0
 """So long after the end of the command the capture is taken to hang."""
 
 
@@ -73,7 +73,7 @@ def _capture(source: int, job: CommandJob, url: str, token: str | None) -> None:
     try:
         os.setsid()  # the terminal's signals are the command's
         _close_output()
-        capture = CommandCapture(job, url, token)
+        capture = CommandCapture(job, url, token, _is_hurried)
         with open(source, "rb", buffering=1 << 20) as pipe:
             for heard in received(pipe):
                 if isinstance(heard, End):
@@ -83,7 +83,7 @@ def _capture(source: int, job: CommandJob, url: str, token: str | None) -> None:
                     capture.note_loss(heard)
                 else:
                     capture.take(heard)
-        capture.leave(_is_hurried)
+        capture.leave()
         status = 0
     except BaseException as error:  # noqa: BLE001 - the command runs whatever becomes of its capture
         say(f"the output is not captured: {shown(error) or type(error).__name__}")

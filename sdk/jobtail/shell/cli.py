@@ -31,6 +31,14 @@ exit status:
   {Exit.NO_JOB:<4} there is no such job (with --no-follow)
   {Exit.INTERRUPTED:<4} Ctrl-C
 """
+FLUSH_EPILOG = f"""
+exit status:
+  {Exit.COMPLETED:<4} nothing is left, or only what processes that still run will send
+  {Exit.FAILED:<4} what waits cannot be read
+  {Exit.USAGE:<4} the command line is wrong
+  {Exit.NO_SERVICE:<4} there is no service, or it refuses
+  {Exit.INTERRUPTED:<4} Ctrl-C
+"""
 
 
 def main() -> None:
@@ -49,6 +57,8 @@ def run_command(arguments: Sequence[str]) -> int:
     url, token = chosen.url or os.environ.get("JOBTAIL_URL") or DEFAULT_URL, chosen.token
     if chosen.act == "run":
         return run(_command_job(chosen, command or []), url, token, use_pty=chosen.pty)
+    if chosen.act == "flush":
+        return _flush(url, token or os.environ.get("JOBTAIL_TOKEN"))
     return _tail(chosen, url, token or os.environ.get("JOBTAIL_TOKEN"))
 
 
@@ -62,9 +72,11 @@ def _split_command(arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[st
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=PROGRAM, description="Capture what jobs say, and read it as they say it.")
+    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version and end")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_run(commands)
     _add_tail(commands)
+    _add_flush(commands)
     return parser
 
 
@@ -151,6 +163,35 @@ def _tail(chosen: argparse.Namespace, url: str, token: str | None) -> int:
         as_json=chosen.json,
     )
     return tail(request, url, token)
+
+
+def _add_flush(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "flush",
+        help="send the lines that wait on this machine",
+        description="Send the lines that processes which are gone have left on this machine while the service was away.",
+        epilog=FLUSH_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(act="flush")
+    _add_service(parser)
+
+
+def _flush(url: str, token: str | None) -> int:
+    from jobtail.shell.flush import flush  # noqa: PLC0415 - `run` starts sooner without it
+
+    return flush(url, token)
+
+
+class _ShowVersion(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version  # noqa: PLC0415 - `run` starts sooner without it
+
+        sys.stdout.write(f"{PROGRAM} {version('jobtail')}\n")
+        parser.exit()
 
 
 def _level(name: str) -> LogLevel:

@@ -40,6 +40,8 @@ MOST_CHARACTERS = 8_000_000
 """So many are handed to the writer before it is waited for."""
 STUCK_S = 10.0
 """A writer that passes nothing on for so long is not waited for: it gives up lines, and says so in the log."""
+SLOWEST_CHARACTERS_A_SECOND = 500_000
+"""A long line is given more time, since it takes some to be searched for secrets."""
 ROOM_LOOK_S = 0.005
 
 
@@ -79,13 +81,14 @@ class CommandJob:
 class CommandCapture:
     """The job of a running command."""
 
-    def __init__(self, job: CommandJob, url: str, token: str | None) -> None:
-        _quieten()
+    def __init__(self, job: CommandJob, url: str, token: str | None, is_hurried: Callable[[], bool]) -> None:
+        quieten()
+        self._is_hurried = is_hurried
         self._url = url
         self._stage = job.stage
         self._voices: dict[str, _Voice] = {}
-        self._room = _Room()
-        self._directory = _spool_directory()
+        self._room = _Room(is_hurried)
+        self._directory = spool_directory()
         try:
             client.configure(url, token, spool_dir=self._directory, flush_s=0)  # `leave` waits
         except Exception as error:  # noqa: BLE001 - the command runs whatever becomes of its capture
@@ -124,9 +127,9 @@ class CommandCapture:
             self._say(voice, voice.splitter.flush(), time.time())
         self._job.finish(JobStatus.COMPLETED if error is None else JobStatus.FAILED, error=error)
 
-    def leave(self, is_hurried: Callable[[], bool]) -> None:
+    def leave(self) -> None:
         """Send what waits or keep it on disk, and tell the user what could not be sent."""
-        _send_rest(is_hurried)
+        _send_rest(self._is_hurried)
         stats = client.close()
         if stats.spooled:
             is_taking = stats.sent or stats.adopted
@@ -166,23 +169,27 @@ class _Voice:
 class _Room:
     """Room in the writer. Lines wait as bytes while there is none, which take far less."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_hurried: Callable[[], bool]) -> None:
         self._lines = self._characters = 0
+        self._is_hurried = is_hurried
 
     def take(self, lines: list[str]) -> None:
         """Count lines, and after a good many wait until the writer has passed most of them on."""
         self._lines += len(lines)
         self._characters += sum(map(len, lines))
         if self._lines > MOST_LINES or self._characters > MOST_CHARACTERS:
-            self._wait(0 if self._characters > MOST_CHARACTERS else MOST_LINES // 2)
+            most = 0 if self._characters > MOST_CHARACTERS else MOST_LINES // 2
+            self._wait(most, STUCK_S + self._characters / SLOWEST_CHARACTERS_A_SECOND)
             self._lines = self._characters = 0
 
-    def _wait(self, most: int) -> None:
+    def _wait(self, most: int, patience_s: float) -> None:
         """Wait for as long as the writer gets on."""
         fewest, until = math.inf, 0.0
-        while (waiting := client.stats().waiting) > most and (waiting < fewest or time.monotonic() < until):
+        while (waiting := client.stats().waiting) > most and not self._is_hurried():
             if waiting < fewest:
-                fewest, until = waiting, time.monotonic() + STUCK_S
+                fewest, until = waiting, time.monotonic() + patience_s
+            elif time.monotonic() > until:
+                return
             time.sleep(ROOM_LOOK_S)
 
 
@@ -214,7 +221,7 @@ def _surroundings() -> Mapping[str, Any]:
     return facts
 
 
-def _spool_directory() -> Path | None:
+def spool_directory() -> Path | None:
     """Find where lines wait while the service is away. None where nothing can be written."""
     named = os.environ.get(client.SPOOL_DIR)
     try:
@@ -223,7 +230,7 @@ def _spool_directory() -> Path | None:
         return None
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """Keep the writer's own warnings off the command's stderr; `leave` says what there is to say."""
     log = logging.getLogger("jobtail")
     log.addHandler(logging.NullHandler())

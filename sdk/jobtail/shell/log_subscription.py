@@ -9,6 +9,9 @@ from typing import Any
 
 import urllib3
 from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
+
+from jobtail.outbox.address import is_loopback, proxy_of
 
 CONNECT_S = 5.0
 ANSWER_S = 30.0
@@ -37,7 +40,9 @@ class GraphQL:
         self._headers = {"Content-Type": "application/json"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
-        self._pool = urllib3.PoolManager(retries=False)
+        proxy = _proxy(url)
+        self._way = f" through the proxy {parse_url(proxy).netloc}" if proxy else ""
+        self._pool = _connections(proxy)
 
     def ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Post an operation and give its data.
@@ -85,7 +90,7 @@ class GraphQL:
             self._check(response)
             yield response
         except (HTTPError, OSError) as error:
-            raise ServiceAway(f"{self.url}: {_reason(error)}") from error
+            raise ServiceAway(f"{self.url}{self._way}: {_reason(error)}") from error
         finally:
             if response is not None:
                 response.close()
@@ -120,16 +125,43 @@ class GraphQL:
         return ServiceAway(message) if code == "UNAVAILABLE" else ServiceRefused(message)
 
 
+def _proxy(url: str) -> str | None:
+    """Find the proxy of the environment, which captured lines go through, too; to this machine there is none."""
+    parsed = parse_url(url)
+    proxy = None if is_loopback(parsed.host) else proxy_of(parsed)
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
+
+
+def _connections(proxy: str | None) -> urllib3.PoolManager:
+    retries = urllib3.Retry(False)  # noqa: FBT003 - none at all
+    if proxy is None:
+        return urllib3.PoolManager(retries=retries)
+    try:
+        return urllib3.ProxyManager(proxy, retries=retries)
+    except (HTTPError, ValueError) as error:
+        raise ServiceRefused(
+            f"the proxy of the environment cannot be used: {error}. Clear it, or set NO_PROXY"
+        ) from error
+
+
 def _is_graphql(response: urllib3.BaseHTTPResponse) -> bool:
     kind = response.headers.get("Content-Type", "")
     return response.status in {200, 400} and ("json" in kind or kind.startswith("text/event-stream"))
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """Say what happened without the object names of urllib3: `... Connection refused`."""
-    cause = error.__cause__ or error.__context__
-    if isinstance(cause, OSError) and cause.strerror:
-        return cause.strerror
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = (
+            getattr(cause, "reason", None)
+            or getattr(cause, "original_error", None)
+            or cause.__cause__
+            or cause.__context__
+        )
+        cause = cause if isinstance(cause, BaseException) else None
     return str(error).rpartition(": ")[2] or type(error).__name__
 
 

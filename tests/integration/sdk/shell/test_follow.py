@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.metadata import version
 
 import pytest
 
@@ -224,6 +225,24 @@ def test_a_token_that_is_refused_is_said(status: int) -> None:
             jobtail(url, "tail", "J", JOBTAIL_TOKEN="right"),
         ):
             assert (accepted.returncode, b"is no Jobtail service" in accepted.stderr) == (3, True)
+
+
+def test_it_goes_through_the_proxy_of_the_environment_but_to_this_machine() -> None:
+    far = "http://jobtail.example.invalid:8820"
+    with answering(404) as proxy:
+        refused = jobtail(far, "tail", "J", http_proxy=proxy)
+        assert (refused.returncode, b"is no Jobtail service" in refused.stderr) == (3, True)
+        near = jobtail(NOBODY, "tail", "J", http_proxy=proxy)
+        assert b"Connection refused" in near.stderr
+    gone = jobtail(far, "tail", "J", http_proxy="127.0.0.1:9")
+    assert b"through the proxy 127.0.0.1:9: Connection refused. " in gone.stderr
+    other = jobtail(far, "tail", "J", http_proxy="socks5://127.0.0.1:9")
+    assert (other.returncode, b"set NO_PROXY" in other.stderr) == (3, True)
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    shown = jobtail(NOBODY, "--version")
+    assert (shown.returncode, shown.stdout.decode()) == (0, f"jobtail {version('jobtail')}\n")
 
 
 @pytest.mark.parametrize(
