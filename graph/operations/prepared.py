@@ -24,17 +24,15 @@ from graphql import (
     OperationDefinitionNode,
     VariableNode,
     Visitor,
-    parse,
-    specified_rules,
     visit,
 )
 from graphql.execution.collect_fields import FragmentDetails
 from graphql.execution.values import VariableValues
-from strawberry.schema.schema import validate_document
 
 from domain.errors import TooComplex
 from graph.operations.cost import Measure, Measuring
 from graph.operations.limits import TOO_DEEP, QueryLimits
+from graph.operations.texts import MOST_ERRORS, RULES, errors_of, read
 from graph.operations.watch import OperationName
 from graph.plans.planner import Planner, Unplanned
 from graph.plans.steps import Plan
@@ -42,10 +40,8 @@ from graph.plans.variables import OperationVariables
 
 KEPT = 500
 """How many documents are kept; the one that was not used for longest goes first."""
-LONGEST_KEPT = 20_000
-"""Longer texts, in characters, are prepared anew: the memory of all that are kept stays bounded."""
-ABORTED = "Parsing aborted."
-"""What graphql-core's parser says at the end of an error about the size or depth of a text."""
+KEPT_TOKENS = 100_000
+"""How many tokens they have together: what is known of a document takes about a kilobyte for each."""
 PLANS_KEPT = 16
 """How many plans of one document are kept: one for each operation and set of values of what @skip and @include name."""
 
@@ -166,6 +162,7 @@ class PreparedDocument:
         if node and not errors:
             visit(node, self.features)
         self.conditions = tuple(sorted(self.features.conditions))
+        self.tokens = node.token_count if node else MOST_ERRORS
 
     @property
     def is_beyond_bounds(self) -> bool:
@@ -184,11 +181,10 @@ class PreparedDocument:
 class Documents:
     """Keeps what was prepared, by text."""
 
-    def __init__(
-        self, schema: GraphQLSchema, rules: Sequence[type[ASTValidationRule]] = tuple(specified_rules)
-    ) -> None:
+    def __init__(self, schema: GraphQLSchema, rules: Sequence[type[ASTValidationRule]] = RULES) -> None:
         self._schema = schema
         self._rules = tuple(rules)
+        self._tokens = 0
         self._kept: OrderedDict[str, PreparedDocument] = OrderedDict()
 
     def prepare(self, text: str, limits: QueryLimits) -> PreparedDocument:
@@ -197,30 +193,23 @@ class Documents:
             self._kept.move_to_end(text)
             return known
         prepared = self._prepare(text, limits)
-        if len(text) <= LONGEST_KEPT and not prepared.is_beyond_bounds:
-            self._kept[text] = prepared
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+        if not prepared.is_beyond_bounds:
+            self._keep(text, prepared)
         return prepared
+
+    def _keep(self, text: str, prepared: PreparedDocument) -> None:
+        """Keep a document, and let those go that were not used for longest where there are too many."""
+        self._kept[text] = prepared
+        self._tokens += prepared.tokens
+        while len(self._kept) > KEPT or self._tokens > KEPT_TOKENS:
+            _, dropped = self._kept.popitem(last=False)
+            self._tokens -= dropped.tokens
 
     def _prepare(self, text: str, limits: QueryLimits) -> PreparedDocument:
         try:
-            document = parse(text, max_tokens=limits.max_query_tokens)
+            document = read(text, limits)
+            return PreparedDocument(self._schema, document, errors_of(self._schema, document, self._rules))
         except GraphQLSyntaxError as error:
-            if not error.message.endswith(ABORTED):
-                return PreparedDocument(self._schema, None, [error])
-            is_long = "tokens" in error.message
-            beyond = limits.too_long(text, next(iter(error.positions or (0,)))) if is_long else TooComplex(TOO_DEEP)
+            return PreparedDocument(self._schema, None, [error])
+        except TooComplex as beyond:
             return PreparedDocument(self._schema, None, [GraphQLError(str(beyond), original_error=beyond)])
-        try:
-            errors = validate_document(self._schema, document, self._rules)
-            return PreparedDocument(self._schema, document, list(map(_of_the_client, errors)))
-        except RecursionError:  # fragments of fragments
-            return PreparedDocument(self._schema, None, [GraphQLError(TOO_DEEP, original_error=TooComplex(TOO_DEEP))])
-
-
-def _of_the_client(error: GraphQLError) -> GraphQLError:
-    """Take an error of a document for what it is, though Python says it, such as of a number of 5,000 digits."""
-    if error.original_error is None or isinstance(error.original_error, GraphQLError):
-        return error
-    return GraphQLError("a value cannot be read as the type that it must have", error.nodes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from graphql import (
     ArgumentNode,
@@ -67,6 +67,10 @@ def _has_variables(arguments: Sequence[ArgumentNode] | None) -> bool:
     )
 
 
+Key: TypeAlias = tuple[GraphQLOutputType, tuple[int, ...]]
+"""A type, and the nodes of the fields that are asked of it."""
+
+
 class Planner:
     """Makes the plan of one operation, for the variables that its @skip and @include name."""
 
@@ -82,9 +86,11 @@ class Planner:
         self._fragments = fragments
         self._operation = operation
         self._variables = variables
-        # What is looked at from several sides, as nodes are, is found out once: else the time would double with each level.
-        self._known_subfields: dict[tuple[GraphQLObjectType, int], tuple[FieldDetailsList, GroupedFieldSet]] = {}
-        self._known_values: dict[tuple[GraphQLOutputType, int], Step] = {}
+        # What is looked at from several sides, as nodes and fragments are, is found out once: else time and memory would
+        # double with each level.
+        self._known_subfields: dict[Key, GroupedFieldSet] = {}
+        self._known_values: dict[Key, Step] = {}
+        self._known_selected: dict[Key, Selected] = {}
 
     def plan(self) -> Plan:
         """Make the plan for the root value or, of a subscription, for the value of an event.
@@ -114,12 +120,13 @@ class Planner:
         return of_objects(tuple(selected), [self.field(parent, fields) for fields in selected.values()])
 
     def subfields(self, kind: GraphQLObjectType, fields: FieldDetailsList) -> GroupedFieldSet:
-        known = self._known_subfields.get((kind, id(fields)))
+        key = _key(kind, fields)
+        known = self._known_subfields.get(key)
         if known is None:
             collected = collect_subfields(self.schema, self._fragments, self._variables, self._operation, kind, fields)
             require(not collected.new_defer_usages, "defer")
-            known = self._known_subfields[kind, id(fields)] = fields, collected.grouped_field_set
-        return known[1]
+            known = self._known_subfields[key] = collected.grouped_field_set
+        return known
 
     def field(self, parent: GraphQLObjectType, fields: FieldDetailsList) -> Step:
         found = self.schema.get_field(parent, fields[0].node.name.value)
@@ -130,9 +137,10 @@ class Planner:
 
     def value(self, kind: GraphQLOutputType, fields: FieldDetailsList) -> Step:
         """Plan how values of a type are answered."""
-        known = self._known_values.get((kind, id(fields)))
+        key = _key(kind, fields)
+        known = self._known_values.get(key)
         if known is None:
-            known = self._known_values[kind, id(fields)] = self._value(kind, fields)
+            known = self._known_values[key] = self._value(kind, fields)
         return known
 
     def _value(self, kind: GraphQLOutputType, fields: FieldDetailsList) -> Step:
@@ -192,12 +200,21 @@ class Planner:
     def _selected(self, kind: Any, fields: FieldDetailsList) -> Selected:
         if not is_object_type(kind):
             return NOTHING
+        key = _key(kind, fields)
+        if (known := self._known_selected.get(key)) is not None:
+            return known
         selected = []
         for below in self.subfields(kind, fields).values():
             found = self.schema.get_field(kind, below[0].node.name.value)
             assert found is not None, "the operation is valid"
             selected.append((below[0].node.name.value, self._selected(get_named_type(found.type), below)))
-        return tuple(selected)
+        self._known_selected[key] = tuple(selected)
+        return self._known_selected[key]
+
+
+def _key(kind: GraphQLOutputType, fields: FieldDetailsList) -> Key:
+    """Name what fields are answered with. Their nodes live as long as the document does."""
+    return kind, tuple([id(each.node) for each in fields])
 
 
 def _definition_of(kind: Any) -> StrawberryObjectDefinition:
