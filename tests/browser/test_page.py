@@ -195,9 +195,9 @@ async def test_a_token_is_asked_for_once(browser: Browser, guarded: Service, sha
                 await expect(dialog).to_contain_text(follows)
         await visit.page.get_by_role("link", name=job_id).click()
         await expect(visit.line(500)).to_be_in_viewport()
-        await expect(visit.standing).to_have_text("Live")
+        await expect(visit.standing).to_have_text("Connected")
         await visit.page.reload()
-        await expect(visit.standing).to_have_text("Live")
+        await expect(visit.standing).to_have_text("Connected")
         await expect(dialog).to_be_hidden()
         assert visit.foreign == []
     async with visiting(browser, ViewerVisit, guarded.url) as visit:

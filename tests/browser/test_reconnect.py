@@ -39,7 +39,7 @@ async def test_a_restart_of_the_service_costs_no_line(browser: Browser, database
         with serving(database_url, JOBTAIL_PORT=port) as service:
             async with visiting(browser, ViewerVisit, service.url) as visit:
                 await visit.open_job(job_id)
-                await expect(visit.standing).to_have_text("Live")
+                await expect(visit.standing).to_have_text("Connected")
                 await say(101, 150)
                 await expect(visit.line(150)).to_be_in_viewport()
                 service.process.terminate()
@@ -48,7 +48,7 @@ async def test_a_restart_of_the_service_costs_no_line(browser: Browser, database
                 await expect(visit.page.get_by_text("Connection lost, reconnecting")).to_be_visible()
                 await say(151, 200)
                 with serving(database_url, JOBTAIL_PORT=port):
-                    await expect(visit.standing).to_have_text("Live", timeout=PATIENCE_MS)
+                    await expect(visit.standing).to_have_text("Connected", timeout=PATIENCE_MS)
                     await say(201, 250)
                     await expect(visit.line(250)).to_be_in_viewport(timeout=PATIENCE_MS)
                     await expect(visit.page.get_by_text("Connection lost, reconnecting")).to_be_hidden()

@@ -10,6 +10,7 @@ import { copyText } from "../log/text/copying";
 import { telling } from "../log/text/telling";
 import { shown } from "../log/text/terminal";
 import { href, jobHref } from "../routes";
+import { sayAgo, sayWhole, useNow } from "../time";
 import { Duration } from "../ui/Duration";
 import { type Live, Liveness } from "../ui/Liveness";
 import { ProgressBar } from "../ui/ProgressBar";
@@ -19,6 +20,9 @@ import { sayCount, sayNumber } from "../ui/numbers";
 
 /** So many characters of an error lie in the head: the log begins below. */
 const MOST_SAID = 300;
+/** A job is not silent before this, nor before so many of its usual gaps between lines. */
+const MOST_SILENT_MS = 60_000;
+const LONG_GAPS = 20;
 
 export interface JobHeadProps {
   job: JobHeadFragment;
@@ -43,6 +47,7 @@ export function JobHead({ job, live }: JobHeadProps) {
         <Fact name="Took">
           <Duration durationMs={job.durationMs} since={isOver(job) ? null : job.startedAt} />
         </Fact>
+        <LastLine job={job} />
         <Fact name="Began">
           <Time at={job.startedAt ?? job.createdAt} />
         </Fact>
@@ -61,6 +66,7 @@ export function JobHead({ job, live }: JobHeadProps) {
             lines from before <Time at={job.logsPrunedBefore} />
           </Fact>
         )}
+        {job.result && <Fact name="Result">{shown(job.result)}</Fact>}
         {job.source && <Fact name="Source">{shown(job.source)}</Fact>}
         {job.scheduleId && (
           <Fact name="Schedule">
@@ -108,6 +114,26 @@ function CopyId({ jobId }: { jobId: string }) {
         {isCopied ? "copied" : ""}
       </span>
     </button>
+  );
+}
+
+/** How long a running job has been silent: amber beyond several times its usual gap. */
+function LastLine({ job }: { job: JobHeadFragment }) {
+  const now = useNow(!isOver(job));
+  if (isOver(job) || !job.lastLineAt) return null;
+  const silentMs = now - Date.parse(job.lastLineAt);
+  const gapMs = (Date.parse(job.lastLineAt) - Date.parse(job.createdAt)) / Math.max(job.lastSeq, 1);
+  const isLong = silentMs > Math.max(MOST_SILENT_MS, LONG_GAPS * gapMs);
+  return (
+    <Fact name="Last line">
+      <time
+        class={isLong ? "silent" : undefined}
+        dateTime={job.lastLineAt}
+        title={`${sayWhole(job.lastLineAt)}${isLong ? "\nIt has been silent for much longer than it usually is" : ""}`}
+      >
+        {sayAgo(silentMs)}
+      </time>
+    </Fact>
   );
 }
 

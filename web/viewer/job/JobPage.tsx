@@ -108,7 +108,7 @@ function KnownJob({ job, live }: { job: JobHeadFragment; live: "live" | "finishe
           </ViewLink>
           {(hasFailed(job) || view === "failure") && (
             <ViewLink job={job} view="failure" present={view}>
-              {job.status === "FAILED" ? "Why it failed" : "First error"}
+              {job.status === "FAILED" ? "Why it failed" : "Errors"}
             </ViewLink>
           )}
           <ViewLink job={job} view="comparison" present={view}>

@@ -3,11 +3,10 @@ import { Component, createRef } from "preact";
 
 import { type TimeStyle, sayAgo, sayClock, sayDate, sayWhole } from "../time";
 import type { Finder } from "./text/finding";
-import { folded } from "./text/folding";
-import { type Piece, plain, shown } from "./text/terminal";
-import { isShortened, LineDetail } from "./LineDetail";
+import { shown } from "./text/terminal";
+import { LineDetail } from "./LineDetail";
+import { LineMessage } from "./LineMessage";
 import type { Content, Line } from "./model/lineList";
-import { LineText } from "./LineText";
 import type { Look } from "./look";
 import { type Pane, sayLines } from "./pane";
 import { writeHash } from "./text/permalink";
@@ -126,7 +125,13 @@ export class LogRow extends Component<LogRowProps> {
           </span>
         )}
         <span role="gridcell" class="log-message">
-          {this.#message(line)}
+          <LineMessage
+            line={line}
+            pane={pane}
+            find={find}
+            isUnfolded={this.props.isUnfolded}
+            isCurrentHit={this.props.isCurrentHit}
+          />
         </span>
         {isExpanded && (
           <div role="gridcell" class="log-below">
@@ -136,64 +141,6 @@ export class LogRow extends Component<LogRowProps> {
       </>
     );
   }
-
-  #message(line: Line) {
-    const { pane, find, isUnfolded, isExpanded } = this.props;
-    const { lines, hidden, last } = folded(line.message);
-    const isCut = isShortened(line);
-    const toggle = () => { pane.toggle("unfolded", line.seq); };
-    if (isUnfolded && hidden > 0) {
-      return (
-        <>
-          <span class="log-text is-unfolded" data-text>
-            {lines.map((each, index) => (
-              <>
-                {index > 0 && "\n"}
-                <LineText line={each} find={find} />
-              </>
-            ))}
-          </span>
-          <button type="button" class="log-fold" tabIndex={-1} aria-expanded={true} onClick={toggle}>
-            fold {hidden + 1} lines
-          </button>
-          {isCut && !isExpanded && <More line={line} pane={pane} />}
-        </>
-      );
-    }
-    const isHitBelow = hidden > 0 && hits(find, lines.slice(1));
-    return (
-      <>
-        <span class="log-text" data-text>
-          <LineText line={lines[0] ?? []} find={find} />
-        </span>
-        {hidden > 0 && (
-          <button
-            type="button"
-            class={isHitBelow ? "log-fold has-hit" : "log-fold"}
-            tabIndex={-1}
-            aria-expanded={false}
-            onClick={toggle}
-          >
-            … {hidden} more {hidden === 1 ? "line" : "lines"}
-          </button>
-        )}
-        {last !== null && !isCut && (
-          <span class="log-last">
-            <LineText line={last} find={find} />
-          </span>
-        )}
-        {isCut && !isExpanded && <More line={line} pane={pane} />}
-      </>
-    );
-  }
-}
-
-function More({ line, pane }: { line: Line; pane: Pane }) {
-  return (
-    <button type="button" class="log-fold" tabIndex={-1} onClick={() => { pane.toggle("expanded", line.seq); }}>
-      … all {line.messageLength.toLocaleString("en")} characters
-    </button>
-  );
 }
 
 function Missing({ seq }: { seq: number | null }) {
@@ -207,10 +154,6 @@ function Missing({ seq }: { seq: number | null }) {
       </span>
     </>
   );
-}
-
-function hits(find: Finder | null, lines: readonly Piece[][]): boolean {
-  return find !== null && (find(lines.map(plain).join("\n"))?.length ?? 0) > 0;
 }
 
 function placeOf({ stage, taskId }: Line): string {

@@ -1,7 +1,7 @@
 // What Ctrl+C takes from the log: clean lines, whatever stands before and between them on the page.
-import { isShortened } from "./LineDetail";
 import type { Pane } from "./pane";
 import { shown } from "./text/terminal";
+import { isCut } from "./wholeMessage";
 
 /** What was selected with the mouse is copied as clean lines; without a selection the chosen lines are. */
 export function copySelected(event: ClipboardEvent, pane: Pane): void {
@@ -15,7 +15,7 @@ export function copySelected(event: ClipboardEvent, pane: Pane): void {
   }
   const text = selectedText(region.querySelectorAll<HTMLElement>("[data-seq]"), (row) => {
     const line = pane.lineAt(Number(row.dataset.slot));
-    return line && !isShortened(line) ? shown(line.message) : null;
+    return line && !isCut(line) ? shown(line.preview.head) : null;
   });
   if (text === null) return;
   event.preventDefault();

@@ -277,7 +277,7 @@ export class Pane {
   /** Says what a reader who does not look at the page must know. */
   #heard(before: Phase | null, phase: Phase): void {
     if (phase === "lost") this.note = "Connection lost: what is shown may be old";
-    else if (phase === "live" && this.#isLost) this.note = "Live again";
+    else if (phase === "live" && this.#isLost) this.note = "Connected again";
     else if (phase === "ended" && before === "live") this.note = "The job has ended";
     this.#isLost = phase === "lost" || (this.#isLost && phase !== "live");
     this.#phase = phase;

@@ -2,14 +2,14 @@
 export type Live = "live" | "reconnecting" | "finished" | "waiting";
 
 const WORDS: Record<Live, string> = {
-  live: "Live",
+  live: "Connected",
   reconnecting: "Reconnecting",
   finished: "Finished",
   waiting: "Waiting",
 };
 
 const TITLES: Record<Live, string> = {
-  live: "Changes show as they happen",
+  live: "The page is connected to the service: changes show as they happen",
   reconnecting: "The service does not answer: what you see may be old",
   finished: "It has ended, and nothing more is expected",
   waiting: "Nothing was heard of it yet: it shows as soon as something is",

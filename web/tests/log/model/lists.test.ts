@@ -10,7 +10,7 @@ function line(seq: number): Line {
   const message = `line ${seq}`;
   return {
     seq,
-    message,
+    preview: { head: message, tail: null, hiddenLines: 0, hiddenCharacters: 0, exception: null },
     messageLength: message.length,
     timestamp: "2026-11-26T21:00:00.000000Z",
     level: "INFO",

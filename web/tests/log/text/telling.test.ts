@@ -35,6 +35,7 @@ const TOLD: Record<string, [error: string, said: string]> = {
   "Node": ["/app/index.js:3\n    throw new TypeError('x')\n    ^\n\nTypeError: x\n    at main (/app/index.js:3)", "TypeError: x"],
   "Java": ["java.lang.IllegalStateException: no price\n\tat a.B.c(B.java:3)", "java.lang.IllegalStateException: no price"],
   "a syntax error": ['  File "a.py", line 1\n    def\n       ^\nSyntaxError: invalid syntax', "SyntaxError: invalid syntax"],
+  "what leads on": ["the job ended with:\nValueError: no email", "ValueError: no email"],
   "nothing": ["", ""],
 };
 

@@ -31,7 +31,7 @@ export function liveness(standing: Standing | null, isFailing: boolean, now: num
       return { kind: "refused", text: `Not live: ${reason}` };
     case "live":
       if (behind > NOTABLE) return { kind: "behind", text: `Behind by ${behind.toLocaleString("en")} lines` };
-      return { kind: "live", text: "Live" };
+      return { kind: "live", text: "Connected" };
     case "connecting":
     case "lost":
       return awayFor(now - heardAt, phase);

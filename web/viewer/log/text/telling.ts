@@ -37,8 +37,8 @@ function ofText(lines: readonly string[]): string {
   const first = lines.findIndex((line) => line.trim() !== "");
   if (/^usage: /i.test(lines[first] ?? "")) return lines.find((line) => /\berror: /i.test(line)) ?? lines[first] ?? "";
   const exception = lines.findIndex((line) => EXCEPTION.test(line));
-  const isIndented = /^\s/.test(lines[first] ?? "");
-  return saying(lines, isFrame(lines, exception) || isIndented ? Math.max(exception, first) : first);
+  const leadsOn = /^\s|^Traceback\b|:$/.test(lines[first] ?? "");
+  return saying(lines, isFrame(lines, exception) || leadsOn ? Math.max(exception, first) : first);
 }
 
 /** Whether what comes before the exception is the place where it was thrown, as Node writes it. */
