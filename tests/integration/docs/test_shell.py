@@ -75,7 +75,7 @@ def test_the_commands_of_the_page_run_in_their_order(api: Api, bin_directory: Pa
     _install, *commands = [block.text for block in blocks(PAGE) if block.language == "sh"]
     said = [shell(command, api.service.url, bin_directory) for command in commands]
     today = datetime.now().astimezone().date().isoformat()
-    run, within, ci, perl, tail, script = said
+    run, within, ci, perl, flushed, tail, script = said
     assert run == "backup --all\nsecond line\n"
     assert within == "fetch-orders \nsecond line\nimport-orders \nsecond line\n"
     assert job(api, f"nightly-import-{today}")["parent"] == {"jobId": f"nightly-{today}"}
@@ -88,6 +88,7 @@ def test_the_commands_of_the_page_run_in_their_order(api: Api, bin_directory: Pa
         "stages": [{"name": "test"}],
     }
     assert perl == "Reading orders\n"
+    assert flushed.startswith("nothing waits in ")
     followed, plain, as_json = tail.splitlines()
     assert [LINE.fullmatch(line).groups() for line in (followed, plain)] == [  # type: ignore[union-attr]
         ("INFO", "main", "import-orders "),
