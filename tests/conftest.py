@@ -206,3 +206,22 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield server.url
         finally:
             runner.run(server.__aexit__())
+
+
+@pytest.fixture
+async def redis(tmp_path: Path) -> AsyncIterator[RedisServer]:
+    """Run a Redis that a test may stop and start."""
+    async with RedisServer(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", "postgres", "redis"])
+def channel_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a channel, once for each kind."""
+    match request.param:
+        case "memory":
+            return "memory://"
+        case "postgres":
+            return str(request.getfixturevalue("postgres_url"))
+        case _:
+            return str(request.getfixturevalue("redis").url)

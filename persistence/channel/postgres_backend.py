@@ -42,7 +42,7 @@ class PostgresBackend(BroadcastBackend):
     ) -> None:
         if len(name.encode()) > NAME_LIMIT:
             raise InvalidInput(f"the name of a channel in Postgres has at most {NAME_LIMIT} bytes")
-        self._arguments = _connect_arguments(url)
+        self._arguments = listener_arguments(url)
         self._name = name
         self._timeout_s = timeout_s
         self._check_every_s = check_every_s
@@ -154,7 +154,7 @@ async def _hang_up(connection: asyncpg.Connection | None) -> None:
         await connection.close(timeout=HANG_UP_S)
 
 
-def _connect_arguments(url: str) -> dict[str, Any]:
+def listener_arguments(url: str) -> dict[str, Any]:
     """Read a URL as the database's is read. How long each thing may take, and what is prepared, is said here."""
     ours = {"timeout", "command_timeout", "statement_cache_size", "prepared_statement_cache_size"}
     return {name: value for name, value in connect_arguments(url).items() if name not in ours}

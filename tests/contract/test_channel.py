@@ -13,23 +13,23 @@ from tests.announced import Hearing, announcement, line
 from tests.fakes import MemoryChannel
 
 
-@pytest.fixture(params=["fake", "memory", "postgres"])
-def channel_url(request: pytest.FixtureRequest) -> str | None:
+@pytest.fixture(params=["fake", "memory", "postgres", "redis"])
+def kind_url(request: pytest.FixtureRequest) -> str | None:
     match request.param:
         case "fake":
             return None
         case "memory":
             return "memory://"
-        case _:
-            return str(request.getfixturevalue("postgres_url"))
+        case kind:
+            return str(request.getfixturevalue(f"{kind}_url"))
 
 
 @pytest.fixture
-async def channel(channel_url: str | None) -> AsyncIterator[LogChannel]:
-    if channel_url is None:
+async def channel(kind_url: str | None) -> AsyncIterator[LogChannel]:
+    if kind_url is None:
         yield MemoryChannel()
         return
-    async with BroadcastChannel(channel_url) as channel:
+    async with BroadcastChannel(kind_url) as channel:
         yield channel
 
 

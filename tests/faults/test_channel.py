@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
@@ -15,33 +14,16 @@ from redis.asyncio import Redis
 
 from domain.announcements import Resync
 from persistence.channel.channel import CHECK_EVERY_S, BroadcastChannel
-from persistence.channel.postgres_backend import PostgresBackend, _connect_arguments
+from persistence.channel.postgres_backend import PostgresBackend, listener_arguments
 from persistence.channel.signal_queue import CAPACITY
 from persistence.embedded.embedded_server import EmbeddedPostgres
 from tests.announced import Hearing, announcement, holds, line
 from tests.redis_server import RedisServer
 
 
-@pytest.fixture
-async def redis(tmp_path: Path) -> AsyncIterator[RedisServer]:
-    async with RedisServer(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture(params=["memory", "postgres", "redis"])
-def url(request: pytest.FixtureRequest) -> str:
-    match request.param:
-        case "memory":
-            return "memory://"
-        case "postgres":
-            return str(request.getfixturevalue("postgres_url"))
-        case _:
-            return str(request.getfixturevalue("redis").url)
-
-
-def attentive(url: str) -> BroadcastChannel:
+def attentive(channel_url: str) -> BroadcastChannel:
     """A channel that looks after its connections all the time."""
-    return BroadcastChannel(url, timeout_s=0.5, check_every_s=0.2)
+    return BroadcastChannel(channel_url, timeout_s=0.5, check_every_s=0.2)
 
 
 def own_postgres(directory: Path) -> EmbeddedPostgres:
@@ -66,8 +48,8 @@ async def passed(seconds: float) -> None:
     await holds(lambda: time.monotonic() > end)
 
 
-async def terminate(url: str, pid: int) -> None:
-    connection = await asyncpg.connect(**_connect_arguments(url))
+async def terminate(channel_url: str, pid: int) -> None:
+    connection = await asyncpg.connect(**listener_arguments(channel_url))
     try:
         assert await connection.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
     finally:
@@ -155,8 +137,8 @@ async def test_a_killed_subscription_of_redis_ends_in_a_resync(redis: RedisServe
         await client.aclose()
 
 
-async def test_a_quiet_channel_stays_connected(url: str) -> None:
-    async with BroadcastChannel(url, timeout_s=0.5, check_every_s=0.05) as channel:
+async def test_a_quiet_channel_stays_connected(channel_url: str) -> None:
+    async with BroadcastChannel(channel_url, timeout_s=0.5, check_every_s=0.05) as channel:
         hearing = Hearing(channel.signals())
         await passed(1.5)
         await assert_flows(channel, hearing, "job-1")
@@ -205,8 +187,8 @@ async def test_the_start_does_not_wait_for_a_redis_that_is_away(tmp_path: Path) 
 async def test_the_start_does_not_wait_for_a_postgres_that_is_away(tmp_path: Path) -> None:
     server = own_postgres(tmp_path)
     async with server:
-        url = server.url
-    async with BroadcastChannel(url) as channel:
+        channel_url = server.url
+    async with BroadcastChannel(channel_url) as channel:
         assert not channel.is_healthy
         hearing = Hearing(channel.signals())
         async with server:
@@ -288,8 +270,8 @@ async def test_leaving_is_quick_when_postgres_hangs(postgres_url: str) -> None:
 
 
 @pytest.mark.parametrize("is_cancelled", [False, True])
-async def test_a_listener_of_broadcaster_that_dies_is_replaced(url: str, *, is_cancelled: bool) -> None:
-    async with BroadcastChannel(url) as channel:
+async def test_a_listener_of_broadcaster_that_dies_is_replaced(channel_url: str, *, is_cancelled: bool) -> None:
+    async with BroadcastChannel(channel_url) as channel:
         hearing = Hearing(channel.signals())
         listener = channel._broadcast._listener_task
         if is_cancelled:
@@ -309,9 +291,9 @@ def _break(channel: BroadcastChannel) -> None:
 
 
 async def test_a_message_that_cannot_be_read_is_a_resync_and_said_once(
-    url: str, caplog: pytest.LogCaptureFixture
+    channel_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with BroadcastChannel(url) as channel:
+    async with BroadcastChannel(channel_url) as channel:
         hearing = Hearing(channel.signals())
         for _ in range(3):
             await channel._broadcast.publish("jobtail", "[2, what a later version may say]")
@@ -340,8 +322,8 @@ async def test_an_absence_is_said_once_and_so_is_its_end(tmp_path: Path, caplog:
     ]
 
 
-async def test_a_consumer_that_does_not_listen_gets_a_resync_instead_of_a_heap(url: str) -> None:
-    async with BroadcastChannel(url) as channel:
+async def test_a_consumer_that_does_not_listen_gets_a_resync_instead_of_a_heap(channel_url: str) -> None:
+    async with BroadcastChannel(channel_url) as channel:
         for number in range(CAPACITY // 20):
             channel.publish(announcement(*(line(seq, job_id=f"job-{number}") for seq in range(1, 21))))
             assert channel._inbox._weight <= CAPACITY

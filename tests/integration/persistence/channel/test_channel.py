@@ -7,7 +7,6 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -17,11 +16,10 @@ from domain.errors import InvalidInput
 from domain.ports import LogChannel
 from jobtail.events import JobStatus, LogLevel
 from persistence.channel.channel import BroadcastChannel
-from persistence.channel.postgres_backend import MESSAGE_LIMIT, _connect_arguments
+from persistence.channel.postgres_backend import MESSAGE_LIMIT, listener_arguments
 from persistence.database import Database
 from persistence.engine import POOL_TIMEOUT_S
 from tests.announced import Hearing, announcement, holds, line
-from tests.redis_server import RedisServer
 
 
 @asynccontextmanager
@@ -42,23 +40,6 @@ async def held(database: Database) -> AsyncIterator[None]:
         await work
 
 
-@pytest.fixture
-async def redis(tmp_path: Path) -> AsyncIterator[RedisServer]:
-    async with RedisServer(tmp_path) as server:
-        yield server
-
-
-@pytest.fixture(params=["memory", "postgres", "redis"])
-def url(request: pytest.FixtureRequest) -> str:
-    match request.param:
-        case "memory":
-            return "memory://"
-        case "postgres":
-            return str(request.getfixturevalue("postgres_url"))
-        case _:
-            return str(request.getfixturevalue("redis").url)
-
-
 @pytest.fixture(params=["postgres", "redis"])
 def shared_url(request: pytest.FixtureRequest) -> str:
     """One that connects processes."""
@@ -67,7 +48,7 @@ def shared_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue("redis").url)
 
 
-async def test_what_is_announced_is_heard_whole(url: str) -> None:
+async def test_what_is_announced_is_heard_whole(channel_url: str) -> None:
     row = replace(
         line(7, "Bewertet: Zoë \N{GRINNING FACE} \u2400\n'\"\\"),
         execution_id="run-1",
@@ -76,16 +57,16 @@ async def test_what_is_announced_is_heard_whole(url: str) -> None:
         metadata={"score": 0.5, "skills": ["sql", None]},
     )
     told = replace(announcement(row, line(8)), status=JobStatus.FAILED)
-    async with BroadcastChannel(url) as channel:
+    async with BroadcastChannel(channel_url) as channel:
         port: LogChannel = channel
         assert port.is_healthy
         port.publish(told)
         assert await Hearing(port.signals()).next() == told
 
 
-async def test_announcements_of_a_job_stay_in_order(url: str) -> None:
+async def test_announcements_of_a_job_stay_in_order(channel_url: str) -> None:
     told = [announcement(line(n)) for n in range(1, 301)]
-    async with BroadcastChannel(url) as channel:
+    async with BroadcastChannel(channel_url) as channel:
         hearing = Hearing(channel.signals())
         for each in told:
             channel.publish(each)
@@ -142,13 +123,13 @@ async def test_leaving_sends_what_still_waits(shared_url: str) -> None:
         await hearing.until(lambda: len(hearing.heard) == 1_000)
 
 
-async def test_leaving_ends_the_signals_and_every_task(url: str) -> None:
+async def test_leaving_ends_the_signals_and_every_task(channel_url: str) -> None:
     before = asyncio.all_tasks()
 
     async def consume(channel: BroadcastChannel) -> int:
         return len([signal async for signal in channel.signals()])
 
-    async with BroadcastChannel(url) as channel:
+    async with BroadcastChannel(channel_url) as channel:
         consumer = asyncio.create_task(consume(channel))
         channel.publish(announcement())
         await holds(channel._all_sent.is_set)
@@ -160,7 +141,7 @@ async def test_leaving_ends_the_signals_and_every_task(url: str) -> None:
 
 
 async def test_leaving_closes_both_connections(postgres_url: str) -> None:
-    observer = await asyncpg.connect(**_connect_arguments(postgres_url))
+    observer = await asyncpg.connect(**listener_arguments(postgres_url))
     count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'jobtail-channel'"
     try:
         async with BroadcastChannel(postgres_url) as channel:
@@ -174,9 +155,9 @@ async def test_leaving_closes_both_connections(postgres_url: str) -> None:
         await observer.close()
 
 
-async def test_a_start_that_is_cancelled_leaves_nothing(url: str) -> None:
+async def test_a_start_that_is_cancelled_leaves_nothing(channel_url: str) -> None:
     before = asyncio.all_tasks()
-    start = asyncio.create_task(BroadcastChannel(url).__aenter__())
+    start = asyncio.create_task(BroadcastChannel(channel_url).__aenter__())
     await asyncio.sleep(0)
     start.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -186,7 +167,7 @@ async def test_a_start_that_is_cancelled_leaves_nothing(url: str) -> None:
 
 async def test_payloads_reach_postgres_up_to_its_limit_in_bytes(postgres_url: str) -> None:
     payloads: list[str] = []
-    observer = await asyncpg.connect(**_connect_arguments(postgres_url))
+    observer = await asyncpg.connect(**listener_arguments(postgres_url))
     await observer.add_listener("jobtail", lambda _c, _pid, _name, text: payloads.append(str(text)))
     try:
         async with BroadcastChannel(postgres_url) as channel:
@@ -212,7 +193,7 @@ async def pid_of(driver: asyncpg.Connection) -> int:
 
 async def test_what_was_just_stored_is_announced_on_the_same_connection(postgres_url: str) -> None:
     pids: list[int] = []
-    observer = await asyncpg.connect(**_connect_arguments(postgres_url))
+    observer = await asyncpg.connect(**listener_arguments(postgres_url))
     await observer.add_listener("jobtail", lambda _c, pid, _name, _text: pids.append(pid))
     try:
         async with (
@@ -231,7 +212,7 @@ async def test_what_was_just_stored_is_announced_on_the_same_connection(postgres
 
 
 async def test_a_connection_that_died_while_it_lay_ready_costs_no_announcement(postgres_url: str) -> None:
-    observer = await asyncpg.connect(**_connect_arguments(postgres_url))
+    observer = await asyncpg.connect(**listener_arguments(postgres_url))
     try:
         async with Database(postgres_url) as database, BroadcastChannel(postgres_url, database=database) as channel:
             stored_by = await database.driven(pid_of)
@@ -249,11 +230,12 @@ async def test_a_plain_url_of_postgres_will_do(postgres_url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "mysql://app@127.0.0.1/db", "kafka://127.0.0.1", "redis://127.0.0.1:port", "postgresql://a@b:port/c"]
+    "channel_url",
+    ["", "mysql://app@127.0.0.1/db", "kafka://127.0.0.1", "redis://127.0.0.1:port", "postgresql://a@b:port/c"],
 )
-def test_an_address_of_nothing_we_know_is_refused(url: str) -> None:
+def test_an_address_of_nothing_we_know_is_refused(channel_url: str) -> None:
     with pytest.raises(InvalidInput):
-        BroadcastChannel(url)
+        BroadcastChannel(channel_url)
 
 
 def test_a_name_that_postgres_would_cut_is_refused() -> None:
