@@ -1,4 +1,4 @@
-"""What failed, and why, as the viewer tells it."""
+"""The failure view: what failed, and why, as the viewer tells it."""
 
 from __future__ import annotations
 
