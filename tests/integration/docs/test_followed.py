@@ -174,7 +174,7 @@ def operator(tmp_path: Path, new_database: CloneDatabase) -> Reader:
     elsewhere = {
         "/opt/jobtail": str(checkout / "venv"),
         "/tmp/": f"{tmp_path}/",
-        "'.[embedded]'": "'.[embedded,tracing]'",
+        "'.[embedded,regex]'": "'.[embedded,regex,tracing]'",
         "http://127.0.0.1:8820": f"http://127.0.0.1:{port}",
         "https://jobtail.example.com": f"http://127.0.0.1:{port}",
         "postgresql://jobtail:PASSWORD@db.example.com:5432/jobtail": plain(new_database(None)),
