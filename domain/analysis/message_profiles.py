@@ -6,12 +6,14 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
-from domain.analysis.incremental_cache import Reading, Readings
+from domain.analysis.incremental_cache import Readings
 from domain.analysis.message_templates import template
+from domain.analysis.slice_reader import SliceReader
 from domain.errors import OutOfTime
-from domain.logs import LogExtent, SaidMessage
+from domain.logs import SaidMessage
 from domain.ports import LogMessages, LogTimes
 from jobtail.events import LogLevel
 
@@ -85,10 +87,7 @@ class Profiles:
     ) -> None:
         self._times = times
         self._messages = messages
-        self._slice_lines = slice_lines
-        self._patience_s = patience_s
-        self._clock = clock
-        self._turn = asyncio.Lock()
+        self._slices = SliceReader(slice_lines, patience_s, clock, turn=asyncio.Lock())
         self._readings: Readings[_Counts] = Readings(
             lambda _: _Counts(), lambda counts: counts.size, kept_bytes=kept_bytes, clock=clock
         )
@@ -102,25 +101,20 @@ class Profiles:
         if extent is None:
             return Profile(job_id, {}, lines=0, is_complete=True)
         async with self._readings.of(job_id, extent) as reading:
-            await self._read(job_id, reading, extent)
             counts = reading.made
-            is_complete = reading.read_to >= extent.last_seq
+            is_complete = await self._slices.read(reading, extent.last_seq, partial(self._take, job_id, counts))
             return Profile(job_id, dict(counts.said), counts.lines, is_complete=is_complete)
 
-    async def _read(self, job_id: str, reading: Reading[_Counts], extent: LogExtent) -> None:
-        """Read what is not read yet. Templates are made in a thread, since regular expressions take long."""
-        deadline = self._clock() + self._patience_s
-        while reading.read_to < extent.last_seq and len(reading.made.said) < MOST_MESSAGES:
-            async with self._turn:
-                if self._clock() > deadline:
-                    return
-                upto = min(reading.read_to + self._slice_lines, extent.last_seq)
-                try:
-                    lines = await self._messages.said(job_id, after=reading.read_to, upto=upto)
-                except OutOfTime:
-                    return
-                reading.made.add(await asyncio.to_thread(_counted, lines))
-                reading.read_to = upto
+    async def _take(self, job_id: str, counts: _Counts, after: int, upto: int) -> bool:
+        """Count the messages of a slice. Templates are made in a thread, since regular expressions take long."""
+        if len(counts.said) >= MOST_MESSAGES:
+            return False
+        try:
+            lines = await self._messages.said(job_id, after=after, upto=upto)
+        except OutOfTime:
+            return False
+        counts.add(await asyncio.to_thread(_counted, lines))
+        return True
 
 
 def _counted(lines: Iterable[SaidMessage]) -> Mapping[Fingerprint, Said]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from domain.analysis.incremental_cache import Reading, Readings
+from domain.analysis.slice_reader import SliceReader
 from domain.errors import InvalidInput, OutOfTime
 from domain.filters import EVERYTHING, LogFilter
 from domain.histogram import FEWEST_FINE, Histogram, LogBucket
@@ -37,9 +38,7 @@ class Timelines:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._times = times
-        self._slice_lines = slice_lines
-        self._patience_s = patience_s
-        self._clock = clock
+        self._slices = SliceReader(slice_lines, patience_s, clock)
         self._readings: Readings[Histogram] = Readings(
             lambda extent: Histogram(extent.first_at, extent.last_at),
             lambda histogram: BUCKET_BYTES * len(histogram),
@@ -84,18 +83,18 @@ class Timelines:
         return histogram
 
     async def _count(self, reading: Reading[Histogram], request: TimeCountRequest, last_seq: int) -> None:
-        """Count what is not counted yet, slice by slice, so that it is known how far that came."""
-        histogram, deadline = reading.made, self._clock() + self._patience_s
-        while reading.read_to < last_seq:
-            if self._clock() > deadline:
-                raise OutOfTime(
-                    f"counting takes longer than {self._patience_s:g} s and came to line {reading.read_to} of {last_seq}; "
-                    "ask again, for less where there is a filter"
-                )
-            upto = min(reading.read_to + self._slice_lines, last_seq)
-            part = replace(request, after=reading.read_to, upto=upto, width=histogram.width)
-            histogram.add(await self._times.counts(part))
-            reading.read_to = upto
+        """Count what is not counted yet."""
+        histogram = reading.made
+
+        async def take(after: int, upto: int) -> bool:
+            histogram.add(await self._times.counts(replace(request, after=after, upto=upto, width=histogram.width)))
+            return True
+
+        if not await self._slices.read(reading, last_seq, take):
+            raise OutOfTime(
+                f"counting takes longer than {self._slices.patience_s:g} s and came to line {reading.read_to} of {last_seq}; "
+                "ask again, for less where there is a filter"
+            )
 
 
 def _is_of_levels(log_filter: LogFilter) -> bool:
