@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from domain.analysis.message_profiles import Fingerprint, Profile, Said
+from domain.analysis.message_profiles import Fingerprint, Profile, Occurrences
 from domain.stages.stage_status import Stage
 
 FREQUENT_RATIO = 2
@@ -42,7 +42,7 @@ class StagePair(NamedTuple):
     other: Stage | None
 
 
-NEVER = Said(0, 0)
+NEVER = Occurrences(0, 0)
 
 
 def compared(own: Profile, other: Profile) -> Comparison:

@@ -36,7 +36,7 @@ class Fingerprint(NamedTuple):
     template: str
 
 
-class Said(NamedTuple):
+class Occurrences(NamedTuple):
     """How many lines say a message, and which one first."""
 
     lines: int
@@ -48,7 +48,7 @@ class Profile:
     """What the lines of a job say, from the first one on."""
 
     job_id: str
-    said: Mapping[Fingerprint, Said]
+    said: Mapping[Fingerprint, Occurrences]
     lines: int
     """How many they are."""
     is_complete: bool
@@ -57,18 +57,20 @@ class Profile:
 
 @dataclass(slots=True)
 class _Counts:
-    said: dict[Fingerprint, Said] = field(default_factory=dict)
+    said: dict[Fingerprint, Occurrences] = field(default_factory=dict)
     lines: int = 0
     size: int = 0
     """About how many bytes they take."""
 
-    def add(self, further: Mapping[Fingerprint, Said]) -> None:
+    def add(self, further: Mapping[Fingerprint, Occurrences]) -> None:
         """Add what later lines say."""
         for fingerprint, said in further.items():
             before = self.said.get(fingerprint)
             if before is None:
                 self.size += MESSAGE_BYTES + len(fingerprint.template)
-            self.said[fingerprint] = said if before is None else Said(before.lines + said.lines, before.first_seq)
+            self.said[fingerprint] = (
+                said if before is None else Occurrences(before.lines + said.lines, before.first_seq)
+            )
             self.lines += said.lines
 
 
@@ -117,13 +119,13 @@ class Profiles:
         return True
 
 
-def _counted(lines: Iterable[SaidMessage]) -> Mapping[Fingerprint, Said]:
+def _counted(lines: Iterable[SaidMessage]) -> Mapping[Fingerprint, Occurrences]:
     counts: dict[tuple[int, str, str], tuple[int, int]] = {}
     for seq, level, stage, message in lines:
         key = (level, stage, template(message))
         count, first_seq = counts.get(key, (0, seq))
         counts[key] = (count + 1, first_seq)
     return {
-        Fingerprint(LogLevel(level), stage, said): Said(count, first_seq)
+        Fingerprint(LogLevel(level), stage, said): Occurrences(count, first_seq)
         for (level, stage, said), (count, first_seq) in counts.items()
     }
