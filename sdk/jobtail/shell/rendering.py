@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from jobtail.shown_text import coloured, shown
+from jobtail.shown_text import UNSEEN, coloured, shown
 
 Render = Callable[[Mapping[str, Any]], bytes]
 
@@ -25,8 +25,12 @@ COLOURS = {
 
 
 def as_json(line: Mapping[str, Any]) -> bytes:
-    """Write a line as one JSON object, in UTF-8 whatever the locale. A lone surrogate becomes its JSON escape."""
-    return json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+    """Write a line as one JSON object, in UTF-8 whatever the locale.
+
+    A lone surrogate becomes its JSON escape, and so does all that would steer a terminal or turn its text around.
+    """
+    text = UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(line, ensure_ascii=False))
+    return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
 def renderer(*, has_colour: bool, encoding: str) -> Render:
