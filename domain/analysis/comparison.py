@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from domain.analysis.message_profiles import Fingerprint, Profile, Occurrences
+from domain.analysis.message_profiles import Fingerprint, Occurrences, Profile
 from domain.stages.stage_status import Stage
 
 FREQUENT_RATIO = 2
