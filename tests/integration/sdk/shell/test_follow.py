@@ -275,7 +275,8 @@ def test_ctrl_c_ends_it_without_a_word(api: Api) -> None:
 @pytest.mark.parametrize("is_silent", [True, False])
 def test_it_ends_without_a_word_when_its_reader_has_gone(api: Api, is_silent: bool) -> None:
     job_id = new_job_id()
-    api.capture(job_id, *(f"line {number}" for number in range(3 if is_silent else 20_000)))
+    more = " of many characters" * 20
+    api.capture(job_id, "line 0", *(f"line {number}{more}" for number in range(1, 3 if is_silent else 2000)))
     done = subprocess.run(
         ["bash", "-c", '"$@" | head -1; echo "${PIPESTATUS[0]}"', "bash", *JOBTAIL, "tail", job_id],
         env=environment(api.service.url),
