@@ -97,6 +97,9 @@ class Client:
             self.writer.hand_over(KEEP_STEP_S + patience_s)
             before, waiting = waiting, self.writer.stats().waiting
 
+    def posting_bytes(self) -> int:
+        return self._sink.stats().posting_bytes if isinstance(self._sink, CountingSink) else 0
+
     def stats(self) -> Stats:
         # The sink's books first: what it has taken by then was captured before.
         kept = self._sink.stats() if isinstance(self._sink, CountingSink) else None
@@ -271,6 +274,12 @@ def flush(timeout_s: float = FLUSH_S) -> bool:
     notice_fork()
     client = _process.client
     return client is None or client.flush(timeout_s)
+
+
+def posting_bytes() -> int:
+    """Tell the size of what is on its way to the service right now."""
+    client = _process.client
+    return 0 if client is None else client.posting_bytes()
 
 
 def stats() -> Stats:

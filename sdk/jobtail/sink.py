@@ -48,6 +48,8 @@ class SinkStats:
     """Given up because the spool was full, refused by the service, or lost by a close without a spool."""
     adopted: int = 0
     """Sent for processes that died; part of no other count."""
+    posting_bytes: int = 0
+    """The size of what is on its way to the service right now."""
     last_error: str | None = None
 
 

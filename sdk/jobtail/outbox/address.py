@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 from urllib.request import getproxies_environment, proxy_bypass
 
+import urllib3
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
 PATH = "/api/capture"
+
+NO_RETRIES = urllib3.Retry(total=False, redirect=False)
+"""As an object: urllib3 logs a line of its own for each False that it makes one of."""
 
 log = logging.getLogger("jobtail")
 
@@ -59,8 +63,16 @@ def proxy_of(url: Url) -> Proxy | None:
         return None
     proxy = _proxy(named)
     if proxy is None:
-        log.warning("a proxy of the environment is none of HTTP: capture sends to %s without it", url.host)
+        log.warning("a proxy of the environment is none of HTTP: %s is reached without it", url.host)
     return proxy
+
+
+def connections(proxy: Proxy | None, **options: Any) -> urllib3.PoolManager:
+    """Make the connections to a service, through a proxy if there is one."""
+    if proxy is None:
+        return urllib3.PoolManager(**options)
+    headers = urllib3.make_headers(proxy_basic_auth=proxy.authorization) if proxy.authorization else None
+    return urllib3.ProxyManager(proxy.url, proxy_headers=headers, **options)
 
 
 def _proxy(named: str) -> Proxy | None:

@@ -33,6 +33,8 @@ class Dispatcher:
         self.attempts = Attempts(queue.changed)
         self.failures = 0
         """All that ever were; who waits looks whether one comes."""
+        self.posting_bytes = 0
+        """The size of what is on its way right now."""
         self._queue = queue
         self._transport = transport
         self._kept_in = kept_in
@@ -140,7 +142,11 @@ class Dispatcher:
         timeout_s = POST_TIMEOUT_S + len(body) / SLOWEST_BYTES_A_SECOND
         if self._is_hasty(post):
             timeout_s = QUICK_POST_S
-        self._transport.post(post.writer_id, body, timeout_s=timeout_s)
+        self.posting_bytes = len(body)
+        try:
+            self._transport.post(post.writer_id, body, timeout_s=timeout_s)
+        finally:
+            self.posting_bytes = 0
 
     def _mend(self, post: Post, body: bytes, error: BatchRejected) -> None:
         """Each round halves a part or takes an event out of it, so that it ends whatever the service says."""

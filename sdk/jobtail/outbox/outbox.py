@@ -88,6 +88,7 @@ class Outbox:
             waiting=counts.waiting,
             dropped=counts.dropped,
             adopted=queue.adopted,
+            posting_bytes=self._dispatcher.posting_bytes,
             last_error=queue.last_error,
         )
 

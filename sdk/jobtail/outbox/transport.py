@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 from urllib3.util import parse_url
 
 from jobtail.jsonable import shown
-from jobtail.outbox.address import PATH, Proxy, base_url, is_loopback, proxy_of
+from jobtail.outbox.address import NO_RETRIES, PATH, base_url, connections, is_loopback, proxy_of
 from jobtail.sink import BatchRejected, SinkUnavailable
 
 GZIP_BYTES = 16 << 10
@@ -32,8 +32,6 @@ _REFUSALS = frozenset({400, 413, 422})
 _FORBIDDEN = frozenset({401, 403})
 _ABSENT = frozenset({404, 405})
 _REDIRECTS = range(300, 400)
-_NO_RETRIES = urllib3.Retry(total=False, redirect=False)
-"""As an object: urllib3 logs a line of its own for each False that it makes one of."""
 
 
 class AnswerLate(SinkUnavailable):
@@ -98,8 +96,7 @@ class HttpTransport:
 
     def _new_connections(self) -> urllib3.PoolManager:
         # Pauses and repeats belong to the outbox; a redirect would carry the token to who knows whom.
-        options: dict[str, Any] = {"num_pools": 1, "maxsize": 1, "retries": _NO_RETRIES}
-        made = urllib3.PoolManager(**options) if self._proxy is None else _through(self._proxy, options)
+        made = connections(self._proxy, num_pools=1, maxsize=1, retries=NO_RETRIES)
         made.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
         return made
 
@@ -120,7 +117,7 @@ class HttpTransport:
             headers=headers,
             timeout=urllib3.Timeout(total=left_s),
             redirect=False,
-            retries=_NO_RETRIES,
+            retries=NO_RETRIES,
             preload_content=False,
         )
         try:
@@ -197,11 +194,6 @@ def user_agent() -> str:
     except PackageNotFoundError:  # part of an application without the package's own record
         own = "unknown"
     return f"jobtail/{own} python/{platform.python_version()}"
-
-
-def _through(proxy: Proxy, options: dict[str, Any]) -> urllib3.ProxyManager:
-    headers = urllib3.make_headers(proxy_basic_auth=proxy.authorization) if proxy.authorization else None
-    return urllib3.ProxyManager(proxy.url, proxy_headers=headers, **options)
 
 
 def _authorization(token: str | None) -> dict[str, str]:

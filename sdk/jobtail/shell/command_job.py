@@ -33,6 +33,8 @@ NEXT_ANSWER_S = 5.0
 """And for each further answer of one that has."""
 LEAVE_S = 30.0
 """And altogether: what is not sent by then is on disk."""
+SLOWEST_BYTES_A_SECOND = 2 << 20
+"""Of a long line that is on its way."""
 LOOK_EVERY_S = 0.25
 
 MOST_LINES = 20_000
@@ -200,6 +202,8 @@ def _send_rest(is_hurried: Callable[[], bool]) -> None:
     while not client.flush(LOOK_EVERY_S):
         now = time.monotonic()
         is_hopeless = now - asked < LOOK_EVERY_S
+        # A long line takes the service its time; each next run would send it again and not wait for the answer either.
+        patient_until = max(patient_until, started + client.posting_bytes() / SLOWEST_BYTES_A_SECOND)
         stats = client.stats()
         if (now_sent := stats.sent + stats.adopted) > sent:
             patient_until, sent = now + NEXT_ANSWER_S, now_sent

@@ -11,7 +11,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
-from jobtail.outbox.address import Proxy, is_loopback, proxy_of
+from jobtail.outbox.address import NO_RETRIES, Proxy, connections, is_loopback, proxy_of
 
 CONNECT_S = 5.0
 ANSWER_S = 30.0
@@ -42,7 +42,7 @@ class GraphQL:
             self._headers["Authorization"] = f"Bearer {token}"
         proxy = _proxy(url)
         self._way = f" through the proxy {proxy.url}" if proxy else ""
-        self._pool = _connections(proxy)
+        self._pool = connections(proxy, retries=NO_RETRIES)
 
     def ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Post an operation and give its data.
@@ -129,14 +129,6 @@ def _proxy(url: str) -> Proxy | None:
     """Find the proxy of the environment, which captured lines go through, too; to this machine there is none."""
     parsed = parse_url(url)
     return None if is_loopback(parsed.host) else proxy_of(parsed)
-
-
-def _connections(proxy: Proxy | None) -> urllib3.PoolManager:
-    retries = urllib3.Retry(False)  # noqa: FBT003 - none at all
-    if proxy is None:
-        return urllib3.PoolManager(retries=retries)
-    headers = urllib3.make_headers(proxy_basic_auth=proxy.authorization) if proxy.authorization else None
-    return urllib3.ProxyManager(proxy.url, proxy_headers=headers, retries=retries)
 
 
 def _is_graphql(response: urllib3.BaseHTTPResponse) -> bool:

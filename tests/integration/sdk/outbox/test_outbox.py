@@ -802,7 +802,7 @@ def test_the_proxy_is_asked_with_its_password_and_the_service_told_our_version(
     outbox.close()
     (headers,) = service.headers
     assert headers["Host"] == "jobtail.example"
-    assert headers["Proxy-Authorization"] == f"Basic {b64encode(b'user:p@ss').decode()}"
+    assert headers["proxy-authorization"] == f"Basic {b64encode(b'user:p@ss').decode()}"
     assert re.fullmatch(rf"jobtail/{version('jobtail')} python/3\.\d+\.\d+\S*", headers["User-Agent"])
 
 
