@@ -61,6 +61,11 @@ async def flaky(context: object, failures: int) -> str:
     return "done"
 
 
+@app.task(name="leaves")
+async def leaves(code: object) -> None:
+    raise SystemExit(code)
+
+
 @app.task(name="parent")
 async def parent() -> int:
     return await child.defer_async(n=1)

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context
 from enum import Enum, auto
 from functools import partial
@@ -19,7 +20,7 @@ from jobtail.events import Event, Line, NumberedEvent
 from jobtail.jsonable import named
 from jobtail.masking.masked_batch import masked
 from jobtail.process.fork_hooks import forks, notice_fork, renew_after_fork
-from jobtail.sink import Sink
+from jobtail.sink import BatchRejected, Sink
 from jobtail.writer.accounts import Accounts, WriterStats
 from jobtail.writer.buffer import Buffer, estimated_bytes
 from jobtail.writer.sender import Sender
@@ -228,10 +229,25 @@ class Writer:
     def _start(self) -> None:
         # A context of its own: what a sink logs belongs to no job.
         thread = Thread(target=Context().run, args=(self._run,), name="jobtail-writer", daemon=True)
-        thread.start()
-        self._thread = thread
+        with suppress(RuntimeError):  # the interpreter ends, or has too many: whoever waits sends what waits
+            thread.start()
+            self._thread = thread
+
+    def _send_here(self) -> None:
+        """Send what waits from this thread, until the sink fails: there is no other."""
+        while self._buffer and self._thread is None:
+            for attempt in self._sender.deliver(self.writer_id, self._masked(self._buffer.take())):
+                self._accounts.note(attempt)
+                if attempt.error is not None and not isinstance(attempt.error, BatchRejected):
+                    return
+            self._buffer.free()
+
+    def _masked(self, events: tuple[NumberedEvent, ...]) -> tuple[NumberedEvent, ...]:
+        return events if self._mask is None else masked(events, self._mask, self.report_fault)
 
     def _wait_until_settled(self, n: int, timeout_s: float) -> bool:
+        if self._thread is None and not self._attempts.is_stopped:
+            self._send_here()
         self._flushing += 1
         self._attempts.hurry()
         try:
@@ -251,9 +267,7 @@ class Writer:
 
     def _run(self) -> None:
         while events := self._next_batch():
-            if self._mask is not None:
-                events = masked(events, self._mask, self.report_fault)
-            for attempt in self._sender.deliver(self.writer_id, events):
+            for attempt in self._sender.deliver(self.writer_id, self._masked(events)):
                 self._accounts.note(attempt)
             with self._wake:
                 self._buffer.free()

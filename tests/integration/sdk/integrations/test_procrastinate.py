@@ -105,6 +105,12 @@ def test_a_failure_is_one_line_with_its_traceback(shop: Shop) -> None:
     assert line["message"].startswith("Traceback")
 
 
+def test_a_job_that_leaves_by_an_exit_has_failed_as_procrastinate_says(shop: Shop) -> None:
+    for code, error in (({"failed": 3}, "SystemExit: {'failed': 3}"), (0, "SystemExit: 0")):
+        job = shop.run("leaves", code=code)
+        assert (job["status"], job["error"]) == ("FAILED", error)
+
+
 def test_a_retried_job_is_one_that_runs_until_its_last_attempt(shop: Shop) -> None:
     job = shop.run("flaky", failures=2)
     assert (job["status"], job["metadata"]["attempts"]) == ("COMPLETED", 2)

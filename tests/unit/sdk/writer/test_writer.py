@@ -510,6 +510,37 @@ class KeepingSink(ListSink):
         return self.answer
 
 
+def test_where_no_thread_can_be_started_the_close_sends_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in an exit handler of a Python that ends."""
+
+    def refuse(thread: Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(Thread, "start", refuse)
+    sink = ListSink()
+    writer = Writer(sink, max_batch_events=2)
+    for number in range(5):
+        writer.capture(line(str(number)))
+    assert writer.stats().faults == 0
+    assert writer.close(LONG_S)
+    assert sink.messages == ["0", "1", "2", "3", "4"]
+    assert sink.numbers == [1, 2, 3, 4, 5]
+
+
+def test_without_a_thread_and_with_a_sink_that_fails_the_close_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def fail(batch: Batch) -> None:
+        raise SinkUnavailable
+
+    monkeypatch.setattr(Thread, "start", refuse)
+    writer = Writer(ListSink(fail))
+    writer.capture(line("lost"))
+    assert not writer.close(0.05)
+    assert writer.stats().dropped == 1
+
+
 def test_a_flush_holds_to_its_deadline_though_a_lock_is_never_freed() -> None:
     writer, held, freed = Writer(ListSink()), Flag(), Flag()
 
