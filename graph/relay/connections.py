@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import strawberry
@@ -35,6 +36,10 @@ class PageInfo:
         description="The cursor of the page's last item. Where a search through all jobs ended the page early, that of the "
         "place where it stopped."
     )
+    looked_back_to: datetime | None = strawberry.field(
+        default=None,
+        description="Of the lines of all jobs: how far back the page looked, by when lines were stored. Null where it looked at all.",
+    )
 
 
 @strawberry.type(description="An item and its place in the list.")
@@ -52,6 +57,8 @@ class Connection(Generic[NodeType]):
     to_cursor: strawberry.Private[Callable[[Any], str]]
     to_stop: strawberry.Private[Callable[[Any], str] | None] = None
     """Makes a cursor of the place up to which a page was looked for, if it may end before the list does."""
+    to_time: strawberry.Private[Callable[[Any], datetime] | None] = None
+    """Tells the time of such a place."""
     load_written: strawberry.Private[Callable[[LineSelection], Awaitable[Page[Any]]] | None] = None
     """Loads a page whose items may be `WrittenLines`."""
     loading: strawberry.Private[asyncio.Future[Page[Any]] | None] = None
@@ -94,7 +101,15 @@ class Connection(Generic[NodeType]):
             has_previous_page=page.has_previous,
             start_cursor=self.to_cursor(page.items[0]) if page.items else None,
             end_cursor=self._end_cursor(page),
+            looked_back_to=self._looked_back_to(page),
         )
+
+    def _looked_back_to(self, page: Page[Any]) -> datetime | None:
+        if self.to_time is None or not page.has_next:
+            return None
+        if page.scanned_to is not None:
+            return self.to_time(page.scanned_to)
+        return page.items[-1].recorded_at if page.items else None
 
     def _end_cursor(self, page: Page[Any]) -> str | None:
         if page.scanned_to is not None and self.to_stop is not None:

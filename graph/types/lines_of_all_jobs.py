@@ -33,6 +33,7 @@ def newest_connection(
         to_nodes=LineRows,
         to_cursor=lambda line: _cursor((line.recorded_at, line.job_id, line.seq)),
         to_stop=_cursor,
+        to_time=lambda key: key[0],
     )
 
 

@@ -53,7 +53,7 @@ async def test_filters_choose_jobs_and_stay_in_the_address(visit: ViewerVisit, a
         await expect(row(visit, jobs["RUNNING"])).to_be_visible()
         await expect(row(visit, jobs["COMPLETED"])).to_be_hidden()
         await visit.page.reload()
-    await visit.page.get_by_role("searchbox", name="Search").fill(jobs["FAILED"].lower())
+    await visit.page.get_by_role("searchbox", name="Find jobs").fill(jobs["FAILED"].lower())
     await expect(visit.page.get_by_text("1 job", exact=True)).to_be_visible()
     await visit.page.get_by_label("Time", exact=True).select_option("Last hour")
     await expect(row(visit, jobs["FAILED"])).to_be_visible()

@@ -14,6 +14,7 @@ import { lazy } from "./ui/lazy";
 
 const ExecutionPage = lazy(async () => (await import("./executions/ExecutionPage")).ExecutionPage);
 const ExecutionsPage = lazy(async () => (await import("./executions/ExecutionsPage")).ExecutionsPage);
+const SearchPage = lazy(async () => (await import("./search/SearchPage")).SearchPage);
 const KeysDialog = lazy(async () => (await import("./ui/KeysDialog")).KeysDialog);
 
 export function App() {
@@ -25,6 +26,7 @@ export function App() {
       { keys: ["?"], does: "Show the keys", run: () => setShowsKeys(true) },
       { keys: ["1"], does: "Jobs", run: () => go("/") },
       { keys: ["2"], does: "Executions", run: () => go("/executions") },
+      { keys: ["3"], does: "Search in all jobs", run: () => go("/search") },
       { keys: ["t"], does: "Times since when, local, or in UTC", run: () => timeStyle.turn() },
       { keys: ["T"], does: "Dark or light", run: () => theme.turn() },
     ],
@@ -59,6 +61,8 @@ function Page({ route }: { route: Route | null }) {
       return <JobPage key={route.jobId} jobId={route.jobId} />;
     case "executions":
       return <ExecutionsPage />;
+    case "search":
+      return <SearchPage />;
     case "execution":
       return <ExecutionPage key={route.executionId} executionId={route.executionId} />;
     case undefined:
@@ -89,6 +93,9 @@ function Bar({ route, onKeys }: { route: Route | null; onKeys: () => void }) {
         </Tab>
         <Tab to={{ page: "executions" }} isHere={route?.page === "executions" || route?.page === "execution"}>
           Executions
+        </Tab>
+        <Tab to={{ page: "search" }} isHere={route?.page === "search"}>
+          Search
         </Tab>
       </nav>
       <ConnectionState />

@@ -5,6 +5,7 @@ export type Route =
   | { page: "jobs" }
   | { page: "job"; jobId: string }
   | { page: "executions" }
+  | { page: "search" }
   | { page: "execution"; executionId: string };
 
 export interface Place {
@@ -36,6 +37,7 @@ export function parsePath(path: string, params = new URLSearchParams()): Route |
   const named = params.get("id");
   if (!page || (page === "jobs" && !id && !named)) return { page: "jobs" };
   if (page === "executions" && !id && !named) return { page: "executions" };
+  if (page === "search" && !id) return { page: "search" };
   if (!id && named) return page === "jobs" ? { page: "job", jobId: named } : { page: "execution", executionId: named };
   try {
     if (page === "jobs") return { page: "job", jobId: decodeURIComponent(id) };
@@ -54,6 +56,8 @@ export function path(route: Route): string {
       return isDots(route.jobId) ? "/jobs" : `/jobs/${encodeURIComponent(route.jobId)}`;
     case "executions":
       return "/executions";
+    case "search":
+      return "/search";
     case "execution":
       return isDots(route.executionId) ? "/executions" : `/executions/${encodeURIComponent(route.executionId)}`;
   }

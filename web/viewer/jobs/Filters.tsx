@@ -19,7 +19,7 @@ export function Filters({ choice, handlers, search }: FiltersProps) {
     <form class="filters" role="search" aria-label="Choose jobs" onSubmit={(event) => event.preventDefault()}>
       <TextFilter
         field={search}
-        label="Search"
+        label="Find jobs"
         hint="Id, handler, source, error"
         value={choice.search}
         onValue={(value) => setParams({ search: value })}

@@ -13,6 +13,7 @@ export const STATUSES = [
 const HOUR_MS = 3_600_000;
 export const PERIODS: Record<string, { name: string; ms: number }> = {
   "1h": { name: "Last hour", ms: HOUR_MS },
+  "12h": { name: "Last 12 hours", ms: 12 * HOUR_MS },
   "24h": { name: "Last 24 hours", ms: 24 * HOUR_MS },
   "7d": { name: "Last 7 days", ms: 7 * 24 * HOUR_MS },
 };

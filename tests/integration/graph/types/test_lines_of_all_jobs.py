@@ -132,3 +132,10 @@ def test_a_cursor_that_is_none_is_refused(api: Api, cursor: str) -> None:
 def test_a_size_that_cannot_be_is_refused(api: Api, first: int) -> None:
     refused = api.refusal(LOGS, first=first)
     assert (refused.code, refused.message) == ("BAD_INPUT", f"first must be between 0 and 1000, not {first}")
+
+
+def test_a_page_tells_how_far_back_it_looked(api: Api) -> None:
+    query = "query ($first: Int) { logs(first: $first) { nodes { seq } pageInfo { lookedBackTo } } }"
+    looked = [api.ask(query, first=first)["logs"]["pageInfo"]["lookedBackTo"] for first in (1, 4, 6)]
+    assert looked[0] > looked[1]
+    assert looked[2] is None
