@@ -40,8 +40,11 @@ def test_the_image_is_made_of_files_that_are_there_and_sent_to_its_making() -> N
     assert {source for source in sources if not (ROOT / source).exists()} == set()
     sent = {line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line.startswith("!")}
     assert sources == sent
+    hook = (ROOT / "web/hatch_build.py").read_text("utf-8")
+    installed = {source.rstrip("/") for sources in copied[1 + (copied[1] == ["web/"]) :] for source in sources}
+    assert installed >= set(re.findall(r'root / "([^"]+)"', hook)) - {"graph"}, "what the hook of the wheel compares"
     built = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    assert sources >= set(built["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"])
+    assert installed >= set(built["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"])
 
 
 def test_the_image_runs_the_service_as_nobody_and_asks_it_how_it_is() -> None:
