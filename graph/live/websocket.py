@@ -10,6 +10,7 @@ from typing import Any
 
 from graphql import GraphQLError
 from starlette.websockets import WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocketDisconnected as ClosedWebSocket
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import NonJsonMessageReceived, NonTextMessageReceived, WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
@@ -178,7 +179,7 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
         return self._scope["app"].state
 
     async def handle_task_exception(self, error: Exception) -> None:
-        if not isinstance(error, WebSocketDisconnected):
+        if not isinstance(error, WebSocketDisconnected | ClosedWebSocket):
             await super().handle_task_exception(error)
 
 
