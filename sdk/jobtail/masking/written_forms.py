@@ -20,7 +20,7 @@ _OPTION = re.compile(
 _LISTED_OPTION = re.compile(
     r"""["']--?(?P<name>[a-z0-9_-]{2,60})\\{0,3}["']\s{0,4},\s{0,40}b?(?P<quote>\\{0,3}["'])(?P<value>[^"'\\\n]+)(?P=quote)"""
 )
-_ELEMENT = re.compile(rf"<[a-z0-9_.:-]{{0,40}}?{_ANY}(?:\s[^<>]{{0,300}})?>(?P<value>[^<]+)</")
+_ELEMENT = re.compile(rf"<[a-z0-9_.:-]{{0,40}}?{_ANY}(?:\s[^<>]{{0,300}})?>(?:<!\[cdata\[)?(?P<value>[^<]+)</")
 _SQL = re.compile(
     r"(?:password|identified\s{1,4}(?:with\s{1,4}\S{1,60}\s{1,4})?by(?:\s{1,4}password)?)(?:\s{0,4}[(=]\s{0,4}|\s{1,4})n?'(?P<value>(?:[^'\n]|'')++)'"
 )
@@ -32,7 +32,7 @@ _PAIR = re.compile(
 _LABEL = r"""(?<![a-z])(?:name|key|header|field|variable|env)\\{0,3}["']?\s{0,4}[:=]\s{0,4}\\{0,3}["']?"""
 _VALUE_LABEL = r"""(?<![a-z])value\\{0,3}["']?\s{0,4}[:=]\s{0,4}"""
 _RECORD = re.compile(
-    rf"""{_LABEL}(?P<name>[a-z0-9_.\-]{{2,64}})\\{{0,3}}["']?[ \t]{{0,8}},?\s{{0,80}}\\{{0,3}}["']?{_VALUE_LABEL}"""
+    rf"""{_LABEL}(?P<name>[a-z0-9_.\-]{{2,64}})\\{{0,3}}["']?[ \t]{{0,8}},?(?:[^{{}}\[\]\n]{{0,80}},)?\s{{0,80}}\\{{0,3}}["']?{_VALUE_LABEL}"""
     r"""(?:(?P<quote>\\{0,3}["'])(?P<quoted>(?:[^"'\\\n]|\\(?!["'])|(?!(?P=quote))["'])++)|(?P<bare>[^\s"'\\,}]++))"""
 )
 _REVERSED_RECORD = re.compile(
@@ -43,6 +43,9 @@ _BLOCK = re.compile(
     r"^(?P<indent>[ \t]*+)(?:- )?[\"']?(?P<name>[a-z0-9_.\-]{2,64})[\"']?:[ \t]*+[|>][+-]?\d?[ \t]*+\n"
     r"(?P<value>(?:(?P=indent)[ \t]++[^\n]*+(?:\n|\Z)|[ \t]*+\n)++)",
     re.MULTILINE,
+)
+_SETTING = re.compile(
+    rf"(?<![a-z0-9])(?:env|arg|setx?|setenv|export|-g?x)[ \t]{{1,4}}[a-z0-9_]{{0,40}}?{_ANY}[ \t]{{1,4}}[\"']?(?P<value>[^\s\"'=]++)"
 )
 _CURL_USER = re.compile(
     r"""(?:(?<=\s)-u|--(?:proxy-)?user)(?:[ \t]{1,4}|=|(?=["']))["']?[^\s:"']{0,100}:(?P<value>[^\s"']++)"""
@@ -55,6 +58,7 @@ the then this to use used using value was when which will with without you your
 """
 _TOLD = frozenset(_PROSE.split())
 """Words that follow an option in prose, not on a command line."""
+_KINDS_OF_VALUES = frozenset({"required", "optional", "string", "text", "none", "null", "true", "false", "hidden"})
 _FIELD_NAMES = "email id key login mail name user username url host type role roles scope scopes created_at"
 _FIELDS = frozenset(_FIELD_NAMES.split())
 
@@ -70,7 +74,9 @@ def written_forms(text: str, lower: str) -> Iterator[Iterator[Span]]:
         yield _elements(lower)
     if "'" in lower:
         yield (found.span("value") for found in _SQL.finditer(lower) if found["value"].strip("*"))
-    if "login" in lower:
+    if any(word in lower for word in ("env", "arg", "set", "export")):
+        yield _settings(text, lower)
+    if "machine" in lower or "default login" in lower:
         yield (found.span("value") for found in _NETRC.finditer(lower))
     if "," in lower:
         yield _pairs(text, lower)
@@ -111,6 +117,14 @@ def _elements(lower: str) -> Iterator[Span]:
             yield found.span("value")
 
 
+def _settings(text: str, lower: str) -> Iterator[Span]:
+    for found in _SETTING.finditer(lower):
+        start, end = found.span("value")
+        name = text[found.start("name") : found.end("more")]
+        if name.isupper() and names_a_secret(name) and is_secret_under(name, text[start:end]):
+            yield start, end
+
+
 def _pairs(text: str, lower: str) -> Iterator[Span]:
     for found in _PAIR.finditer(lower):
         if is_secret_pair(text[slice(*found.span("name"))], text[slice(*found.span("value"))]):
@@ -129,6 +143,9 @@ def is_secret_pair(name: str, value: str) -> bool:
 
 def _records(pattern: re.Pattern[str], text: str, lower: str) -> Iterator[Span]:
     for found in pattern.finditer(lower):
-        span = found.span("quoted" if found.lastgroup == "name" or found["quoted"] is not None else "bare")
+        is_bare = found["quoted"] is None
+        span = found.span("bare" if is_bare else "quoted")
+        if is_bare and found["bare"] in _KINDS_OF_VALUES:
+            continue
         if names_a_secret(text[slice(*found.span("name"))]) and is_secret_under(found["name"], text[slice(*span)]):
             yield span

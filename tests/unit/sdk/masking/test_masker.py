@@ -555,9 +555,9 @@ def test_no_text_takes_more_than_time_in_proportion(piece: str) -> None:
     masker.add("aaaaaaaaaaaaaaaa")
 
     def taken_s(length: int) -> float:
-        begun = time.perf_counter()
+        begun = time.thread_time()
         masker.mask((piece * (length // len(piece) + 1))[:length])
-        return time.perf_counter() - begun
+        return time.thread_time() - begun
 
     small = max(min(taken_s(25_000) for _ in range(3)), 0.0005)
     assert min(taken_s(500_000) for _ in range(2)) < small * 150  # 20 times as long; the square of that is 400

@@ -91,6 +91,15 @@ MUST: list[str] = [
     f"<password>{S}</password>",
     f'<wsse:Password Type="PasswordText">{S}</wsse:Password>',
     f"<ApiKey>{S}</ApiKey>",
+    f"<password><![CDATA[{S}]]></password>",
+    f'{{"key": "password", "type": "string", "value": "{S}"}}',
+    f"set -gx API_KEY {S}",
+    f"ENV API_TOKEN {S}",
+    f"$env:API_KEY = '{S}'",
+    f":password => '{S}'",
+    f"-Dspring.datasource.password={S}",
+    f"jdbc:postgresql://h/db?user=a&password={S}",
+    f"psql /password:{S}",
     f'<add key="ApiKey" value="{S}"/>',
     f'<property name="password" value="{S}"/>',
     f'<connection user="app" password="{S}"/>',
@@ -221,6 +230,11 @@ MUST_NOT: list[str] = [
     "TypeError: connect() missing 1 required keyword-only argument: 'password'",
     "cookie: accepted, cookies are enabled",
     "identified by its id, identified 'bob' by sight",
+    "login bob password reset",
+    "name: password, value: required",
+    "set the token limit to 5, export secrets to vault",
+    "idempotency_key=8f14 routing_key=jobs.high public_key: abc",
+    "deploy --token-limit 5 --auth-type basic --tokenizer bert",
 ]
 
 
