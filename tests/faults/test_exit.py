@@ -321,17 +321,24 @@ time.sleep(0.5)
     assert ended(process, signal.SIGTERM) == (0, "", "")
 
 
-def test_configured_in_another_thread_capture_leaves_signals_alone(tmp_path: Path) -> None:
+def test_a_program_whose_jobs_all_run_in_other_threads_hears_signals_too(tmp_path: Path) -> None:
     program = f"""{BEGIN}
-thread = threading.Thread(target=capture_to_file)
-thread.start()
-thread.join()
-print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
-with jobtail.job("JB_1") as emitter:
-    emitter.emit_info("said")
+def work():
+    capture_to_file()
+    with jobtail.job("JB_1") as emitter:
+        emitter.emit_info("said")
+        begun.set()
+        {WAIT}
+begun = threading.Event()
+threading.Thread(target=work, daemon=True).start()
+begun.wait()
+print("ready", flush=True)
+{WAIT}
 """
-    assert file_sink.run(program, tmp_path / "sent") == "True\n"
+    process = started(program, tmp_path / "sent")
+    assert ended(process, signal.SIGTERM) == (-signal.SIGTERM, "", "")
     assert file_sink.messages(tmp_path / "sent") == ["said"]
+    assert file_sink.ends(tmp_path / "sent") == [("FAILED", "killed by SIGTERM")]
 
 
 @pytest.fixture

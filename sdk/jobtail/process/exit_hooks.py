@@ -52,16 +52,21 @@ class _Departure:
                 call(reason)
 
     def _listen(self) -> None:
-        """Hear the signals that would end the process unheard. A handler of the application's is left alone.
-
-        Only the main thread can, which may come later than others.
-        """
-        if self._listens or threading.current_thread() is not threading.main_thread():
+        """Hear the signals that would end the process unheard, if only in a moment: the main thread alone can."""
+        if self._listens:
             return
         self._listens = True
+        if threading.current_thread() is threading.main_thread():
+            self._listen_here()
+        else:
+            _ask_main_thread(self._listen_here)
+
+    def _listen_here(self) -> None:
+        """Leave a handler of the application's alone."""
         for number in (getattr(signal, name) for name in _DEADLY if hasattr(signal, name)):
             if signal.getsignal(number) is signal.SIG_DFL and not _is_caught(number):
-                signal.signal(number, self._on_signal)
+                with suppress(ValueError):  # in an interpreter within the interpreter nobody can
+                    signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del frame
@@ -94,6 +99,25 @@ def _before_exit(go: LeaveCall) -> None:
         leave_at_once(status)
 
     os._exit = _exit
+
+
+def _ask_main_thread(call: Callable[[], None]) -> None:
+    """Have the main thread call something between two of its steps, as it calls the handlers of signals."""
+    with suppress(Exception):  # only CPython does so
+        import ctypes  # noqa: PLC0415 - only where jobs are begun in other threads
+
+        def called(_: Any) -> int:
+            with suppress(Exception):
+                call()
+            return 0
+
+        pending = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(called)
+        _asked.append(pending)
+        ctypes.pythonapi.Py_AddPendingCall(pending, None)
+
+
+_asked: list[Any] = []
+"""What C code holds no reference to."""
 
 
 def _is_caught(number: int) -> bool:
