@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -18,6 +19,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from tests.client import PATIENCE_S
+
+LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3}  (\w+) +(\S+)  (.*)")
+"""A line as the shell prints it."""
 
 JOBTAIL = (sys.executable, "-m", "jobtail")
 SHELL = ("bash", "--norc", "--noprofile", "--noediting", "-i")

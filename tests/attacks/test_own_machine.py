@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from tests.attacks.conftest import Target
-from tests.attacks.test_wire import HANDSHAKE, exchange
 from tests.client import PATIENCE_S
 from tests.conftest import CloneDatabase, Service, serving
+from tests.wire import HANDSHAKE, exchange
 
 QUERY = {"query": "{ __typename }"}
 PATHS = ["/graphql", "/", "/healthz", "/jobs/JB_1/logs", "/api/capture", "/v1/logs", "/metrics", "/static/x.js"]

@@ -18,10 +18,9 @@ from domain.access import Scope
 from graph.access.gate import make_token
 from persistence.database import Database
 from persistence.stores.token_store import PostgresTokenStore
-from tests.attacks.test_wire import HANDSHAKE, said
 from tests.client import PATIENCE_S
 from tests.conftest import Service, serving
-from tests.faults.test_websockets import read_until
+from tests.wire import HANDSHAKE, read_until, said
 
 PROMISED_S = 10
 JOB = "JB_REVOKED"

@@ -10,8 +10,7 @@ import pytest
 from graph.live.websocket import MOST_VALUES
 from graph.server.bounded_websockets import LARGEST_FIRST
 from tests.attacks.conftest import Target
-from tests.attacks.test_wire import HANDSHAKE, SLOW, closed_with, exchange, read_close, said, text, websocket
-from tests.faults.test_websockets import read_until
+from tests.wire import HANDSHAKE, SLOW, closed_with, exchange, read_close, read_until, said, text, websocket
 
 PAYLOAD = {"query": 'subscription { jobLogs(jobId: "JB_1") { caughtUp } }'}
 

@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import socket
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 
 import httpx
 import pytest
 
 from graph.server.bounded_heads import LARGEST_HEAD
 from tests.attacks.conftest import Target, refused
-from tests.faults.test_websockets import frame, read_until
-
-HANDSHAKE = (
-    "GET /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-    "Sec-WebSocket-Protocol: graphql-transport-ws\r\n{}\r\n"
+from tests.wire import (
+    HANDSHAKE,
+    SLOW,
+    closed_with,
+    exchange,
+    frame,
+    read_close,
+    rest,
+    said,
+    text,
+    websocket,
 )
-SLOW = {"type": "subscribe", "id": "1", "payload": {"query": 'subscription { jobLogs(jobId: "JB_1") { caughtUp } }'}}
-
-
-def exchange(target: Target, sent: bytes) -> bytes:
-    """Send bytes, and read until the service hangs up or has answered whole."""
-    with target.connect() as client:
-        with suppress(ConnectionError):  # it may hang up before it has read all
-            client.sendall(sent)
-        return rest(client)
-
-
-def rest(client: socket.socket) -> bytes:
-    """Read until the service hangs up."""
-    received = b""
-    try:
-        while part := client.recv(65_536):
-            received += part
-    except ConnectionResetError:
-        pass
-    return received
 
 
 def request(line: str = "GET /healthz HTTP/1.1", *headers: str, body: str = "") -> bytes:
@@ -151,56 +132,9 @@ def test_a_body_that_stays_away_ends_with_its_client(target: Target) -> None:
             client.sendall(head)
 
 
-@contextmanager
-def websocket(target: Target, *, begin: bool = True) -> Iterator[socket.socket]:
-    with target.connect() as client:
-        client.sendall(HANDSHAKE.format("").encode())
-        read_until(client, b"\r\n\r\n")
-        if begin:
-            client.sendall(frame({"type": "connection_init"}))
-            read_until(client, b"connection_ack")
-        yield client
-
-
-def closed_with(received: bytes) -> int:
-    """Read the code of the close frame that is the last thing received."""
-    at = max(received.rfind(b"\x88" + bytes([length])) for length in range(2, 126))
-    code: int = struct.unpack(">H", received[at + 2 : at + 4])[0]
-    return code
-
-
 def test_a_websocket_that_never_begins_is_closed(target: Target) -> None:
     with websocket(target, begin=False) as client:
         assert closed_with(read_close(client)) == 4408
-
-
-def read_close(client: socket.socket) -> bytes:
-    """Read up to a close frame, and answer it, as a client has to."""
-    received = b""
-    while b"\x88" not in received:
-        part = client.recv(65_536)
-        if not part:
-            break
-        received += part
-    with suppress(ConnectionError):
-        client.sendall(b"\x88\x82" + bytes(4) + struct.pack(">H", 1000))
-    return received
-
-
-def text(payload: bytes, opcode: int = 1) -> bytes:
-    """Put bytes into one frame, whatever they are."""
-    length = (
-        bytes([0x80 | len(payload)])
-        if len(payload) < 126
-        else bytes([0x80 | 126]) + struct.pack(">H", len(payload))
-        if len(payload) < 65_536
-        else bytes([0x80 | 127]) + struct.pack(">Q", len(payload))
-    )
-    return bytes([0x80 | opcode]) + length + bytes(4) + payload
-
-
-def said(message: object) -> bytes:
-    return text(json.dumps(message).encode())
 
 
 SUBSCRIBE = {"type": "subscribe", "id": "1"}

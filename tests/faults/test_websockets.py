@@ -30,6 +30,7 @@ from graph.settings import Settings
 from jobtail.events import Line
 from tests.conftest import connect
 from tests.processes import JOB_LOGS, until
+from tests.wire import frame, read_until
 
 CONNECTIONS = 200
 QUIET_JOB, BUSY_JOB = "job-that-is-quiet", "job-that-is-busy"
@@ -126,14 +127,6 @@ def open_websocket(port: int, query: str, variables: dict[str, Any]) -> socket.s
     return client
 
 
-def frame(message: dict[str, Any]) -> bytes:
-    """Put a message into a frame, masked with zeros, which leave it as it is."""
-    payload = json.dumps(message).encode()
-    is_long = len(payload) > 125
-    length = bytes([0x80 | 126]) + struct.pack(">H", len(payload)) if is_long else bytes([0x80 | len(payload)])
-    return b"\x81" + length + bytes(4) + payload
-
-
 def open_sse(port: int, query: str, variables: dict[str, Any]) -> socket.socket:
     client = socket.create_connection(("127.0.0.1", port), timeout=20)
     body = json.dumps({"query": query, "variables": variables}).encode()
@@ -144,15 +137,6 @@ def open_sse(port: int, query: str, variables: dict[str, Any]) -> socket.socket:
     )
     read_until(client, b"\r\n\r\n")
     return client
-
-
-def read_until(client: socket.socket, wanted: bytes) -> bytes:
-    received = b""
-    while wanted not in received:
-        part = client.recv(65_536)
-        assert part, f"the service hung up after {received!r}"
-        received += part
-    return received
 
 
 def cut(client: socket.socket) -> None:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +15,7 @@ import pytest
 from graph.settings import Settings
 from tests.client import PATIENCE_S, REQUEST_ID, Api, by_sse, by_websocket
 from tests.conftest import ROOT, Service
-
-PAGES = sorted(
-    page.relative_to(ROOT).as_posix()
-    for page in (*ROOT.glob("*.md"), ROOT / "sdk/README.md", *(ROOT / "docs").rglob("*.md"))
-)
-FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block of a page."""
-
-    language: str
-    text: str
-
-
-def blocks(page: str) -> list[Block]:
-    return [Block(*found) for found in FENCE.findall((ROOT / page).read_text("utf-8"))]
+from tests.documents import FENCE, PAGES, Block, blocks, run_program, shown, table
 
 
 def operations(page: str) -> Iterator[tuple[str, Any]]:
@@ -91,17 +71,6 @@ async def first_event(api: Api, query: str) -> Any:
     return events[0]
 
 
-def table(page: str, heading: str) -> list[list[str]]:
-    """Read the cells of the first table below a heading, without its head."""
-    rows: list[str] = []
-    for line in (ROOT / page).read_text("utf-8").split(f"\n{heading}\n")[1].splitlines():
-        if line.startswith("|"):
-            rows.append(line)
-        elif rows:
-            break
-    return [[cell.strip() for cell in row[1:-1].split(" |")] for row in rows[2:]]
-
-
 def test_the_table_of_settings_names_exactly_the_settings_and_their_defaults() -> None:
     named = {row[0]: row[1] for row in table("docs/operating.md", "## Settings")}
     assert list(named) == [f"`JOBTAIL_{name.upper()}`" for name in Settings.model_fields]
@@ -146,11 +115,6 @@ def test_the_program_that_captures_leaves_the_lines_that_its_page_shows(service:
     assert lines == table("docs/capture.md", "It leaves seven lines:")
 
 
-def shown(value: Any) -> str:
-    """Write a value as a cell of a table."""
-    return "" if value is None else f"`{json.dumps(value)}`" if isinstance(value, dict) else str(value)
-
-
 async def test_the_python_client_follows_a_job_to_its_end(service: Service) -> None:
     (program,) = [block.text for block in blocks("docs/graphql.md") if block.language == "python"]
     with Api(service) as api:
@@ -159,21 +123,6 @@ async def test_the_python_client_follows_a_job_to_its_end(service: Service) -> N
         api.finish("JB_DEMO_1")
     said = run_program(program.replace("ws://127.0.0.1:8820/graphql", service.websocket_url))
     assert said == "1 INFO Reading job description\n2 INFO 312 words\n"
-
-
-def run_program(program: str, **environment: str) -> str:
-    """Run a program of a page in an interpreter of its own, and tell what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.mark.parametrize("mark", ["graphql-ws", "Authorization"])

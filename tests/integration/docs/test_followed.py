@@ -14,12 +14,12 @@ import httpx
 import pytest
 from sqlalchemy.engine import make_url
 
+from tests.apps.libpq import libpq
 from tests.apps.running import finished, soon
 from tests.client import PATIENCE_S, Api
 from tests.conftest import CloneDatabase, Service
+from tests.documents import PAGES, table
 from tests.faults.capture.proxy import free_port
-from tests.integration.docs.test_docs import PAGES, table
-from tests.integration.sdk.integrations.test_procrastinate import libpq
 from tests.reader import Reader, steps
 from tests.redis_server import RedisServer
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from typing import Any
 
 from graph.capture.event_reader import MAX_EVENTS
-from tests.client import PATIENCE_S, REQUEST_ID, Api
+from tests.captured import line, ndjson, post
+from tests.client import REQUEST_ID, Api
 from tests.conftest import ROOT, Service
-from tests.integration.docs.test_docs import blocks
-from tests.integration.graph.capture.test_endpoint import line, ndjson, post
+from tests.documents import blocks, run_shell
 
 PAGE = "docs/http.md"
 
@@ -22,14 +21,6 @@ def commands() -> list[str]:
 
 def answers() -> list[Any]:
     return [json.loads(block.text) for block in blocks(PAGE) if block.language == "json"]
-
-
-def run_shell(command: str, service: Service) -> str:
-    """Run a command of a page against a service that is elsewhere, and tell what it printed."""
-    there = command.replace("http://127.0.0.1:8820", service.url)
-    assert there != command
-    done = subprocess.run(["sh", "-c", there], capture_output=True, text=True, timeout=PATIENCE_S, check=True)
-    return done.stdout
 
 
 def test_the_command_of_the_page_captures_a_job_once(service: Service) -> None:

@@ -6,8 +6,7 @@ import json
 
 from tests.client import Api
 from tests.conftest import Service
-from tests.integration.docs.test_docs import blocks, run_program, table
-from tests.integration.docs.test_http import run_shell
+from tests.documents import blocks, run_program, run_shell, table
 
 PAGE = "docs/otlp.md"
 JOB = """query ($id: String!) { job(jobId: $id) { handlerName logs { nodes { stage taskId level message metadata } } } }"""

@@ -19,8 +19,8 @@ from websockets.typing import Origin, Subprotocol
 from tests.apps.running import soon
 from tests.client import PATIENCE_S
 from tests.conftest import CloneDatabase, serving
+from tests.documents import blocks
 from tests.faults.capture.proxy import free_port
-from tests.integration.docs.test_docs import blocks
 
 HOST = "jobtail.example.com"
 FORBIDDEN = 4403

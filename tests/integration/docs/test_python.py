@@ -17,7 +17,7 @@ import jobtail
 from jobtail import client
 from tests.client import PATIENCE_S, Api
 from tests.conftest import ROOT, Service
-from tests.integration.docs.test_docs import shown, table
+from tests.documents import shown, table
 
 PAGE = "docs/python.md"
 PROGRAM = re.compile(r"^```python\n(.*?)^```$(.*?)(?=^```python|^## |\Z)", re.MULTILINE | re.DOTALL)

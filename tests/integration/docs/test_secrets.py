@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.client import PATIENCE_S, Api
 from tests.conftest import ROOT, Service
-from tests.integration.docs.test_docs import blocks, shown
+from tests.documents import blocks, shown
 
 PAGE = "docs/secrets.md"
 

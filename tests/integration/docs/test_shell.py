@@ -16,9 +16,8 @@ import pytest
 from jobtail.shell.exits import Exit
 from tests.client import PATIENCE_S, Api
 from tests.conftest import ROOT, Service
-from tests.integration.docs.test_docs import blocks, table
-from tests.integration.sdk.shell.test_follow import LINE
-from tests.shell import environment, jobtail
+from tests.documents import blocks, table
+from tests.shell import LINE, environment, jobtail
 
 PAGE = "docs/shell.md"
 PROGRAMS = ("backup", "fetch-orders", "import-orders", "make-tests")

@@ -16,15 +16,8 @@ from sqlalchemy.engine import make_url
 from graph.settings import Settings
 from persistence.migration import HEAD
 from tests.client import Api
+from tests.command import run
 from tests.conftest import ROOT, Service, serving
-from tests.integration.graph.test_settings import COMMAND
-
-
-def run(*arguments: str, database_url: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "DATABASE_URL": database_url, **settings}
-    return subprocess.run(
-        [*COMMAND, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
 
 
 def test_after_migrate_a_database_is_served(postgres_url: str) -> None:

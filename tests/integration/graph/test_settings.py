@@ -7,7 +7,6 @@ import os
 import re
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,9 +16,8 @@ from sqlalchemy.engine import make_url
 from domain.errors import InvalidInput
 from graph.configuration import WORKER_VARIABLES, read_settings, unknown_variables
 from graph.settings import LogThreshold, Settings
+from tests.command import COMMAND
 from tests.conftest import ROOT, serving
-
-COMMAND = [sys.executable, "-c", "from graph.cli import main; main()"]
 
 
 def start(settings: Mapping[str, str], command: str = "serve") -> str:

@@ -10,10 +10,10 @@ from graph.databases import check_form
 from persistence.database import Database
 from persistence.database_form import FUNCTIONS, changed_collations, mend, missing_parts, needed, parts
 from persistence.tables import metadata
+from tests.catalog import catalog_of
 from tests.client import Api
+from tests.command import run
 from tests.conftest import connect, serving
-from tests.integration.graph.test_cli import run
-from tests.integration.persistence.test_migration import catalog_of
 
 LOSSES = {
     "index jobs_newest": "DROP INDEX jobs_newest",

@@ -16,7 +16,7 @@ import yaml  # type: ignore[import-untyped] # it says nothing of its types
 
 from graph.settings import Settings
 from tests.conftest import ROOT
-from tests.integration.docs.test_docs import blocks, table
+from tests.documents import blocks, table
 
 SETTINGS = {f"JOBTAIL_{name.upper()}" for name in Settings.model_fields} | {"DATABASE_URL"}
 COMMAND = "/opt/jobtail/bin/jobtail-server"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import json
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -23,32 +22,11 @@ from persistence.database import Database
 from persistence.embedded.embedded_server import EmbeddedPostgres
 from persistence.migration import upgrade
 from persistence.upkeep.maintenance import ensure_partitions
+from tests.captured import line, ndjson, post
 from tests.client import Api, new_job_id
-from tests.conftest import CloneDatabase, Service, connect, serving
+from tests.conftest import CloneDatabase, connect, serving
 
 PATIENCE_S = 30
-
-
-@pytest.fixture(scope="module")
-def api(shared_service: Service) -> Iterator[Api]:
-    with Api(shared_service) as api:
-        yield api
-
-
-def line(job_id: str, n: int, message: str = "m", **more: Any) -> dict[str, Any]:
-    return {"type": "line", "job_id": job_id, "n": n, "message": message, **more}
-
-
-def ndjson(*events: dict[str, Any]) -> bytes:
-    return "".join(f"{json.dumps(event)}\n" for event in events).encode()
-
-
-def post(api: Api, body: bytes, writer: str | None = None, **headers: str) -> httpx.Response:
-    sent = {
-        "Jobtail-Writer": writer or str(uuid4()),
-        **{name.replace("_", "-"): value for name, value in headers.items()},
-    }
-    return api.http.post(f"{api.service.url}/api/capture", content=body, headers=sent)
 
 
 def answered(response: httpx.Response) -> tuple[int, str, str]:

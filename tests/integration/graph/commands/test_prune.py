@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.client import JOB_LOGS, Api, by_websocket
+from tests.command import run
 from tests.conftest import Service, connect, serving
-from tests.integration.graph.test_cli import run
 from tests.processes import until
 
 AGE = """

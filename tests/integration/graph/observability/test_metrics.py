@@ -29,8 +29,8 @@ from persistence.upkeep.maintenance import ensure_partitions
 from persistence.upkeep.table_sizes import TableSizes, table_sizes
 from tests.client import JOB_LOGS, PATIENCE_S, Api, by_sse, by_websocket, new_job_id
 from tests.conftest import CloneDatabase, Service, connect, serving
+from tests.documents import table
 from tests.fakes import store
-from tests.integration.docs.test_docs import table
 from tests.processes import batches, connected, until
 
 Samples = dict[str, float]

@@ -18,8 +18,8 @@ from persistence.database import Database
 from persistence.stores.execution_store import PostgresExecutionStore
 from persistence.stores.job_store import PostgresJobStore
 from tests.conftest import CloneDatabase
-from tests.integration.persistence.queries.test_plans import Node, of_table, run
 from tests.loading import load_unanalysed
+from tests.query_plans import Node, of_table, run
 
 LOAD = [
     "SELECT task_logs_ensure_week('2030-07-01'::date + 7 * week) FROM generate_series(0, 4) AS week",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +20,7 @@ from persistence.stores.log_times import PostgresLogTimes
 from persistence.stores.task_store import PostgresTaskStore
 from tests.conftest import CloneDatabase, connect
 from tests.loading import load_unanalysed
-from tests.statements import statements_of
+from tests.query_plans import Node, of_table, run
 
 LOAD = [
     "SELECT task_logs_ensure_week('2030-07-01'::date + 7 * week) FROM generate_series(0, 4) AS week",
@@ -78,54 +76,6 @@ def loaded_url(new_database: CloneDatabase, loaded_template: str) -> str:
 async def loaded(loaded_url: str) -> AsyncIterator[Database]:
     async with Database(loaded_url) as database:
         yield database
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A part of a plan that was run."""
-
-    kind: str
-    table: str | None
-    index: str | None
-    rows: float
-    """All that it gave."""
-    dropped: float
-    """All that it read in vain."""
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[Node]:
-    if plan["Actual Loops"]:
-        loops = plan["Actual Loops"]
-        yield Node(
-            plan["Node Type"],
-            plan.get("Relation Name"),
-            plan.get("Index Name"),
-            plan["Actual Rows"] * loops,
-            plan.get("Rows Removed by Filter", 0) * loops,
-        )
-    for part in plan.get("Plans", []):
-        yield from nodes(part)
-
-
-async def run(database: Database, asked: Awaitable[Any]) -> tuple[Any, list[Node]]:
-    """Ask a store, and have the statements that it sends explained."""
-    with statements_of(database) as sent:
-        answer = await asked
-    found: list[Node] = []
-    async with database.engine.connect() as connection:
-        driver = (await connection.get_raw_connection()).driver_connection
-        assert driver is not None
-        async with driver.transaction():  # settings hold as long
-            for statement, parameters in sent:
-                ((plan,),) = await driver.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *parameters)
-                (told,) = json.loads(plan) if isinstance(plan, str) else plan
-                found += nodes(told["Plan"])
-    assert sent
-    return answer, found
-
-
-def of_table(plan: Sequence[Node], table: str) -> list[Node]:
-    return [node for node in plan if node.table is not None and node.table.startswith(table)]
 
 
 def week(number: int) -> str:

@@ -26,8 +26,8 @@ from persistence.upkeep.pruning import BEGIN_RUN, PostgresLogPruner
 from tests.announced import PATIENCE_S
 from tests.conftest import CloneDatabase, connect
 from tests.fakes import store
-from tests.integration.persistence.queries.test_newest_plans import LOAD
 from tests.loading import load_unanalysed
+from tests.many_batches import LOAD
 from tests.processes import until
 
 SUNDAY = datetime(2030, 7, 21, tzinfo=UTC)

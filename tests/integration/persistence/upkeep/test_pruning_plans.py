@@ -16,9 +16,9 @@ from persistence.sql import statement
 from persistence.tables import level_bits
 from persistence.upkeep.pruning import BY_KEYS
 from tests.conftest import CloneDatabase, connect
-from tests.integration.persistence.queries.test_newest_plans import LOAD
-from tests.integration.persistence.queries.test_plans import Node, nodes, of_table
 from tests.loading import load_unanalysed
+from tests.many_batches import LOAD
+from tests.query_plans import Node, nodes, of_table
 
 BEGIN = (datetime(2030, 7, 1, tzinfo=UTC), "", 0)
 DEEP = (datetime(2030, 7, 15, tzinfo=UTC), "job-9", 3)

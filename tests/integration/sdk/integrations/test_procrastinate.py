@@ -11,8 +11,8 @@ from typing import Any
 
 import procrastinate
 import pytest
-from sqlalchemy.engine import make_url
 
+from tests.apps.libpq import libpq
 from tests.apps.running import finished, job_with, run_python, running, said, soon
 from tests.client import Api
 from tests.conftest import ROOT, CloneDatabase, serving
@@ -40,18 +40,6 @@ class Shop:
 
     def run(self, task: str, **arguments: Any) -> Any:
         return finished(self.api, self.defer(task, **arguments))
-
-
-def libpq(database_url: str) -> tuple[dict[str, str], str]:
-    """Name a database to libpq: by its environment, and in one string."""
-    url = make_url(database_url)
-    environment = {
-        "PGHOST": str(url.query.get("host", url.host)),
-        "PGPORT": str(url.query.get("port", url.port)),
-        "PGUSER": url.username or "",
-        "PGDATABASE": url.database or "",
-    }
-    return environment, "host={PGHOST} port={PGPORT} user={PGUSER} dbname={PGDATABASE}".format_map(environment)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import socket
 import subprocess
@@ -17,10 +16,9 @@ import pytest
 
 from tests.client import PATIENCE_S, Api, new_job_id
 from tests.conftest import Service, serving
-from tests.shell import JOBTAIL, at_terminal, environment, jobtail, read_until, running
+from tests.shell import JOBTAIL, LINE, at_terminal, environment, jobtail, read_until, running
 
 NOBODY = "http://127.0.0.1:9"
-LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3}  (\w+) +(\S+)  (.*)")
 
 
 @pytest.fixture
