@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from domain.access import current_caller
 
@@ -27,14 +27,13 @@ class ReadingShare:
     def callers(self) -> int:
         return len(self._of_callers)
 
-    @asynccontextmanager
-    async def taken(self) -> AsyncIterator[None]:
+    def taken(self) -> AbstractAsyncContextManager[None]:
         """Take one of the connections that may read, and one of the caller's, where it is known who calls."""
         caller = current_caller()
-        if caller is None:
-            async with self._all:
-                yield
-            return
+        return self._all if caller is None else self._taken_by(caller)
+
+    @asynccontextmanager
+    async def _taken_by(self, caller: Hashable) -> AsyncIterator[None]:
         own = self._of_callers.setdefault(caller, asyncio.Semaphore(self.most_of_one))
         self._readers[caller] += 1
         try:
