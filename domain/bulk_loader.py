@@ -11,7 +11,7 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class Loader(Generic[Key, Value]):
+class BulkLoader(Generic[Key, Value]):
     """Gathers what is asked for in one tick of the loop.
 
     It keeps nothing: a subscription lives long, and what it loads must be fresh. Hence no DataLoader of Strawberry's, which
@@ -59,6 +59,6 @@ class Loader(Generic[Key, Value]):
                     future.set_result(value)
 
 
-def bulk(load: Callable[[Any, list[Key]], Awaitable[Sequence[Value]]]) -> cached_property[Loader[Key, Value]]:
+def bulk(load: Callable[[Any, list[Key]], Awaitable[Sequence[Value]]]) -> cached_property[BulkLoader[Key, Value]]:
     """Make of a method that loads many values their loader, which is there from when it is first asked for."""
-    return cached_property(lambda owner: Loader(partial(load, owner)))
+    return cached_property(lambda owner: BulkLoader(partial(load, owner)))

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from domain.analysis.message_profiles import Profile
+from domain.analysis.message_profiles import MessageProfile
 from domain.filters import JobFilter, LogFilter
 from domain.histogram import LogBucket
 from domain.jobs import Job
@@ -45,7 +45,7 @@ class HistogramReader(Protocol):
 class ProfileReader(Protocol):
     """What tells what jobs say: `Profiles`, or a view of it."""
 
-    async def profile(self, job_id: str) -> Profile:
+    async def profile(self, job_id: str) -> MessageProfile:
         """Count the messages of a job by fingerprint."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from domain.access import NOWHERE, Grant, Scope
-from domain.analysis.message_profiles import Profile
+from domain.analysis.message_profiles import MessageProfile
 from domain.errors import Forbidden
 from domain.executions import Execution, ExecutionLine
 from domain.filters import ExecutionFilter, JobFilter, LogFilter
@@ -152,12 +152,12 @@ class VisibleHistograms:
         return await self._histograms.histogram(job_id if self._grant.sees(job_id) else NOWHERE, buckets, log_filter)
 
 
-class VisibleProfiles:
+class VisibleMessageProfiles:
     def __init__(self, profiles: ProfileReader, grant: Grant) -> None:
         self._profiles = profiles
         self._grant = grant
 
-    async def profile(self, job_id: str) -> Profile:
+    async def profile(self, job_id: str) -> MessageProfile:
         return await self._profiles.profile(job_id if self._grant.sees(job_id) else NOWHERE)
 
 

@@ -15,10 +15,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
-from domain.analysis.message_profiles import Profiles
+from domain.analysis.message_profiles import MessageProfiles
 from domain.analysis.timelines import Timelines
 from domain.errors import InvalidInput, JobtailError
-from domain.live.channel_listener import Doorbell
+from domain.live.channel_listener import ChannelListener
 from domain.live.job_feed import JobFeed
 from domain.live.tail_hub import TailHub
 from domain.recorder import Recorder
@@ -42,7 +42,7 @@ from graph.observability.gauges import Gauges
 from graph.observability.measured import MeasuredLogWriter, MeasuredRequests
 from graph.observability.metrics import Metrics
 from graph.operations.limits import QueryLimits
-from graph.operations.watch import Watches
+from graph.operations.watch import OperationObservers
 from graph.pages.viewer import not_found, viewer_routes
 from graph.request_ids import REQUEST_ID_HEADER, RequestIds
 from graph.rest.openapi import PATH as OPENAPI_PATH
@@ -103,7 +103,7 @@ def create_app(settings: Settings, *, companion: Companion | None = None) -> Sta
         InvalidInput: if traces are wanted and the SDK for them is missing.
     """
     metrics, tracing = Metrics(), _tracing() if settings.tracing else None
-    watch = metrics if tracing is None else Watches(tracing, metrics)
+    watch = metrics if tracing is None else OperationObservers(tracing, metrics)
     view = GraphQLView(settings, watch=watch)
     limits = BodyLimits(
         max_request_bytes=settings.max_request_bytes,
@@ -181,7 +181,7 @@ async def _open(
     channel = await stack.enter_async_context(BroadcastChannel(settings.channel_url or url, database=lent))
     logs, jobs, times = PostgresLogStore(database), PostgresJobStore(database), PostgresLogTimes(database)
     hub, feed = TailHub(logs, jobs), JobFeed(jobs)
-    await stack.enter_async_context(Doorbell(channel, jobs, hub, feed))
+    await stack.enter_async_context(ChannelListener(channel, jobs, hub, feed))
     await stack.enter_async_context(_beside(keep_partitions(database), ailments))
     sizes = TableSizes(database)
     await stack.enter_async_context(_beside(sizes.keep(), ailments))
@@ -208,7 +208,7 @@ async def _open(
         logs=SlicedSearch(logs),
         executions=PostgresExecutionStore(database),
         timelines=Timelines(times),
-        profiles=Profiles(times, PostgresLogMessages(database)),
+        profiles=MessageProfiles(times, PostgresLogMessages(database)),
         newest=PostgresNewestLogStore(database),
         pruner=PostgresLogPruner(database),
         storage=storage,

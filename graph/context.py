@@ -10,7 +10,7 @@ import strawberry
 from starlette.requests import HTTPConnection
 
 from domain.access import EVERYTHING, Grant, Scope
-from domain.bulk_loader import Loader, bulk
+from domain.bulk_loader import BulkLoader, bulk
 from domain.errors import Forbidden
 from domain.executions import Execution, ExecutionLine
 from domain.filters import JobFilter
@@ -40,14 +40,14 @@ from domain.visibility import (
     VisibleHub,
     VisibleJobs,
     VisibleLogs,
+    VisibleMessageProfiles,
     VisibleNewestLogs,
-    VisibleProfiles,
     VisibleRecorder,
     VisibleTasks,
 )
 from graph.operations.limits import USUAL_LIMITS, QueryLimits
 from graph.operations.page_budget import current_room
-from graph.operations.watch import UNWATCHED, Watch
+from graph.operations.watch import UNWATCHED, OperationObserver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ def seen(services: Services, grant: Grant) -> Services:
         logs=VisibleLogs(services.logs, grant),
         executions=VisibleExecutions(services.executions, grant),
         timelines=VisibleHistograms(services.timelines, grant),
-        profiles=VisibleProfiles(services.profiles, grant),
+        profiles=VisibleMessageProfiles(services.profiles, grant),
         newest=VisibleNewestLogs(services.newest, grant),
         pruner=services.pruner,
         storage=cast("Storage", RefusedReader("reading what is of all jobs")),
@@ -113,7 +113,7 @@ class Loaders:
     def cancel_unwanted(self) -> None:
         """End what is loaded for nobody any more, its statements included."""
         for each in vars(self).values():
-            if isinstance(each, Loader):
+            if isinstance(each, BulkLoader):
                 each.cancel_unwanted()
 
     @bulk
@@ -185,7 +185,7 @@ class Context:
     limits: QueryLimits = USUAL_LIMITS
     connection_params: dict[str, Any] = field(default_factory=dict)
     """What a websocket's client sent with connection_init."""
-    watch: Watch = UNWATCHED
+    watch: OperationObserver = UNWATCHED
     services: Services = field(init=False)
     may_read: bool = field(init=False)
     loaders: Loaders = field(init=False)

@@ -23,7 +23,7 @@ from graph.errors import CodedErrors, code_of_operation, coded, log_internal
 from graph.formats.scalars import SCALARS
 from graph.live.shared_frames import EventExecutor, EventRunner
 from graph.mutation import Mutation
-from graph.operations.page_budget import one_room
+from graph.operations.page_budget import one_budget
 from graph.operations.prepared import Documents, PreparedDocument, PreparedOperation
 from graph.plans.planner import Unplanned
 from graph.plans.steps import PlannedRequest
@@ -175,7 +175,7 @@ class Schema(strawberry.Schema):
         with context.watch.operation(operation.name):
             try:
                 async with asyncio.timeout(context.limits.max_query_seconds if is_query else None) as time:
-                    with one_room():
+                    with one_budget():
                         planned = await self._planned(asked) if is_query and self._is_planned else None
                         return (await long_way(), True) if planned is None else ([planned], False)
             except TimeoutError:

@@ -14,7 +14,7 @@ from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type, is_
 from hypothesis import strategies as st
 
 from domain.jobs import Job, LogCounts, Progress
-from domain.live.shared_batches import Stretch, Stretches
+from domain.live.shared_batches import SharedBatch, SharedBatches
 from domain.live.tail_hub import TailBatch
 from domain.logs import TaskLog
 from domain.pages import Page
@@ -267,9 +267,9 @@ def context(
     async def job_pages(requests: Sequence[Any]) -> list[Page[Job]]:
         return [Page(jobs, has_next=False, has_previous=True) for _ in requests]
 
-    stretches = [Stretch(rows, 1) for rows in (lines, [LINE])]
+    stretches = [SharedBatch(rows, 1) for rows in (lines, [LINE])]
     for stretch in stretches:
-        stretch.keeper = Stretches()  # which keeps what is made of them
+        stretch.keeper = SharedBatches()  # which keeps what is made of them
 
     async def follow(*_: Any, **__: Any) -> AsyncGenerator[TailBatch, None]:
         for number, stretch in enumerate(islice(cycle(stretches), events)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.analysis.message_profiles import Profiles
+from domain.analysis.message_profiles import MessageProfiles
 from domain.analysis.timelines import Timelines
 from domain.live.job_feed import JobFeed
 from domain.live.tail_hub import TailHub
@@ -29,7 +29,7 @@ def services_over(database: Database) -> Services:
         logs=logs,
         executions=PostgresExecutionStore(database),
         timelines=Timelines(times),
-        profiles=Profiles(times, PostgresLogMessages(database)),
+        profiles=MessageProfiles(times, PostgresLogMessages(database)),
         newest=PostgresNewestLogStore(database),
         pruner=PostgresLogPruner(database),
         storage=PostgresStorage(database),

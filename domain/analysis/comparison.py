@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from domain.analysis.message_profiles import Fingerprint, Occurrences, Profile
+from domain.analysis.message_profiles import Fingerprint, MessageProfile, Occurrences
 from domain.stages.stage_status import Stage
 
 FREQUENT_RATIO = 2
@@ -45,7 +45,7 @@ class StagePair(NamedTuple):
 NEVER = Occurrences(0, 0)
 
 
-def compared(own: Profile, other: Profile) -> Comparison:
+def compared(own: MessageProfile, other: MessageProfile) -> Comparison:
     changes = [
         MessageChange(fingerprint, said.lines, other.said.get(fingerprint, NEVER).lines, (own.job_id, said.first_seq))
         for fingerprint, said in own.said.items()

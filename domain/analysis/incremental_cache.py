@@ -23,7 +23,7 @@ Made = TypeVar("Made")
 
 
 @dataclass(slots=True)
-class Reading(Generic[Made]):
+class CachedReading(Generic[Made]):
     """How far the lines of a job are read, and what was made of them."""
 
     made: Made
@@ -35,11 +35,11 @@ class Reading(Generic[Made]):
 
 @dataclass(slots=True)
 class _Slot(Generic[Made]):
-    reading: Reading[Made] | None = None
+    reading: CachedReading[Made] | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class Readings(Generic[Made]):
+class IncrementalCache(Generic[Made]):
     """Keeps one for each job that is looked at; over the bound the least looked at make room."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Readings(Generic[Made]):
         self._places: OrderedDict[str, _Slot[Made]] = OrderedDict()
 
     @asynccontextmanager
-    async def of(self, job_id: str, extent: LogExtent) -> AsyncIterator[Reading[Made]]:
+    async def of(self, job_id: str, extent: LogExtent) -> AsyncIterator[CachedReading[Made]]:
         """Lend what is kept of a job, to one at a time, or begin anew."""
         place = self._places.setdefault(job_id, _Slot())
         self._places.move_to_end(job_id)
@@ -65,12 +65,12 @@ class Readings(Generic[Made]):
             async with place.lock:
                 if place.reading is None or self._is_stale(place.reading, extent):
                     made, first_seq = self._begin(extent), extent.first_seq
-                    place.reading = Reading(made, first_seq - 1, first_seq, self._clock())
+                    place.reading = CachedReading(made, first_seq - 1, first_seq, self._clock())
                 yield place.reading
         finally:
             self._make_room()
 
-    def _is_stale(self, reading: Reading[Made], extent: LogExtent) -> bool:
+    def _is_stale(self, reading: CachedReading[Made], extent: LogExtent) -> bool:
         return reading.first_seq != extent.first_seq or self._clock() - reading.begun_at > MAX_AGE_S
 
     def _make_room(self) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
-from domain.analysis.incremental_cache import Readings
+from domain.analysis.incremental_cache import IncrementalCache
 from domain.analysis.message_templates import template
 from domain.analysis.slice_reader import SliceReader
 from domain.errors import OutOfTime
@@ -44,7 +44,7 @@ class Occurrences(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class MessageProfile:
     """What the lines of a job say, from the first one on."""
 
     job_id: str
@@ -74,7 +74,7 @@ class _Counts:
             self.lines += said.lines
 
 
-class Profiles:
+class MessageProfiles:
     """Makes profiles, one slice of lines at a time, whoever asks."""
 
     def __init__(
@@ -90,22 +90,22 @@ class Profiles:
         self._times = times
         self._messages = messages
         self._slices = SliceReader(slice_lines, patience_s, clock, turn=asyncio.Lock())
-        self._readings: Readings[_Counts] = Readings(
+        self._readings: IncrementalCache[_Counts] = IncrementalCache(
             lambda _: _Counts(), lambda counts: counts.size, kept_bytes=kept_bytes, clock=clock
         )
 
-    async def profile(self, job_id: str) -> Profile:
+    async def profile(self, job_id: str) -> MessageProfile:
         """Tell what a job says: all of it, or what its first lines say where time or fingerprints run out.
 
         Out of time, a further look goes on behind them.
         """
         extent = await self._times.extent(job_id)
         if extent is None:
-            return Profile(job_id, {}, lines=0, is_complete=True)
+            return MessageProfile(job_id, {}, lines=0, is_complete=True)
         async with self._readings.of(job_id, extent) as reading:
             counts = reading.made
             is_complete = await self._slices.read(reading, extent.last_seq, partial(self._take, job_id, counts))
-            return Profile(job_id, dict(counts.said), counts.lines, is_complete=is_complete)
+            return MessageProfile(job_id, dict(counts.said), counts.lines, is_complete=is_complete)
 
     async def _take(self, job_id: str, counts: _Counts, after: int, upto: int) -> bool:
         """Count the messages of a slice. Templates are made in a thread, since regular expressions take long."""

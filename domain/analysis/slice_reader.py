@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
-from domain.analysis.incremental_cache import Reading
+from domain.analysis.incremental_cache import CachedReading
 
 
 class SliceReader:
@@ -25,7 +25,9 @@ class SliceReader:
         self._clock = clock
         self._turn = turn or nullcontext()
 
-    async def read(self, reading: Reading[Any], last_seq: int, take: Callable[[int, int], Awaitable[bool]]) -> bool:
+    async def read(
+        self, reading: CachedReading[Any], last_seq: int, take: Callable[[int, int], Awaitable[bool]]
+    ) -> bool:
         """Go on where a reading ended; tell whether it came to the last line.
 
         `take` reads the lines from one seq, exclusive, to another one, inclusive, and tells whether it did.

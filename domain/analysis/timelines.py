@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from domain.analysis.incremental_cache import Reading, Readings
+from domain.analysis.incremental_cache import CachedReading, IncrementalCache
 from domain.analysis.slice_reader import SliceReader
 from domain.errors import InvalidInput, OutOfTime
 from domain.filters import EVERYTHING, LogFilter
@@ -39,7 +39,7 @@ class Timelines:
     ) -> None:
         self._times = times
         self._slices = SliceReader(slice_lines, patience_s, clock)
-        self._readings: Readings[Histogram] = Readings(
+        self._readings: IncrementalCache[Histogram] = IncrementalCache(
             lambda extent: Histogram(extent.first_at, extent.last_at),
             lambda histogram: BUCKET_BYTES * len(histogram),
             kept_bytes=kept_bytes,
@@ -76,13 +76,13 @@ class Timelines:
         first_at, last_at = extent.first_at, extent.last_at
         since, until = log_filter.since, log_filter.until
         histogram = Histogram(max(first_at, since or first_at), min(last_at, until or last_at))
-        await self._count(Reading(histogram, first_seq - 1), request, last_seq)
+        await self._count(CachedReading(histogram, first_seq - 1), request, last_seq)
         if 0 < histogram.span < FEWEST_FINE // 8 and histogram.width > 1:
             histogram = Histogram(*histogram.extent)
-            await self._count(Reading(histogram, first_seq - 1), request, last_seq)
+            await self._count(CachedReading(histogram, first_seq - 1), request, last_seq)
         return histogram
 
-    async def _count(self, reading: Reading[Histogram], request: TimeCountRequest, last_seq: int) -> None:
+    async def _count(self, reading: CachedReading[Histogram], request: TimeCountRequest, last_seq: int) -> None:
         """Count what is not counted yet."""
         histogram = reading.made
 

@@ -19,7 +19,7 @@ RETRY_S = 1.0
 log = logging.getLogger(__name__)
 
 
-class Doorbell:
+class ChannelListener:
     """Rings at the tails and at the feed. An async context manager that owns its two tasks."""
 
     def __init__(

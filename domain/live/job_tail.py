@@ -16,7 +16,7 @@ from domain.announcements import Announcement
 from domain.filters import EVERYTHING, LogFilter
 from domain.jobs import Job, JobPosition
 from domain.live.ring import BATCH_BYTES, BATCH_ROWS, RING_ROWS, Ring
-from domain.live.shared_batches import Stretch, Stretches
+from domain.live.shared_batches import SharedBatch, SharedBatches
 from domain.logs import TaskLog
 from domain.pages import Page, Window
 from domain.ports import JobStore, LogReader
@@ -59,7 +59,7 @@ class JobTail:
         self._job: Job | None = None
         self._version = 0
         self._job_version = -1
-        self._stretches = Stretches()
+        self._stretches = SharedBatches()
         self._loads: dict[Hashable, asyncio.Event] = {}
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
@@ -129,7 +129,7 @@ class JobTail:
                 self._job_version = version
             return self._job
 
-    async def next(self, cursor: int, log_filter: LogFilter, filter_key: str) -> Stretch:
+    async def next(self, cursor: int, log_filter: LogFilter, filter_key: str) -> SharedBatch:
         """Give the next rows behind a cursor that match, or none, and the same cursor, where they are not to be had yet.
 
         Readers who ask for the same get the same. What has to be loaded for several is loaded by the first of them.
@@ -142,7 +142,7 @@ class JobTail:
             if self._ring.start <= cursor < self._ring.end:
                 rows = self._ring.after(cursor, _length(cursor))
                 found = [row for row in rows if log_filter.matches(row)]
-                return self._share(Stretch(found, rows[-1].seq), cursor, filter_key)
+                return self._share(SharedBatch(found, rows[-1].seq), cursor, filter_key)
             if cursor < self._ring.start:
                 async with self._loading((filter_key, cursor)) as is_first:
                     if is_first:
@@ -154,9 +154,9 @@ class JobTail:
                         await self._fill()
                 if self._ring.end == end:
                     break
-        return Stretch((), cursor)
+        return SharedBatch((), cursor)
 
-    def _share(self, stretch: Stretch, after: int, filter_key: str) -> Stretch:
+    def _share(self, stretch: SharedBatch, after: int, filter_key: str) -> SharedBatch:
         if self.readers > 1:
             self._stretches.keep(filter_key, after, stretch)
         return stretch
@@ -190,12 +190,12 @@ class JobTail:
         if self._ring.end < reached:
             self._ring.skip_to(reached)
 
-    async def _read(self, cursor: int, log_filter: LogFilter, end: int) -> Stretch:
+    async def _read(self, cursor: int, log_filter: LogFilter, end: int) -> SharedBatch:
         if log_filter.has_pattern:
             end = min(end, cursor + SLICE_LINES)
         limit = _length(cursor) if log_filter == EVERYTHING else BATCH_ROWS
         page = await self._page(Window(limit=limit, after=cursor, before=end + 1), log_filter)
-        return Stretch(page.items, page.items[-1].seq if page.has_next else end)
+        return SharedBatch(page.items, page.items[-1].seq if page.has_next else end)
 
     async def newest(self, count: int, log_filter: LogFilter) -> int:
         """Find the cursor before the newest `count` rows that match."""

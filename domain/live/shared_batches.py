@@ -19,7 +19,7 @@ ENOUGH_LINES = 100
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
-class Stretch:
+class SharedBatch:
     """All rows that match a filter, behind one cursor and up to another."""
 
     rows: Sequence[TaskLog]
@@ -28,7 +28,7 @@ class Stretch:
     """Everything up to this seq is among the rows or did not match."""
     made_bytes: int = field(init=False, default=0)
     """What readers made of the rows and keep beside them."""
-    keeper: Stretches | None = field(init=False, default=None)
+    keeper: SharedBatches | None = field(init=False, default=None)
     row_bytes: int = field(init=False, default=0)
     """What its rows take, while it is kept."""
 
@@ -41,22 +41,22 @@ class Stretch:
         return self.keeper is not None
 
 
-class Stretches:
+class SharedBatches:
     """The stretches of one job that were read last, by filter and by the cursor that they lie behind."""
 
     def __init__(self, max_bytes: int = KEPT_BYTES) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._kept: OrderedDict[tuple[str, int], Stretch] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int], SharedBatch] = OrderedDict()
 
-    def find(self, log_filter: str, after: int, last_seq: int) -> Stretch | None:
+    def find(self, log_filter: str, after: int, last_seq: int) -> SharedBatch | None:
         """Find a stretch behind a cursor, unless it is short and could be longer by now: few frames beat many."""
         found = self._kept.get((log_filter, after))
         if found is not None and (found.cursor >= last_seq or found.cursor - after >= ENOUGH_LINES):
             return found
         return None
 
-    def keep(self, log_filter: str, after: int, stretch: Stretch) -> None:
+    def keep(self, log_filter: str, after: int, stretch: SharedBatch) -> None:
         self._drop(self._kept.pop((log_filter, after), None))
         self._kept[log_filter, after] = stretch
         stretch.keeper = self
@@ -69,11 +69,11 @@ class Stretches:
         while self._bytes > self._max_bytes and self._kept:
             self._drop(self._kept.popitem(last=False)[1])
 
-    def _drop(self, stretch: Stretch | None) -> None:
+    def _drop(self, stretch: SharedBatch | None) -> None:
         if stretch is not None:
             self._bytes -= _size(stretch)
             stretch.keeper = None
 
 
-def _size(stretch: Stretch) -> int:
+def _size(stretch: SharedBatch) -> int:
     return stretch.row_bytes + stretch.made_bytes

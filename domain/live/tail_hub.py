@@ -13,7 +13,7 @@ from domain.announcements import Announcement
 from domain.errors import InvalidInput, Unavailable
 from domain.filters import LogFilter
 from domain.live.job_tail import Follower, JobTail
-from domain.live.shared_batches import Stretch
+from domain.live.shared_batches import SharedBatch
 from domain.logs import TaskLog
 from domain.pages import MAX_PAGE_SIZE
 from domain.ports import JobStore, LogReader
@@ -37,7 +37,7 @@ class TailBatch:
     last_seq: int
     job_status: JobStatus | None
     """Set on the last batch."""
-    stretch: Stretch | None = None
+    stretch: SharedBatch | None = None
     """What the rows are shared by, with all readers who were given the same."""
 
 

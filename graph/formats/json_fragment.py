@@ -1,4 +1,4 @@
-"""`Encoded`, a part of an answer that is JSON already, and how an answer with such parts is written down."""
+"""`JsonFragment`, a part of an answer that is JSON already, and how an answer with such parts is written down."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 
-class Encoded:
+class JsonFragment:
     """An answer's data, or a part of it, that is written down already."""
 
     __slots__ = ("json",)
@@ -30,10 +30,10 @@ def to_json(data: Any) -> str:
 
 
 def _fragment(data: Any) -> orjson.Fragment:
-    if not isinstance(data, Encoded):
+    if not isinstance(data, JsonFragment):
         raise TypeError
     return orjson.Fragment(data.json)
 
 
-def _parsed(data: Encoded) -> Any:
+def _parsed(data: JsonFragment) -> Any:
     return orjson.loads(data.json)

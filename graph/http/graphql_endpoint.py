@@ -42,7 +42,7 @@ from graph.http.plain_requests import PlainHead, plain_request
 from graph.live.sessions import StreamSession, can_end
 from graph.live.websocket import MOST_VALUES, TransportWSHandler, WebSocketAdapter
 from graph.operations.limits import QueryLimits
-from graph.operations.watch import Watch
+from graph.operations.watch import OperationObserver
 from graph.pages.graphiql import GRAPHIQL
 from graph.schema import schema
 from graph.server.connection import connection_of
@@ -82,7 +82,7 @@ class GraphQLView(GraphQL[Context, None]):
     }
     websocket_adapter_class = WebSocketAdapter
 
-    def __init__(self, settings: Settings, *, watch: Watch) -> None:
+    def __init__(self, settings: Settings, *, watch: OperationObserver) -> None:
         super().__init__(
             schema,
             graphql_ide="graphiql" if settings.graphiql else None,

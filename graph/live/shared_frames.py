@@ -15,8 +15,8 @@ from strawberry.extensions.runner import SchemaExtensionsRunner
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types import ExecutionContext
 
-from domain.live.shared_batches import Stretch
-from graph.formats.json_fragment import Encoded
+from domain.live.shared_batches import SharedBatch
+from graph.formats.json_fragment import JsonFragment
 from graph.operations.prepared import PreparedOperation
 from graph.plans.planner import Unplanned
 from graph.plans.steps import Plan, PlannedRequest, Step
@@ -33,13 +33,13 @@ class LogFrames:
     def __init__(self, plan: Plan, values: VariableValues) -> None:
         self._plan = plan
         self._values = values
-        self._made: WeakKeyDictionary[Stretch, dict[Hashable, bytes]] = WeakKeyDictionary()
+        self._made: WeakKeyDictionary[SharedBatch, dict[Hashable, bytes]] = WeakKeyDictionary()
 
     @property
     def are_shared(self) -> bool:
         return not self._plan.step.is_async
 
-    def encoded(self, batch: LogBatch, stretch: Stretch) -> Encoded:
+    def encoded(self, batch: LogBatch, stretch: SharedBatch) -> JsonFragment:
         """Write the data of an event down.
 
         Raises:
@@ -47,9 +47,9 @@ class LogFrames:
         """
         source = batch.batch
         what = (source.caught_up, source.last_seq, source.job_status)
-        return Encoded(self._once(stretch, what, partial(self._encode, batch, stretch)))
+        return JsonFragment(self._once(stretch, what, partial(self._encode, batch, stretch)))
 
-    def _once(self, stretch: Stretch, what: Hashable, make: Callable[[], bytes]) -> bytes:
+    def _once(self, stretch: SharedBatch, what: Hashable, make: Callable[[], bytes]) -> bytes:
         known = self._made.get(stretch)
         made = None if known is None else known.get(what)
         if made is None:
@@ -58,7 +58,7 @@ class LogFrames:
                 self._made.setdefault(stretch, {})[what] = made
         return made
 
-    def _encode(self, batch: LogBatch, stretch: Stretch) -> bytes:
+    def _encode(self, batch: LogBatch, stretch: SharedBatch) -> bytes:
         """Write the data down. Its lines are the same for readers whose batches differ in the rest."""
         parts: dict[str, Any] = {}
         for name, (field, step) in self._plan.columns.items():

@@ -24,7 +24,7 @@ from graph.context import Context
 from graph.errors import coded
 from graph.formats.json_values import memory_of, values_in
 from graph.live.sessions import OVER, Sessions
-from graph.server.connection import Connection, connection_of
+from graph.server.connection import HttpConnection, connection_of
 
 BAD_REQUEST = 4400
 FORBIDDEN = 4403
@@ -166,7 +166,7 @@ class TransportWSHandler(BaseGraphQLTransportWSHandler[Context, None]):
         return self.context.connection.scope
 
     @property
-    def _connection(self) -> Connection:
+    def _connection(self) -> HttpConnection:
         return connection_of(self._scope)
 
     @property

@@ -22,7 +22,7 @@ Item = TypeVar("Item")
 Request = TypeVar("Request", LogPageRequest, ExecutionLogPageRequest, NewestLogRequest)
 
 
-class Room:
+class PageBudget:
     """What an operation may still load.
 
     Pages that are asked for together share half of it, and end early where they are larger than their share: so there is
@@ -95,19 +95,19 @@ def _size(page: Page[Any]) -> int:
     return sum(getsizeof(line.message) + (memory_of(line.metadata) if line.metadata else 0) for line in lines)
 
 
-_current: ContextVar[Room | None] = ContextVar("room", default=None)
+_current: ContextVar[PageBudget | None] = ContextVar("room", default=None)
 
 
 @contextmanager
-def one_room() -> Iterator[None]:
+def one_budget() -> Iterator[None]:
     """Let all pages within share one room."""
-    token = _current.set(Room())
+    token = _current.set(PageBudget())
     try:
         yield
     finally:
         _current.reset(token)
 
 
-def current_room() -> Room:
+def current_room() -> PageBudget:
     """Give the room of the operation. What a subscription loads for an event has one of its own."""
-    return _current.get() or Room()
+    return _current.get() or PageBudget()

@@ -30,7 +30,7 @@ class OperationName:
         return cls(operation.operation.value, field, operation.name.value if operation.name else None)
 
 
-class Watch(Protocol):
+class OperationObserver(Protocol):
     """Is told of operations."""
 
     def operation(self, operation: OperationName) -> AbstractContextManager[object]:
@@ -43,7 +43,7 @@ class Watch(Protocol):
         """Hears of the errors of an operation, within its context where it came to its execution."""
 
 
-class Unwatched:
+class Unobserved:
     """Tells nobody."""
 
     def operation(self, operation: OperationName) -> AbstractContextManager[object]:
@@ -57,13 +57,13 @@ class Unwatched:
         del codes
 
 
-UNWATCHED = Unwatched()
+UNWATCHED = Unobserved()
 
 
-class Watches:
+class OperationObservers:
     """Tells several."""
 
-    def __init__(self, *watches: Watch) -> None:
+    def __init__(self, *watches: OperationObserver) -> None:
         self._watches = watches
 
     @contextmanager

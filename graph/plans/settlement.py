@@ -18,7 +18,7 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 
-from graph.formats.json_fragment import Encoded
+from graph.formats.json_fragment import JsonFragment
 from graph.plans.columns import Failed
 
 
@@ -89,7 +89,7 @@ class Settlement:
             error = made.error
             nodes = [details.node for details in fields]
             raise _NulledError(error if isinstance(error, Absent) else located_error(error, nodes, path))
-        if made is None or is_leaf_type(kind) or isinstance(made, Encoded):
+        if made is None or is_leaf_type(kind) or isinstance(made, JsonFragment):
             return made
         if is_list_type(kind):
             return [self._value(kind.of_type, fields, each, [*path, place]) for place, each in enumerate(made)]

@@ -17,7 +17,7 @@ from graphql import GraphQLError, GraphQLObjectType
 from graphql.execution.collect_fields import GroupedFieldSet
 from graphql.execution.values import VariableValues
 
-from graph.formats.json_fragment import Encoded
+from graph.formats.json_fragment import JsonFragment
 from graph.plans.columns import Failed, Joined, Lists, Rows, Values
 from graph.plans.settlement import Selections, Settlement
 
@@ -182,7 +182,7 @@ def of_lists(inner: Step, *, is_nullable: bool) -> Step:
             next(left)
             if isinstance(each, _LISTS)
             else each
-            if isinstance(each, Encoded)
+            if isinstance(each, JsonFragment)
             else absent_or_failed(run, each, is_nullable=is_nullable)
             for each in lists
         ]

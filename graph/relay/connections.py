@@ -13,7 +13,7 @@ from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 
 from domain.pages import Page
 from domain.written_lines import LineSelection, WrittenLines
-from graph.formats.json_fragment import Encoded
+from graph.formats.json_fragment import JsonFragment
 from graph.formats.scalars import BigInt
 from graph.plans.columns import Failed, Lists, Rows, Values
 from graph.plans.field_reader import Reader
@@ -64,7 +64,7 @@ class Connection(Generic[NodeType]):
     loading: strawberry.Private[asyncio.Future[Page[Any]] | None] = None
 
     @staticmethod
-    def planned_by(planner: Planner, kind: GraphQLObjectType, selected: GroupedFieldSet) -> Step:
+    def planned_by(planner: FieldPlanner, kind: GraphQLObjectType, selected: GroupedFieldSet) -> Step:
         """Plan connections: a page is loaded once for all fields that ask for it, and as written where that is enough."""
         return _connection_step(planner, kind, selected)
 
@@ -79,8 +79,8 @@ class Connection(Generic[NodeType]):
         if self.load_written is not None:
             self.loading = asyncio.ensure_future(self.load_written(selection))
 
-    def nodes_of(self, items: Sequence[Any]) -> Sequence[Any] | Encoded:
-        return Encoded(items.json) if isinstance(items, WrittenLines) else self.to_nodes(items)
+    def nodes_of(self, items: Sequence[Any]) -> Sequence[Any] | JsonFragment:
+        return JsonFragment(items.json) if isinstance(items, WrittenLines) else self.to_nodes(items)
 
     def edges_of(self, items: Sequence[Any]) -> Rows:
         return EdgeRows(self, items)
@@ -146,7 +146,7 @@ class EdgeRows(Rows):
     columns: ClassVar = {"cursor": _cursors, "node": _nodes}
 
 
-class Planner(Protocol):
+class FieldPlanner(Protocol):
     """Plans the fields within."""
 
     def subfields(self, kind: GraphQLObjectType, fields: FieldDetailsList) -> GroupedFieldSet: ...
@@ -158,7 +158,7 @@ class Planner(Protocol):
     def reader(self, found: GraphQLField, fields: FieldDetailsList) -> Reader: ...
 
 
-def _connection_step(planner: Planner, kind: GraphQLObjectType, selected: GroupedFieldSet) -> Step:
+def _connection_step(planner: FieldPlanner, kind: GraphQLObjectType, selected: GroupedFieldSet) -> Step:
     """Plan how connections are answered."""
     columns = [_column(planner, kind, fields) for fields in selected.values()]
     answered, selection = of_objects(tuple(selected), columns), _line_selection(planner, kind, selected)
@@ -173,7 +173,7 @@ def _connection_step(planner: Planner, kind: GraphQLObjectType, selected: Groupe
     return answered.within(ask)
 
 
-def _line_selection(planner: Planner, kind: GraphQLObjectType, selected: GroupedFieldSet) -> LineSelection | None:
+def _line_selection(planner: FieldPlanner, kind: GraphQLObjectType, selected: GroupedFieldSet) -> LineSelection | None:
     """Name what the nodes are made of, if they are asked for once, by attributes alone, and the edges are not."""
     items = [fields for fields in selected.values() if fields[0].node.name.value in {"nodes", "edges"}]
     if len(items) != 1 or items[0][0].node.name.value == "edges":
@@ -191,7 +191,7 @@ def _line_selection(planner: Planner, kind: GraphQLObjectType, selected: Grouped
     return LineSelection.of(members)
 
 
-def _column(planner: Planner, kind: GraphQLObjectType, fields: FieldDetailsList) -> Step:
+def _column(planner: FieldPlanner, kind: GraphQLObjectType, fields: FieldDetailsList) -> Step:
     """Plan a field. The items of all pages are answered as one list."""
     name = fields[0].node.name.value
     if name not in {"nodes", "edges"}:

@@ -57,7 +57,7 @@ def rest_routes() -> list[BaseRoute]:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LinesRequest:
     """What a client wants of a list of lines, and how."""
 
     filter: LogFilter
@@ -80,7 +80,7 @@ async def job_logs(request: Request) -> Response:
     """Answer with a page of a job's lines, or with all of them as text or NDJSON."""
     services, given = await entered(request, Scope.READ), Parameters(request, KNOWN)
     job_id = _label(request, "job_id")
-    asked, after = Asked.of(request, given), given.whole("after")
+    asked, after = LinesRequest.of(request, given), given.whole("after")
     async with _in_time(request, asked.form):
         job = (await services.jobs.get([job_id])).get(job_id)
         if job is None:
@@ -97,7 +97,7 @@ async def execution_logs(request: Request) -> Response:
     """Answer with the lines of all jobs of an execution, as `job_logs` does."""
     services, given = await entered(request, Scope.READ), Parameters(request, KNOWN)
     execution_id = _label(request, "execution_id")
-    asked, cursor = Asked.of(request, given), given.one("after")
+    asked, cursor = LinesRequest.of(request, given), given.one("after")
     lines = ExecutionLines(services, execution_id, asked.filter)
     after = None if cursor is None else lines.key(cursor)
     async with _in_time(request, asked.form):
@@ -125,14 +125,16 @@ async def _in_time(request: Request, form: LineFormat = LineFormat.JSON) -> Asyn
         raise limits.too_late("by levels, stages, tasks or times") from None
 
 
-async def _page(lines: LineList, asked: Asked, after: Any, about: dict[str, str], view: View) -> Response:
+async def _page(lines: LineList, asked: LinesRequest, after: Any, about: dict[str, str], view: View) -> Response:
     window = Window(DEFAULT_PAGE_SIZE if asked.limit is None else asked.limit, after=after)
     page, last = await lines.page(window, MAX_PAGE_BYTES)
     body = {**about, "total_count": await lines.count(), "logs": [view(line) for line in page.items]}
     return _json({**body, "next": last if page.has_next else None})
 
 
-async def _all(request: Request, lines: LineList, asked: Asked, whole: Window[Any], name: str, view: View) -> Response:
+async def _all(
+    request: Request, lines: LineList, asked: LinesRequest, whole: Window[Any], name: str, view: View
+) -> Response:
     window = whole if asked.limit is None else replace(whole, limit=asked.limit)
     file_name = f"{name}.{SUFFIXES[asked.form]}" if asked.is_download else None
     laid_out = layout(asked.form, view)

@@ -9,7 +9,7 @@ EXTENSION = "jobtail.connection"
 """Its name among the extensions of an ASGI scope."""
 
 
-class Connection(Protocol):
+class HttpConnection(Protocol):
     def abort(self) -> None:
         """Cut it at once, whatever waits to be sent: a reader who has stalled would be waited for for ever."""
 
@@ -30,11 +30,11 @@ class _Unknown:
 _UNKNOWN = _Unknown()
 
 
-def connection_of(scope: MutableMapping[str, Any]) -> Connection:
-    connection: Connection = scope.get("extensions", {}).get(EXTENSION, _UNKNOWN)
+def connection_of(scope: MutableMapping[str, Any]) -> HttpConnection:
+    connection: HttpConnection = scope.get("extensions", {}).get(EXTENSION, _UNKNOWN)
     return connection
 
 
-def let_reach(scope: MutableMapping[str, Any], connection: Connection) -> None:
+def let_reach(scope: MutableMapping[str, Any], connection: HttpConnection) -> None:
     """Let the application find the connection by the scope of its request."""
     scope.setdefault("extensions", {})[EXTENSION] = connection

@@ -12,7 +12,7 @@ from strawberry import UNSET
 from domain import jobs
 from domain.access import Scope
 from domain.analysis import comparison
-from domain.analysis.message_profiles import Profile
+from domain.analysis.message_profiles import MessageProfile
 from domain.errors import NotFound
 from domain.filters import EVERYTHING, JobFilter
 from domain.jobs import UNKNOWN_HANDLER
@@ -104,7 +104,7 @@ def _shown(stage: Stage | None) -> tuple[StageStatus | None, BigInt | None, LogC
 class Compared:
     """Both profiles, and what they differ in."""
 
-    def __init__(self, own: Profile, other: Profile) -> None:
+    def __init__(self, own: MessageProfile, other: MessageProfile) -> None:
         self.own, self.other = own, other
         self.found = comparison.compared(own, other)
 
@@ -128,7 +128,7 @@ class JobComparison:
 
     async def _compare(self, info: Info) -> Compared:
         if self.other is None:
-            nothing = Profile(self.job.job_id, {}, lines=0, is_complete=True)
+            nothing = MessageProfile(self.job.job_id, {}, lines=0, is_complete=True)
             return Compared(nothing, nothing)
         profile = info.context.services.profiles.profile
         own, other = await asyncio.gather(profile(self.job.job_id), profile(self.other.job_id))

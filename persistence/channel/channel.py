@@ -24,7 +24,7 @@ from persistence.channel.announcement_queue import AnnouncementQueue
 from persistence.channel.announcement_wire import UnreadableMessage, decode
 from persistence.channel.memory_backend import MemoryBackend
 from persistence.channel.postgres_backend import PostgresBackend
-from persistence.channel.signal_queue import Inbox
+from persistence.channel.signal_queue import SignalQueue
 from persistence.database import Database
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class BroadcastChannel:
         self._backend = _backend(url, database, name=name, timeout_s=timeout_s, check_every_s=check_every_s)
         self._broadcast = Broadcast(backend=self._backend)
         self._outbox = AnnouncementQueue(self._backend.message_limit)
-        self._inbox = Inbox()
+        self._inbox = SignalQueue()
         self._has_waiting = asyncio.Event()
         self._all_sent = asyncio.Event()
         self._all_sent.set()

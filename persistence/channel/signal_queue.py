@@ -11,7 +11,7 @@ from domain.announcements import Announcement, Resync
 CAPACITY = 10_000
 
 
-class Inbox:
+class SignalQueue:
     """Bounded in announcements and rows together. Over the bound all that waits becomes one Resync."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:

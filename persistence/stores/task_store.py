@@ -23,7 +23,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from domain.bulk_loader import Loader
+from domain.bulk_loader import BulkLoader
 from domain.jobs import LogCounts
 from domain.pages import Columnar, Page, page_of
 from domain.requests import TaskPageRequest
@@ -47,7 +47,7 @@ class PostgresTaskStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._hierarchies = Loader(self._load_hierarchies)
+        self._hierarchies = BulkLoader(self._load_hierarchies)
 
     async def hierarchies(self, job_ids: Sequence[str]) -> Mapping[str, Hierarchy]:
         """Load them with those that others ask for at the same time, and share what more than one of them asks for."""

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from domain.announcements import Announcement, Resync
 from domain.filters import LogFilter
-from domain.live.channel_listener import Doorbell
+from domain.live.channel_listener import ChannelListener
 from domain.live.job_feed import JobFeed
 from domain.live.tail_hub import TailBatch, TailHub
 from domain.ports import LogChannel
@@ -105,7 +105,7 @@ async def service_behind(url: str, fates: Sequence[Fate]) -> AsyncIterator[Parts
     async with Database(url, pool_size=5) as database, BroadcastChannel(url) as real:
         logs, jobs, channel = PostgresLogStore(database), PostgresJobStore(database), FaultyChannel(real, fates)
         hub = TailHub(logs, jobs)
-        async with Doorbell(channel, jobs, hub, JobFeed(jobs), look_every_s=LOOK_EVERY_S):
+        async with ChannelListener(channel, jobs, hub, JobFeed(jobs), look_every_s=LOOK_EVERY_S):
             yield Parts(Recorder(logs, channel), hub, channel)
             assert not hub.tails
 

@@ -21,7 +21,7 @@ _SKIPPED = (0, 2, 3)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Disguise:
+class EncodedForm:
     """A text to be looked for. In base64 the characters at its ends may hold bits of the secret and of its neighbours."""
 
     text: str
@@ -29,13 +29,15 @@ class Disguise:
     has_shared_end: bool = False
 
 
-def disguises(value: str | bytes) -> set[Disguise]:
+def disguises(value: str | bytes) -> set[EncodedForm]:
     """List the forms of a value and of each of its longer lines, the value itself among them."""
-    found: set[Disguise] = set()
+    found: set[EncodedForm] = set()
     for part in _parts(value):
         text = part if isinstance(part, str) else part.decode("utf-8", "backslashreplace")
         data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
-        found.update(Disguise(form) for form in {text, *_escaped(text, data), *_quoted(data)} if len(form) >= SHORTEST)
+        found.update(
+            EncodedForm(form) for form in {text, *_escaped(text, data), *_quoted(data)} if len(form) >= SHORTEST
+        )
         found.update(_base64(data))
     return found
 
@@ -76,10 +78,10 @@ def _quoted(data: bytes) -> Iterator[str]:
         yield _HEX.sub(lambda found: found[0].lower(), form)
 
 
-def _base64(data: bytes) -> Iterator[Disguise]:
+def _base64(data: bytes) -> Iterator[EncodedForm]:
     for before, skipped in enumerate(_SKIPPED):
         bits = (before + len(data)) * 8
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             text = encode(bytes(before) + data).decode()[skipped : bits // 6]
             if len(text) >= SHORTEST:
-                yield Disguise(text, has_shared_start=before > 0, has_shared_end=bits % 6 > 0)
+                yield EncodedForm(text, has_shared_start=before > 0, has_shared_end=bits % 6 > 0)

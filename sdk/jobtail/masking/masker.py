@@ -11,7 +11,7 @@ from jobtail.events import Event, JobFinished, JobProgressed, JobStarted, Line, 
 from jobtail.masking.arguments import masked_items, secret_value_of
 from jobtail.masking.coloured_text import COLOUR_START, PlainText
 from jobtail.masking.encoded_forms import SHORTEST, disguises
-from jobtail.masking.multi_search import Needles, Span
+from jobtail.masking.multi_search import MultiSearch, Span
 from jobtail.masking.pem import MASK, KeyStream
 from jobtail.masking.secret_names import is_secret_under, names_a_secret
 from jobtail.masking.settings_stream import SettingsStream
@@ -40,7 +40,7 @@ class Masker:
     __slots__ = ("_has_needles", "_has_warned", "_labels", "_needles", "count")
 
     def __init__(self) -> None:
-        self._needles = Needles()
+        self._needles = MultiSearch()
         self._has_needles = False
         self._labels: dict[str, str] = {}
         self._has_warned = False

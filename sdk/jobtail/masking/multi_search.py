@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from jobtail.masking.encoded_forms import SHORTEST, Disguise
+from jobtail.masking.encoded_forms import SHORTEST, EncodedForm
 
 Span = tuple[int, int]
 
@@ -23,7 +23,7 @@ _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 
 
 class _Filed(NamedTuple):
-    disguise: Disguise
+    disguise: EncodedForm
     offset: int
 
 
@@ -36,7 +36,7 @@ class _Index:
         self.stride = stride
         self._by_piece: dict[str, dict[_Filed, None]] = {}
 
-    def add(self, disguise: Disguise) -> None:
+    def add(self, disguise: EncodedForm) -> None:
         first = (len(disguise.text) - PIECE - self.stride + 1) // 2
         for offset in range(first, first + self.stride):
             piece = disguise.text[offset : offset + PIECE]
@@ -59,13 +59,13 @@ class _Index:
                 yield _extended(text, start, disguise)
 
 
-class Needles:
+class MultiSearch:
     """What is looked for. Its own text shows nothing of it."""
 
     __slots__ = ("_known", "_long", "_short", "has_stars")
 
     def __init__(self) -> None:
-        self._known: set[Disguise] = set()
+        self._known: set[EncodedForm] = set()
         self._long = _Index(STRIDE)
         self._short = _Index(1)
         self.has_stars = False
@@ -74,7 +74,7 @@ class Needles:
     def __bool__(self) -> bool:
         return bool(self._known)
 
-    def add(self, disguises: Iterable[Disguise]) -> None:
+    def add(self, disguises: Iterable[EncodedForm]) -> None:
         for disguise in disguises:
             if disguise not in self._known:
                 (self._long if len(disguise.text) >= PIECE + STRIDE - 1 else self._short).add(disguise)
@@ -86,7 +86,7 @@ class Needles:
         return [*self._long.find(text), *self._short.find(text)]
 
 
-def _extended(text: str, start: int, disguise: Disguise) -> Span:
+def _extended(text: str, start: int, disguise: EncodedForm) -> Span:
     end = start + len(disguise.text)
     if disguise.has_shared_start and start > 0 and text[start - 1] in _BASE64:
         start -= 1

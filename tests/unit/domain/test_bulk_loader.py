@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from domain.bulk_loader import Loader
+from domain.bulk_loader import BulkLoader
 
 
 class Squares:
@@ -23,7 +23,7 @@ class Squares:
 
 async def test_what_is_asked_for_together_is_loaded_together() -> None:
     squares = Squares()
-    loader: Loader[int, int] = Loader(squares.load)
+    loader: BulkLoader[int, int] = BulkLoader(squares.load)
     assert await asyncio.gather(*map(loader.load, (1, 2, 2))) == [1, 4, 4]
     assert await loader.load(3) == 9
     assert squares.asked == [[1, 2, 2], [3]]
@@ -31,14 +31,14 @@ async def test_what_is_asked_for_together_is_loaded_together() -> None:
 
 @pytest.mark.parametrize(("key", "error"), [(0, ZeroDivisionError), (13, ValueError)])
 async def test_everybody_hears_of_an_error(key: int, error: type[Exception]) -> None:
-    loader: Loader[int, int] = Loader(Squares().load)
+    loader: BulkLoader[int, int] = BulkLoader(Squares().load)
     results = await asyncio.gather(loader.load(1), loader.load(key), return_exceptions=True)
     assert [type(result) for result in results] == [error, error]
 
 
 async def test_what_nobody_waits_for_any_more_is_not_loaded() -> None:
     squares = Squares()
-    loader: Loader[int, int] = Loader(squares.load)
+    loader: BulkLoader[int, int] = BulkLoader(squares.load)
     kept, given_up = loader.load(1), loader.load(2)
     given_up.cancel()
     assert await kept == 1

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from domain.access import NOWHERE, Grant, Scope
-from domain.analysis.message_profiles import Profiles
+from domain.analysis.message_profiles import MessageProfiles
 from domain.analysis.timelines import Timelines
 from domain.announcements import Announcement
 from domain.errors import Forbidden
@@ -39,8 +39,8 @@ from domain.visibility import (
     VisibleHub,
     VisibleJobs,
     VisibleLogs,
+    VisibleMessageProfiles,
     VisibleNewestLogs,
-    VisibleProfiles,
     VisibleRecorder,
     VisibleTasks,
 )
@@ -138,7 +138,7 @@ async def test_histograms_and_profiles(memory: Memory) -> None:
     times = MemoryLogTimes(memory)
     histograms = VisibleHistograms(Timelines(times), GRANT)
     assert [bool(await histograms.histogram(job_id, 4, EVERYTHING)) for job_id in BOTH] == [True, False]
-    profiles = VisibleProfiles(Profiles(times, MemoryLogMessages(memory)), GRANT)
+    profiles = VisibleMessageProfiles(MessageProfiles(times, MemoryLogMessages(memory)), GRANT)
     assert [(await profiles.profile(job_id)).lines for job_id in BOTH] == [1, 0]
 
 

@@ -16,7 +16,7 @@ from domain.pages import Page, Window
 from domain.requests import ExecutionLogPageRequest, LogPageRequest, LogScope, NewestLogRequest
 from domain.sliced_search import SlicedSearch
 from domain.written_lines import LineSelection
-from graph.operations.page_budget import MAX_OPERATION_BYTES, Room
+from graph.operations.page_budget import MAX_OPERATION_BYTES, PageBudget
 from jobtail.events import JobStarted, Line
 from persistence.database import Database
 from persistence.stores.execution_store import PostgresExecutionStore
@@ -29,7 +29,7 @@ from tests.fakes import store
 KB, MB = 1024, 1024 * 1024
 LINES = 24
 PAGES = 5
-Ask: TypeAlias = Callable[[Room, list[Any]], Awaitable[list[Page[Any]]]]
+Ask: TypeAlias = Callable[[PageBudget, list[Any]], Awaitable[list[Page[Any]]]]
 """Loads a page behind each key."""
 
 
@@ -104,7 +104,7 @@ async def test_pages_that_share_a_room_lose_no_line(filled_url: str, way: str, m
     async with Database(filled_url) as database:
         ask, has_more = ways(database)[way], True
         while has_more:
-            pages = await ask(Room(most), keys)
+            pages = await ask(PageBudget(most), keys)
             assert sum(len(str(line)) for page in pages for line in page.items) < most
             for seqs, page in zip(read, pages, strict=True):
                 seqs.extend(map(seq_of, page.items[::-1] if is_backward else page.items))
@@ -122,12 +122,12 @@ async def test_lines_that_are_too_large_together_are_refused_with_how_much(fille
         with pytest.raises(
             TooComplex, match=r"more than 200,000 bytes.* a line of 93,2\d\d bytes is 79,\d{3} too many"
         ):
-            await ask(Room(200_000), [8] * 3)
+            await ask(PageBudget(200_000), [8] * 3)
 
 
 async def test_what_is_loaded_first_leaves_less_for_what_comes_later(filled_url: str) -> None:
     async with Database(filled_url) as database:
-        room, ask = Room(MB), ways(database)["written"]
+        room, ask = PageBudget(MB), ways(database)["written"]
         first, then = [await ask(room, [None] * 2) for _ in range(2)]
         assert [len(page.items) for page in (*first, *then)] == [6, 6, 4, 4]
 

@@ -20,7 +20,7 @@ from domain.requests import LogPageRequest, LogScope
 from domain.visibility import VisibleLogs
 from domain.written_lines import LineSelection
 from graph.context import Context, Services
-from graph.formats.json_fragment import Encoded, to_bytes
+from graph.formats.json_fragment import JsonFragment, to_bytes
 from graph.schema import schema
 from jobtail.events import JobStarted, Line, LogLevel
 from persistence.database import Database
@@ -153,7 +153,7 @@ def test_odd_contents_are_written_as_graphql_would(world: World, arguments: str)
 
 def test_the_usual_page_is_written_by_postgres(world: World) -> None:
     nodes = [world.data(page(each), is_ordinary=False)["job"]["logs"]["nodes"] for each in ARGUMENTS]
-    assert [isinstance(each, Encoded) for each in nodes] == ["around" not in each for each in ARGUMENTS]
+    assert [isinstance(each, JsonFragment) for each in nodes] == ["around" not in each for each in ARGUMENTS]
 
 
 @pytest.mark.parametrize("fields", ["id seq", "message(maxLength: 3)", "seq __typename", "messageLength"])

@@ -21,7 +21,7 @@ from domain.batches import AlreadyAt, Appended, JobBatch, NewLine
 from domain.errors import StorageFault, Unavailable
 from domain.filters import EVERYTHING, JobFilter
 from domain.jobs import LogCounts
-from domain.live.channel_listener import Doorbell
+from domain.live.channel_listener import ChannelListener
 from domain.live.job_feed import JobFeed
 from domain.live.tail_hub import TailHub
 from domain.logs import TaskLog, storable_json
@@ -482,7 +482,7 @@ async def test_readers_get_every_line_once_and_in_order_while_many_write(databas
     async with BroadcastChannel("memory://") as real_channel:
         channel = LossyChannel() if kind == "lossy" else real_channel
         recorder = Recorder(logs, channel)
-        async with Doorbell(channel, jobs, hub, feed, look_every_s=0.05), asyncio.timeout(PATIENCE_S):
+        async with ChannelListener(channel, jobs, hub, feed, look_every_s=0.05), asyncio.timeout(PATIENCE_S):
             readers = [asyncio.create_task(read()) for _ in range(5)]
             await asyncio.gather(*(write(recorder, writer) for writer in range(4)))
             for seqs in await asyncio.gather(*readers):

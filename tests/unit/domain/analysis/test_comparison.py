@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 
 from domain.analysis.comparison import Comparison, MessageChange, compared
-from domain.analysis.message_profiles import MESSAGE_BYTES, Profile, Profiles
+from domain.analysis.message_profiles import MESSAGE_BYTES, MessageProfile, MessageProfiles
 from jobtail.events import Line, LogLevel
 from tests.fakes import Memory, MemoryLogMessages, MemoryLogStore, MemoryLogTimes, store
 
@@ -26,8 +26,8 @@ async def say(memory: Memory, job_id: str, *messages: str, level: LogLevel = INF
     await store(MemoryLogStore(memory), *lines)
 
 
-def profiles_of(memory: Memory, **bounds: object) -> Profiles:
-    return Profiles(MemoryLogTimes(memory), MemoryLogMessages(memory), **bounds)  # type: ignore[arg-type]  # by name
+def profiles_of(memory: Memory, **bounds: object) -> MessageProfiles:
+    return MessageProfiles(MemoryLogTimes(memory), MemoryLogMessages(memory), **bounds)  # type: ignore[arg-type]  # by name
 
 
 async def comparison(memory: Memory) -> Comparison:
@@ -131,4 +131,4 @@ async def test_jobs_that_nobody_compares_make_room(memory: Memory) -> None:
 
 
 async def test_a_job_without_lines_says_nothing(memory: Memory) -> None:
-    assert await profiles_of(memory).profile("job") == Profile("job", {}, lines=0, is_complete=True)
+    assert await profiles_of(memory).profile("job") == MessageProfile("job", {}, lines=0, is_complete=True)

@@ -12,7 +12,7 @@ import pytest
 from domain.errors import Unavailable
 from domain.filters import EVERYTHING
 from domain.jobs import JobPosition
-from domain.live.channel_listener import Doorbell
+from domain.live.channel_listener import ChannelListener
 from domain.live.job_feed import JobFeed
 from domain.live.tail_hub import TailHub
 from jobtail.events import Line
@@ -45,6 +45,6 @@ async def test_a_look_that_fails_is_followed_by_the_next(fault: Exception) -> No
         assert (await anext(batches)).caught_up
         jobs.faults.append(fault)
         await store(logs, Line(job_id="job", message="nobody announces it"))
-        async with Doorbell(MemoryChannel(), jobs, hub, JobFeed(jobs), look_every_s=0.01):
+        async with ChannelListener(MemoryChannel(), jobs, hub, JobFeed(jobs), look_every_s=0.01):
             assert [row.seq for row in (await anext(batches)).rows] == [1]
     assert not jobs.faults

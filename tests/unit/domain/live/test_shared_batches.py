@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from domain.live.ring import size
-from domain.live.shared_batches import ENOUGH_LINES, Stretch, Stretches
+from domain.live.shared_batches import ENOUGH_LINES, SharedBatch, SharedBatches
 from tests.announced import line
 
 
-def stretch(after: int, cursor: int) -> Stretch:
-    return Stretch([line(seq) for seq in range(after + 1, cursor + 1)], cursor)
+def stretch(after: int, cursor: int) -> SharedBatch:
+    return SharedBatch([line(seq) for seq in range(after + 1, cursor + 1)], cursor)
 
 
 def test_what_readers_make_of_a_stretch_is_kept_as_long_as_others_may_ask_for_it() -> None:
-    kept, shared = Stretches(), stretch(0, 3)
+    kept, shared = SharedBatches(), stretch(0, 3)
     assert not shared.keep(1), "nobody shares it yet"
     kept.keep("", 0, shared)
     found = kept.find("", 0, 3)
@@ -21,7 +21,7 @@ def test_what_readers_make_of_a_stretch_is_kept_as_long_as_others_may_ask_for_it
 
 
 def test_a_stretch_is_found_by_its_filter_and_cursor() -> None:
-    kept = Stretches()
+    kept = SharedBatches()
     kept.keep("errors", 4, stretch(4, 9))
     assert kept.find("errors", 4, 9)
     assert kept.find("", 4, 9) is None
@@ -29,7 +29,7 @@ def test_a_stretch_is_found_by_its_filter_and_cursor() -> None:
 
 
 def test_a_short_stretch_is_not_given_to_who_could_have_more() -> None:
-    kept = Stretches()
+    kept = SharedBatches()
     kept.keep("", 0, stretch(0, 3))
     assert kept.find("", 0, 4) is None
     kept.keep("", 0, stretch(0, ENOUGH_LINES))
@@ -38,7 +38,7 @@ def test_a_short_stretch_is_not_given_to_who_could_have_more() -> None:
 
 def test_stretches_and_what_was_made_of_them_are_bounded_together_and_the_oldest_go() -> None:
     room = 10 * size(line(1))
-    kept, first, second = Stretches(max_bytes=room), stretch(0, 4), stretch(4, 8)
+    kept, first, second = SharedBatches(max_bytes=room), stretch(0, 4), stretch(4, 8)
     kept.keep("", 0, first)
     kept.keep("", 4, second)
     assert kept.find("", 0, 4)

@@ -18,7 +18,7 @@ from domain.logs import TaskLog
 from domain.recorder import Recorder
 from graph import subscription
 from graph.context import Context, Services
-from graph.formats.json_fragment import Encoded, to_json
+from graph.formats.json_fragment import JsonFragment, to_json
 from graph.schema import schema
 from graph.types.lines import LineRows
 from jobtail.events import JobFinished, JobStatus, Line, LogLevel
@@ -67,7 +67,7 @@ def lines(count: int, level: LogLevel = LogLevel.INFO) -> list[Line]:
 
 def batch(result: ExecutionResult) -> Any:
     assert not result.errors
-    assert isinstance(result.data, Encoded)
+    assert isinstance(result.data, JsonFragment)
     return orjson.loads(result.data.json)["jobLogs"]
 
 
@@ -159,5 +159,5 @@ async def test_nothing_is_kept_for_a_viewer_that_is_alone() -> None:
 
 
 def test_an_id_that_is_no_text_keeps_nothing_from_being_sent() -> None:
-    message = {"id": "\ud800", "payload": {"data": Encoded(b'{"jobLogs":1}')}}
+    message = {"id": "\ud800", "payload": {"data": JsonFragment(b'{"jobLogs":1}')}}
     assert json.loads(to_json(message)) == {"id": "\ud800", "payload": {"data": {"jobLogs": 1}}}
