@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -135,6 +136,7 @@ class SpoolFile:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         self._inode = self.path.stat()
+        _keep_private(self.directory, self.path)
         connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
             _prepare(connection)
@@ -204,6 +206,24 @@ class SpoolFile:
 
 
 _never_closed: list[sqlite3.Connection] = []
+
+
+def _keep_private(directory: Path, path: Path) -> None:
+    """Let no other account read what waits, or put lines among it.
+
+    Raises:
+        PermissionError: if the directory or the file is somebody else's.
+    """
+    if not hasattr(os, "getuid"):
+        return
+    user, file = os.getuid(), path.lstat()
+    # Root may be given a directory of any account, and anybody one that root has made for them.
+    if user and directory.stat().st_uid not in {0, user}:
+        raise PermissionError(f"{directory} belongs to another account")
+    if not stat.S_ISREG(file.st_mode) or file.st_uid != user:
+        raise PermissionError(f"{path} belongs to another account")
+    if stat.S_IMODE(file.st_mode) & 0o077:
+        path.chmod(0o600)
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

@@ -7,11 +7,13 @@ import logging
 import os
 import re
 import resource
+import shutil
 import signal
 import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -86,6 +88,38 @@ def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {0o600}
     spool.close()
+
+
+def test_a_file_that_is_open_to_all_is_closed_before_it_is_used(tmp_path: Path) -> None:
+    (tmp_path / "spool.db").touch(mode=0o666)
+    (tmp_path / "spool.db").chmod(0o666)
+    spool = Spool(tmp_path, URL)
+    spool.append([lines(uuid4(), 1, 1)])
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("spool.db", "spool.db-wal")} == {0o600}
+    spool.close()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another account")
+@pytest.mark.parametrize("is_of_others", ["directory", "file"])
+def test_a_spool_of_another_account_is_not_used(is_of_others: str) -> None:
+    directory = Path(tempfile.mkdtemp())
+    directory.chmod(0o777)
+    if is_of_others == "directory":
+        os.chown(directory, 20_000, -1)
+    else:
+        (directory / "spool.db").touch()
+        (directory / "spool.db").chmod(0o666)
+    child = os.fork()
+    if not child:
+        os.setuid(30_000)
+        try:
+            Spool(directory, URL).append([lines(uuid4(), 1, 1)])
+        except SpoolUnavailable as error:
+            os._exit(3 if "belongs to another account" in str(error) else 2)
+        os._exit(1)
+    _, status = os.waitpid(child, 0)
+    shutil.rmtree(directory)
+    assert os.waitstatus_to_exitcode(status) == 3
 
 
 def test_threads_share_a_spool(spool: Spool) -> None:
