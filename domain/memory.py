@@ -13,6 +13,7 @@ PART_BYTES = 16
 """What a container takes for each of its parts."""
 KEY_BYTES = 100
 """What a key of an object takes, its object's table included."""
+_SMALL = frozenset({int, float, bool, type(None)})
 
 
 def memory_of(value: Any) -> int:
@@ -20,14 +21,15 @@ def memory_of(value: Any) -> int:
     total, waiting = 0, [value]
     while waiting:
         each = waiting.pop()
-        if isinstance(each, str):
+        kind = type(each)
+        if kind is str:
             total += getsizeof(each)
+        elif kind in _SMALL:
+            total += SMALL_BYTES
         elif isinstance(each, Mapping):
-            total += CONTAINER_BYTES + KEY_BYTES * len(each) + sum(map(len, each))
+            total += CONTAINER_BYTES + KEY_BYTES * len(each)
             waiting.extend(each.values())
         elif isinstance(each, list | tuple):
             total += CONTAINER_BYTES + PART_BYTES * len(each)
             waiting.extend(each)
-        elif each is not None:
-            total += SMALL_BYTES
     return total
