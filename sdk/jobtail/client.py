@@ -20,7 +20,7 @@ from jobtail import current as context
 from jobtail.events import Event
 from jobtail.jsonable import shown
 from jobtail.outbox.state_directory import state_directory
-from jobtail.process.exit_hooks import on_departure
+from jobtail.process.exit_hooks import is_ending, on_departure
 from jobtail.process.fork_hooks import notice_fork, renew_after_fork
 from jobtail.sink import CountingSink, EventWriter, Sink
 from jobtail.writer.writer import Writer
@@ -145,6 +145,8 @@ class _Process:
         self.writer = _ProcessWriter()
         self.client: Client | None = None
         self.has_looked = False
+        self.make: Callable[[], Client | None] | None = None
+        """What `configure` was asked for; without it the environment says."""
         self._looks = False
         self._lock = RLock()
 
@@ -163,7 +165,7 @@ class _Process:
     def _found(self) -> Client | None:
         try:
             with context.outside():
-                client = _made(None, None, None, SPOOL_BYTES, FLUSH_S)
+                client = (self.make or _made)()
         except Exception as error:  # noqa: BLE001 - no fault of the capture reaches the job
             log.warning("capture is off: %s", shown(error))
             return None
@@ -173,7 +175,7 @@ class _Process:
 
     def replace(self, client: Client | None) -> None:
         with self._lock:
-            self.has_looked = client is not None
+            self.has_looked, self.make = client is not None, None
             former = self.client
             if former is not None:
                 former.flush(former.flush_s)
@@ -188,6 +190,9 @@ class _Process:
         client = self.client
         if client is not None:
             client.close()
+            if is_ending():  # a later exit handler may still begin a job
+                self._use(None)
+                self.has_looked = False
 
     def hold(self, timeout_s: float) -> bool:
         return self._lock.acquire(timeout=timeout_s)
@@ -233,9 +238,11 @@ def configure(
     Raises:
         ValueError: if `url` is no address of a service.
     """
+    make = functools.partial(_made, url, token, spool_dir, spool_bytes, flush_s)
     with context.outside():
-        made = _made(url, token, spool_dir, spool_bytes, flush_s)
+        made = make()
     _process.replace(made)
+    _process.make = make
 
 
 def use(client: Client | None) -> None:
@@ -261,6 +268,12 @@ def guarded(hook: Callable[P, None]) -> Callable[P, None]:
             writer().report_fault(error)
 
     return safe
+
+
+def leave_if_ending() -> None:
+    """Send or keep what waits if nothing else will: the interpreter ends, and has called our handler, or will not."""
+    if is_ending():
+        _process.leave("")
 
 
 def is_on() -> bool:
@@ -298,11 +311,11 @@ def close() -> Stats:
 
 
 def _made(
-    url: str | None,
-    token: str | None,
-    spool_dir: str | os.PathLike[str] | None,
-    spool_bytes: int,
-    flush_s: float,
+    url: str | None = None,
+    token: str | None = None,
+    spool_dir: str | os.PathLike[str] | None = None,
+    spool_bytes: int = SPOOL_BYTES,
+    flush_s: float = FLUSH_S,
 ) -> Client | None:
     url = os.environ.get(URL) if url is None else url
     if not url:

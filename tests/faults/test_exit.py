@@ -219,6 +219,22 @@ with dump, jobtail.job("JB_1"):
     assert file_sink.ends(tmp_path / "sent") == [("COMPLETED", None)]
 
 
+@pytest.mark.parametrize("before", ["pass", "with jobtail.job('JB_1'): pass"], ids=["the first job", "a later job"])
+def test_a_job_of_an_exit_handler_is_kept_whole(tmp_path: Path, away: str, before: str) -> None:
+    program = f"""{BEGIN}
+import atexit
+def late():
+    with jobtail.job("JB_2") as emitter:
+        emitter.emit_info("late")
+atexit.register(late)
+{before}
+"""
+    spool = tmp_path / "spool"
+    status, _, _ = ended(file_sink.start(program, tmp_path, JOBTAIL_URL=away, JOBTAIL_SPOOL_DIR=str(spool)))
+    assert status == 0
+    assert spooled_lines(spool) == (3 if before == "pass" else 5)
+
+
 @pytest.mark.parametrize("status", [0, 3])
 def test_a_process_that_leaves_at_once_has_sent_what_was_captured(tmp_path: Path, status: int) -> None:
     program = f"""{BEGIN}

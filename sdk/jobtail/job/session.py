@@ -79,6 +79,7 @@ class JobCapture:
             self.tell_end(status, error, result)
         finally:
             self.leave()
+            client.leave_if_ending()
 
     @client.guarded
     def tell_end(self, status: JobStatus, error: str | None = None, result: str | None = None) -> None:

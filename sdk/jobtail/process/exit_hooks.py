@@ -137,6 +137,11 @@ def _multiprocessing() -> Any:
 _departure = _Departure()
 
 
+def is_ending() -> bool:
+    """Tell whether the interpreter ends: its exit handlers are called when the main thread is over."""
+    return not threading.main_thread().is_alive()
+
+
 def on_departure(call: LeaveCall) -> None:
     """Have something called before the process ends, before what was named earlier. It must not take long."""
     _departure.expect(call)
