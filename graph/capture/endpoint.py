@@ -26,7 +26,7 @@ from jobtail.events import Batch
 WRITER_HEADER = "Jobtail-Writer"
 LARGE_BYTES = 1024 * 1024
 """What is read or folded at once beyond this is so in a thread: other requests would wait for it."""
-STEP_EVENTS = 10_000
+STEP_EVENTS = 4_000
 """How many events are folded and stored at once."""
 
 
