@@ -23,6 +23,7 @@ export function HistoryStrip({ label, executions, current }: HistoryStripProps) 
           <a
             href={href({ page: "execution", executionId: execution.executionId })}
             class="strip-bar"
+            tabIndex={-1} // the table has the same links, large enough to be hit
             data-status={execution.status}
             aria-current={execution.executionId === current ? "true" : undefined}
             title={`${sayStatus(execution.status)}, ${took(execution)}\n${sayWhole(execution.startedAt)}`}

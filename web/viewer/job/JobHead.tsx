@@ -174,8 +174,7 @@ function Children({ job }: { job: JobHeadFragment }) {
   const { totalCount, nodes } = job.children;
   if (totalCount === 0) return null;
   return (
-    <details class="more">
-      <summary>Started {sayCount(totalCount, "job")}</summary>
+    <More name="Children" summary={`Started ${sayCount(totalCount, "job")}`}>
       <ul class="more-panel">
         {nodes.map((child) => (
           <li key={child.jobId}>
@@ -184,16 +183,30 @@ function Children({ job }: { job: JobHeadFragment }) {
         ))}
         {totalCount > nodes.length && <li class="muted">and {sayNumber(totalCount - nodes.length)} older ones</li>}
       </ul>
-    </details>
+    </More>
   );
 }
 
 function Metadata({ value }: { value: unknown }) {
   return (
-    <details class="more">
-      <summary>Metadata</summary>
+    <More name="Metadata" summary="Metadata">
       <pre class="more-panel" tabIndex={0} aria-label="Metadata of the job">{sayJson(value)}</pre>
-    </details>
+    </More>
+  );
+}
+
+/** A fact that takes room, and shows on demand. */
+function More({ name, summary, children }: { name: string; summary: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt class="unseen">{name}</dt>
+      <dd>
+        <details class="more">
+          <summary>{summary}</summary>
+          {children}
+        </details>
+      </dd>
+    </div>
   );
 }
 

@@ -55,6 +55,7 @@ export function StageBars({ stages, pages, scale, selection, onSelection }: Stag
             >
               <button
                 type="button"
+                tabIndex={-1} // the tree has the same by keys
                 aria-pressed={isChosen && !selection.taskId}
                 title={describe(stage)}
                 onClick={() => onSelection(withStage(selection, stage.name))}
