@@ -107,7 +107,10 @@ class Reader:
 
     def _each(self, run: PlannedRequest, rows: Values, asked: Mapping[str, Any]) -> list[Any]:
         values: list[Any] = []
-        left = map(self._function(asked), rows)
+        try:
+            left = map(self._function(asked), rows)
+        except Exception as error:  # noqa: BLE001 - what is not in columns cannot be made
+            return [run.fail(error) for _ in range(len(rows))]
         while True:
             try:
                 values.extend(left)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import strawberry
@@ -127,23 +128,16 @@ class EdgeRows(Rows):
     """The edges of a page."""
 
     def __init__(self, connection: Connection[Any], items: Sequence[Any]) -> None:
-        self._connection = connection
-        self._items = items
-        self._shown = connection.to_nodes(items)
+        self._cursors = list(map(connection.to_cursor, items))
+        self._nodes = connection.to_nodes(items)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._cursors)
 
     def make(self) -> Sequence[Edge[Any]]:
-        return [Edge(cursor=cursor, node=node) for cursor, node in zip(self._cursors(), self._shown, strict=True)]
+        return [Edge(cursor=cursor, node=node) for cursor, node in zip(self._cursors, self._nodes, strict=True)]
 
-    def _cursors(self) -> Sequence[str]:
-        return list(map(self._connection.to_cursor, self._items))
-
-    def _nodes(self) -> Sequence[Any]:
-        return self._shown
-
-    columns: ClassVar = {"cursor": _cursors, "node": _nodes}
+    columns: ClassVar = {"cursor": attrgetter("_cursors"), "node": attrgetter("_nodes")}
 
 
 class FieldPlanner(Protocol):

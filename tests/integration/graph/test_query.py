@@ -372,7 +372,7 @@ def test_lines_are_filtered_and_counted(api: Api, chosen: dict[str, Any], expect
 
 
 def test_what_is_left_out_is_said_one_level_deep(api: Api) -> None:
-    query = 'query ($filter: LogFilter) { job(jobId: "JB_1") { logs(filter: $filter) { totalCount } } }'
+    query = 'query ($filter: LogFilter) { job(jobId: "JB_WHOLE") { logs(filter: $filter) { totalCount } } }'
     refusal = api.refusal(query, filter={"not": {"not": {"stages": ["score"]}}})
     assert (refusal.code, "one level deep" in refusal.message) == ("BAD_INPUT", True)
 
