@@ -103,7 +103,7 @@ class ExecutionStore(Protocol):
         """Load executions by id. Ids that no job has are left out."""
 
     async def pages(self, requests: Sequence[ExecutionPageRequest]) -> Sequence[Page[Execution]]:
-        """Load pages in one statement, in the order of the requests."""
+        """Load pages, in the order of the requests."""
 
     async def count(self, execution_filter: ExecutionFilter) -> int:
         """Count the executions that match."""

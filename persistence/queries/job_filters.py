@@ -47,6 +47,6 @@ def jobs_matching(job_filter: JobFilter) -> list[ColumnElement[bool]]:
     return [KINDS[name][1](literal(value, KINDS[name][0])) for name, value in values.items()]
 
 
-def seen(job_prefix: str | None, table: FromClause = jobs) -> list[ColumnElement[bool]]:
+def seen(job_prefix: str | ColumnElement[str] | None, table: FromClause = jobs) -> list[ColumnElement[bool]]:
     """Leave out the jobs that a token does not show."""
     return [] if job_prefix is None else [func.starts_with(table.c.job_id, job_prefix)]

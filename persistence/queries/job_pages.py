@@ -32,8 +32,8 @@ from persistence.tables import jobs
 
 _OWN = ("execution_id", "parent_job_id")
 """The parts of a filter in which requests of one statement may differ: children of many jobs are asked for at once."""
-_AFTER: dict[str, TypeEngine[Any]] = {"after_at": TIMESTAMP(timezone=True), "after_job": Text()}
-_BEFORE: dict[str, TypeEngine[Any]] = {"before_at": TIMESTAMP(timezone=True), "before_job": Text()}
+AFTER: dict[str, TypeEngine[Any]] = {"after_at": TIMESTAMP(timezone=True), "after_job": Text()}
+BEFORE: dict[str, TypeEngine[Any]] = {"before_at": TIMESTAMP(timezone=True), "before_job": Text()}
 
 
 class JobForm(NamedTuple):
@@ -51,7 +51,7 @@ class JobForm(NamedTuple):
     def own_columns(self) -> Mapping[str, TypeEngine[Any]]:
         """List what requests of one group differ in."""
         own = {name: KINDS[name][0] for name in self.parts if name in _OWN}
-        return own | (_AFTER if self.is_after else {}) | (_BEFORE if self.is_before else {})
+        return own | (AFTER if self.is_after else {}) | (BEFORE if self.is_before else {})
 
 
 class JobGroup(NamedTuple):
@@ -82,8 +82,8 @@ def values_of(requests: Sequence[JobPageRequest]) -> dict[str, Any]:
 def _own_values(request: JobPageRequest) -> dict[str, Any]:
     values, window = job_filter_values(request.filter), request.window
     own = {name: value for name, value in values.items() if name in _OWN}
-    own |= zip(_AFTER, window.after or (), strict=False)
-    own |= zip(_BEFORE, window.before or (), strict=False)
+    own |= zip(AFTER, window.after or (), strict=False)
+    own |= zip(BEFORE, window.before or (), strict=False)
     return own
 
 
@@ -102,21 +102,35 @@ def many_pages(form: JobForm) -> Statement:
 
 
 def _page(form: JobForm, own: Mapping[str, ColumnElement[Any]], *asked: FromClause) -> Select[Any]:
-    key, column = tuple_(jobs.c.created_at, jobs.c.job_id), jobs.c
     query = select(*columns_with(form.large)).where(
         *(KINDS[name][1](own.get(name, bindparam(name, type_=KINDS[name][0]))) for name in form.parts)
     )
-    if form.is_after:
-        query = query.where(key < tuple_(*(own[name] for name in _AFTER)))
-    if form.is_before:
-        query = query.where(key > tuple_(*(own[name] for name in _BEFORE)))
-    keys = (column.created_at, column.job_id)
-    query = query.order_by(*(each.asc() if form.backward else each.desc() for each in keys))
-    query = query.limit(bindparam("limit", type_=BigInteger)).correlate(*asked)
+    query = in_window(query, own, is_after=form.is_after, is_before=form.is_before, backward=form.backward).correlate(
+        *asked
+    )
     if not form.large:
         return query
     max_bytes = bindparam("max_bytes", type_=BigInteger)
     return jobs_within_bytes(query, ["created_at", "job_id"], max_bytes=max_bytes, descending=not form.backward)
+
+
+def in_window(
+    query: Select[Any],
+    own: Mapping[str, ColumnElement[Any]] | None = None,
+    *,
+    is_after: bool,
+    is_before: bool,
+    backward: bool,
+) -> Select[Any]:
+    """Limit a query of jobs to a window of their list. Its keys are parameters, unless they are `own` columns of requests."""
+    keys = (jobs.c.created_at, jobs.c.job_id)
+    given = own or {name: bindparam(name, type_=kind) for name, kind in (AFTER | BEFORE).items()}
+    if is_after:
+        query = query.where(tuple_(*keys) < tuple_(*(given[name] for name in AFTER)))
+    if is_before:
+        query = query.where(tuple_(*keys) > tuple_(*(given[name] for name in BEFORE)))
+    ordered = query.order_by(*(each.asc() if backward else each.desc() for each in keys))
+    return ordered.limit(bindparam("limit", type_=BigInteger))
 
 
 def columns_with(large: Collection[str]) -> list[ColumnElement[Any]]:

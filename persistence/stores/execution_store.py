@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
-from typing import Any
+from functools import cache, lru_cache, partial
+from typing import Any, NamedTuple
 
+from asyncpg import Record
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Row,
     Select,
     Text,
+    bindparam,
     case,
     exists,
     false,
@@ -28,16 +30,17 @@ from sqlalchemy import (
     tuple_,
 )
 
-from domain.executions import FAILED_STATUSES, UNKNOWN_SCHEDULE, Execution, ExecutionLine, ExecutionStatus
+from domain.executions import UNKNOWN_SCHEDULE, Execution, ExecutionLine, ExecutionStatus
 from domain.filters import ANY_EXECUTION, ExecutionFilter
-from domain.pages import Page
+from domain.pages import Page, page_of
 from domain.requests import ExecutionLogCount, ExecutionLogPageRequest, ExecutionPageRequest
 from persistence.database import Database
+from persistence.prepared_statements import Statement, compiled
 from persistence.queries.job_filters import seen
-from persistence.queries.job_pages import columns_with
+from persistence.queries.job_pages import AFTER, BEFORE, columns_with, in_window
 from persistence.queries.log_filters import matching, search_time
 from persistence.queries.log_pages import log_of
-from persistence.queries.page_sizes import bounds_of, jobs_within_bytes, within_bytes
+from persistence.queries.page_sizes import FOUND, bounds_of, jobs_within_bytes, within_bytes
 from persistence.queries.paging import fetch_counts, fetch_pages, windowed
 from persistence.stores.job_store import job_of
 from persistence.stores.log_store import kept_lines, tasks_matching
@@ -54,31 +57,27 @@ class PostgresExecutionStore:
         self._database = database
 
     async def get(self, execution_ids: Sequence[str], *, job_prefix: str | None = None) -> Mapping[str, Execution]:
-        ids = func.unnest(literal(list(execution_ids), ARRAY(Text)))
-        wanted = ids.table_valued("execution_id").render_derived("wanted")
-        own = select(jobs).where(jobs.c.execution_id == wanted.c.execution_id, *seen(job_prefix)).correlate(wanted)
-        root = _in_order_of_roots(own).limit(1).lateral("root")
-        sums = _sums(root.c.execution_id, job_prefix)
-        found = await self._database.read(select(root, *sums).select_from(wanted).join(root, true()))
-        return {row.execution_id: _execution(row) for row in found}
+        values = {"execution_ids": list(execution_ids), "job_prefix": job_prefix}
+        found = await self._database.fetch(_roots_by_id(has_prefix=job_prefix is not None), values)
+        return {row["execution_id"]: _execution(row) for row in found}
 
     async def pages(self, requests: Sequence[ExecutionPageRequest]) -> Sequence[Page[Execution]]:
-        keys = [jobs.c.created_at, jobs.c.job_id]
-        queries = [
-            jobs_within_bytes(
-                windowed(_roots(request), keys, request.window, descending=True),
-                ["created_at", "job_id"],
-                max_bytes=literal(request.max_bytes, BigInteger),
-                descending=not request.window.backward,
-            )
-            if request.large
-            else windowed(_roots(request), keys, request.window, descending=True)
-            for request in requests
-        ]
-        return await fetch_pages(self._database, queries, [request.window for request in requests], _execution)
+        return [await self._page(request) for request in requests]
+
+    async def _page(self, request: ExecutionPageRequest) -> Page[Execution]:
+        chosen, window = request.filter, request.window
+        values: dict[str, Any] = {"schedule_id": chosen.schedule_id, "job_prefix": chosen.job_prefix}
+        values |= {"limit": window.limit + 1, "max_bytes": request.max_bytes}
+        values |= dict(zip(AFTER, window.after or (), strict=False)) | dict(
+            zip(BEFORE, window.before or (), strict=False)
+        )
+        rows = await self._database.fetch(_roots(_form_of(request)), values)
+        found = rows[0][FOUND] if rows and request.large else None
+        return page_of([_execution(row) for row in rows], window, found=found)
 
     async def count(self, execution_filter: ExecutionFilter) -> int:
-        query = select(func.count()).select_from(jobs).where(*_where(execution_filter))
+        chosen = execution_filter
+        query = select(func.count()).select_from(jobs).where(*_where(chosen, chosen.schedule_id, chosen.job_prefix))
         if execution_filter == ANY_EXECUTION:
             query = select(func.count(jobs.c.execution_id.distinct()))  # asks no job whether it is a root
         (count,) = await fetch_counts(self._database, [query])
@@ -103,14 +102,13 @@ def _in_order_of_roots(query: Select[Any], table: Any = jobs) -> Select[Any]:
     return query.order_by(table.c.schedule_id.is_(None), table.c.created_at, table.c.job_id)
 
 
-def _where(execution_filter: ExecutionFilter) -> list[ColumnElement[bool]]:
-    """Choose the roots. A job is asked by one step into the index whether it is the first of its execution.
+def _where(execution_filter: ExecutionFilter, schedule_id: Any, prefix: Any) -> list[ColumnElement[bool]]:
+    """Choose the roots, by a schedule and a prefix that are given as values or as parameters. A job is asked by one step into the index whether it is the first of its execution.
 
     The question is a truth value of its own, and no comparison with the answer: Postgres would expect a single row of
     all to be equal to that, and sort all roots instead of reading the first ones.
     """
     first = jobs.alias("first")
-    prefix = execution_filter.job_prefix
     own = select(first.c.job_id == jobs.c.job_id).where(
         first.c.execution_id == jobs.c.execution_id, *seen(prefix, first)
     )
@@ -120,13 +118,13 @@ def _where(execution_filter: ExecutionFilter) -> list[ColumnElement[bool]]:
     if execution_filter.schedule_id == UNKNOWN_SCHEDULE:
         conditions.append(or_(jobs.c.schedule_id.is_(None), jobs.c.schedule_id == UNKNOWN_SCHEDULE))
     elif execution_filter.schedule_id is not None:
-        conditions.append(jobs.c.schedule_id == execution_filter.schedule_id)
+        conditions.append(jobs.c.schedule_id == schedule_id)
     if execution_filter.statuses is not None:
         conditions.append(or_(false(), *(_stands(status, prefix) for status in sorted(execution_filter.statuses))))
     return conditions
 
 
-def _stands(status: ExecutionStatus, prefix: str | None) -> ColumnElement[bool]:
+def _stands(status: ExecutionStatus, prefix: Any) -> ColumnElement[bool]:
     """Say in SQL what `Execution.status` says in Python."""
     root_status = jobs.c.status
     has_failed, has_active = (exists(_others(jobs.c.execution_id, prefix, which)) for which in (_FAILED, _ACTIVE))
@@ -138,15 +136,59 @@ def _stands(status: ExecutionStatus, prefix: str | None) -> ColumnElement[bool]:
         case ExecutionStatus.COMPLETED:
             return (root_status == "COMPLETED") & (is_judged | (~has_failed & ~has_active))
         case ExecutionStatus.FAILED:
-            return or_(root_status.in_(sorted(FAILED_STATUSES)), (root_status == "COMPLETED") & has_failed & ~is_judged)
+            return or_(
+                literal_column("(jobs.status IN ('CANCELLED', 'FAILED'))"),
+                (root_status == "COMPLETED") & has_failed & ~is_judged,
+            )
 
 
-def _roots(request: ExecutionPageRequest) -> Select[Any]:
-    sums = _sums(jobs.c.execution_id, request.filter.job_prefix)
-    return select(*columns_with(request.large), *sums).where(*_where(request.filter))
+class _Form(NamedTuple):
+    """All that the text of a page depends on."""
+
+    filter: ExecutionFilter
+    """Without values: a schedule or a prefix that is set stands for any."""
+    is_after: bool
+    is_before: bool
+    backward: bool
+    large: tuple[str, ...]
 
 
-def _sums(execution_id: ColumnElement[Any], prefix: str | None) -> list[ColumnElement[Any]]:
+def _form_of(request: ExecutionPageRequest) -> _Form:
+    chosen, window = request.filter, request.window
+    is_known = chosen.schedule_id is not None and chosen.schedule_id != UNKNOWN_SCHEDULE
+    prefix = None if chosen.job_prefix is None else ""
+    form = replace(chosen, schedule_id="" if is_known else chosen.schedule_id, job_prefix=prefix)
+    is_after, is_before = window.after is not None, window.before is not None
+    return _Form(form, is_after, is_before, window.backward, tuple(sorted(request.large)))
+
+
+@lru_cache(maxsize=500)
+def _roots(form: _Form) -> Statement:
+    """Select a page of roots, the newest first."""
+    prefix = None if form.filter.job_prefix is None else _PREFIX
+    where = _where(form.filter, bindparam("schedule_id", type_=Text), prefix)
+    query = select(*columns_with(form.large), *_sums(jobs.c.execution_id, prefix)).where(*where)
+    query = in_window(query, is_after=form.is_after, is_before=form.is_before, backward=form.backward)
+    if form.large:
+        max_bytes = bindparam("max_bytes", type_=BigInteger)
+        query = jobs_within_bytes(query, ["created_at", "job_id"], max_bytes=max_bytes, descending=not form.backward)
+    return compiled(query)
+
+
+_PREFIX = bindparam("job_prefix", type_=Text)
+
+
+@cache
+def _roots_by_id(*, has_prefix: bool) -> Statement:
+    prefix = _PREFIX if has_prefix else None
+    ids = func.unnest(bindparam("execution_ids", type_=ARRAY(Text)))
+    wanted = ids.table_valued("execution_id").render_derived("wanted")
+    own = select(jobs).where(jobs.c.execution_id == wanted.c.execution_id, *seen(prefix)).correlate(wanted)
+    root = _in_order_of_roots(own).limit(1).lateral("root")
+    return compiled(select(root, *_sums(root.c.execution_id, prefix)).select_from(wanted).join(root, true()))
+
+
+def _sums(execution_id: ColumnElement[Any], prefix: Any) -> list[ColumnElement[Any]]:
     """Count the jobs of an execution that failed, and those that run, and find the last end: each by an index of its own."""
     of = partial(_others, execution_id, prefix)
     return [
@@ -161,18 +203,18 @@ _FAILED: ColumnElement[bool] = literal_column("(other.status IN ('CANCELLED', 'F
 _ACTIVE: ColumnElement[bool] = literal_column(f"(other.{ACTIVE})")
 
 
-def _others(execution_id: ColumnElement[Any], prefix: str | None, which: ColumnElement[bool]) -> Select[Any]:
+def _others(execution_id: ColumnElement[Any], prefix: Any, which: ColumnElement[bool]) -> Select[Any]:
     mine = _OTHER.c.execution_id == execution_id
     return select(_OTHER.c.job_id).where(mine, which, *seen(prefix, _OTHER)).correlate_except(_OTHER)
 
 
-def _execution(row: Row[Any]) -> Execution:
+def _execution(row: Record) -> Execution:
     return Execution(
-        execution_id=row.execution_id,
-        root=job_of(row._mapping),  # noqa: SLF001 - SQLAlchemy's public name for it
-        failed_jobs=row.failed_jobs,
-        running_jobs=row.running_jobs,
-        last_end=row.last_end,
+        execution_id=row["execution_id"],
+        root=job_of(row),
+        failed_jobs=row["failed_jobs"],
+        running_jobs=row["running_jobs"],
+        last_end=row["last_end"],
     )
 
 
