@@ -296,6 +296,36 @@ job.leave()
     assert file_sink.ends(tmp_path / "sent") == []
 
 
+def test_a_signal_that_comes_just_as_a_wait_begins_ends_the_process_all_the_same(tmp_path: Path) -> None:
+    program = f"""{BEGIN}
+capture_to_file()
+with jobtail.job("JB_1") as emitter:
+    emitter.emit_info("said")
+    print("ready", flush=True)
+    time.sleep(100)
+"""
+    for attempt in range(8):
+        process = started(program, tmp_path / f"sent_{attempt}")
+        assert ended(process, signal.SIGTERM) == (-signal.SIGTERM, "", "")
+
+
+def test_a_signal_that_a_child_hears_is_no_signal_of_its_parents(tmp_path: Path) -> None:
+    program = f"""{BEGIN}
+capture_to_file()
+with jobtail.job("JB_1") as emitter:
+    child = os.fork()
+    if child == 0:
+        while True: time.sleep(0.05)
+    os.kill(child, signal.SIGTERM)
+    assert os.waitpid(child, 0)[1] == signal.SIGTERM
+    time.sleep(0.5)
+    emitter.emit_info("goes on")
+"""
+    file_sink.run(program, tmp_path / "sent")
+    assert file_sink.messages(tmp_path / "sent") == ["goes on"]
+    assert file_sink.ends(tmp_path / "sent") == [("COMPLETED", None)]
+
+
 def test_sigterm_in_the_midst_of_captures_ends_the_process_too(tmp_path: Path) -> None:
     program = f"""{BEGIN}
 capture_to_file()

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+from jobtail.process.signal_nudge import nudge_main_thread_at
+
 LeaveCall = Callable[[str], None]
 """Is told why the process ends."""
 
@@ -63,10 +65,15 @@ class _Departure:
 
     def _listen_here(self) -> None:
         """Leave a handler of the application's alone."""
+        heard: list[int] = []
         for number in (getattr(signal, name) for name in _DEADLY if hasattr(signal, name)):
             if signal.getsignal(number) is signal.SIG_DFL and not _is_caught(number):
                 with suppress(ValueError):  # in an interpreter within the interpreter nobody can
                     signal.signal(number, self._on_signal)
+                    heard.append(number)
+        if heard:
+            with suppress(OSError, RuntimeError, ValueError):  # no descriptor or no thread is left
+                nudge_main_thread_at(heard)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del frame
