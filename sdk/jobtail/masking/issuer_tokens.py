@@ -12,7 +12,7 @@ from collections.abc import Iterator
 Span = tuple[int, int]
 
 _LONGEST_WORD = 28
-RUN = re.compile(r"[_\-.](?![0-9a-f]{4}-)[A-Za-z0-9_-]{16}")
+RUN = re.compile(r"[_\-.][A-Za-z0-9_-]{16}(?<![_\-.][0-9a-f]{4}-.{11})")
 """Quicker to look for than a mark, and in every text that has one."""
 _MARK = re.compile(r"[_\-.](?![0-9a-f]{4}-)(?:[A-Za-z0-9]{16}|(?=[A-Za-z0-9_-]{16})[a-z_-]{0,80}+[A-Z0-9])")
 """A separator with a run of 16, which is neither a UUID's nor a name of small letters."""
@@ -98,18 +98,21 @@ _SHORT = tuple(
 """Tokens that may have no mark."""
 
 
-def tokens(text: str) -> Iterator[Span]:
-    """Find the tokens, those of a kind in their order."""
+def tokens(text: str) -> Iterator[Iterator[Span]]:
+    """Give each way to look for tokens, in the order of the text."""
+    yield _marked(text)
+    for trigger, pattern in _SHORT:
+        if trigger in text:
+            yield (found.span() for found in pattern.finditer(text))
+
+
+def _marked(text: str) -> Iterator[Span]:
     read = 0
     for mark in _MARK.finditer(text):
         place = mark.start()
         if place >= read and (found := _token_before(text, place)) is not None:
             read = found.end()
             yield found.span()
-    for trigger, pattern in _SHORT:
-        if trigger in text:
-            for found in pattern.finditer(text):
-                yield found.span()
 
 
 def _token_before(text: str, place: int) -> re.Match[str] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -32,6 +32,8 @@ _TEXTS: dict[type, tuple[str, ...]] = {
 _LABELS: dict[type, tuple[str, ...]] = {Line: ("stage", "task_id"), TaskChanged: ("stage", "task_id")}
 """What is searched once, since many events have the same."""
 MOST_LABELS = 10_000
+WINDOW = 1 << 20
+"""Characters of a text whose secrets are gathered at a time."""
 
 
 class Masker:
@@ -63,18 +65,25 @@ class Masker:
 
     def mask(self, text: str) -> str:
         """Replace each secret; the same text if there is none."""
-        found = find_secrets(text)
-        if found is NOTHING and not self._has_needles:
+        ways = find_secrets(text)
+        if ways is NOTHING and not self._has_needles:
             return text
-        spans = [*found, *self._needles.find(text)]
+        masked = self._replaced(text, [*ways, *self._other_ways(text)])
+        while self._needles.has_stars and masked is not text:
+            # A registered value with stars in it may come about by the replacement.
+            text, masked = masked, self._replaced(masked, [self._needles_of(masked)])
+        return masked
+
+    def _other_ways(self, text: str) -> Iterator[Iterator[Span]]:
+        if self._has_needles:
+            yield self._needles_of(text)
         if COLOUR_START in text:
             plain = PlainText(text)
-            spans += map(plain.original, [*find_secrets(plain.text), *self._needles.find(plain.text)])
-        while spans:
-            text = self._replaced(text, spans)
-            # A registered value with stars in it may come about by the replacement.
-            spans = self._needles.find(text) if self._needles.has_stars else []
-        return text
+            for way in (*find_secrets(plain.text), self._needles_of(plain.text)):
+                yield map(plain.original, way)
+
+    def _needles_of(self, text: str) -> Iterator[Span]:
+        return iter(sorted(self._needles.find(text)))
 
     def event(self, event: Event) -> Event:
         """Mask all texts of an event but its keys; the same event if there is nothing to mask."""
@@ -141,14 +150,19 @@ class Masker:
             return MASK
         return self._value(value)
 
-    def _replaced(self, text: str, spans: list[Span]) -> str:
-        parts: list[str] = []
+    def _replaced(self, text: str, ways: list[Iterator[Span]]) -> str:
+        """Replace what is found, window by window, so that a long text full of secrets costs no more memory than itself."""
         done = 0
-        for start, end in _merged(spans):
-            parts += [text[done:start], MASK]
-            done = end
-            self.count += 1
-        return "".join([*parts, text[done:]])
+        written: list[str] = []
+        for spans in _by_windows(ways, len(text)):
+            parts: list[str] = []
+            for start, end in _merged(spans):
+                if start >= done:
+                    parts += [text[done:start], MASK]
+                    self.count += 1
+                done = max(done, end)
+            written.append("".join(parts))
+        return "".join([*written, text[done:]]) if done else text
 
 
 class StreamMasker:
@@ -181,6 +195,21 @@ def mask(value: Secret) -> Secret:
     """Register a secret, to be masked in all that this process captures. Gives it back."""
     masker.add(value)
     return value
+
+
+def _by_windows(ways: list[Iterator[Span]], length: int) -> Iterator[list[Span]]:
+    """Give the places that begin in each window of a text, if there are any."""
+    heads = [next(way, None) for way in ways]
+    for end in range(WINDOW, length + WINDOW, WINDOW):
+        spans: list[Span] = []
+        for place, way in enumerate(ways):
+            head = heads[place]
+            while head is not None and head[0] < end:
+                spans.append(head)
+                head = next(way, None)
+            heads[place] = head
+        if spans:
+            yield spans
 
 
 def _merged(spans: list[Span]) -> Iterable[Span]:

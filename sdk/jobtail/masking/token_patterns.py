@@ -10,7 +10,6 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
 from typing import TypeAlias
 
 from jobtail.masking.issuer_tokens import RUN, tokens
@@ -31,11 +30,14 @@ FAR_AT = 256
 """How far the @ of an address may be where a password with a slash comes before it."""
 
 
-NOTHING: Iterable[Span] = ()
+NOTHING: Iterable[Iterator[Span]] = ()
 
 
-def find_secrets(text: str) -> Iterable[Span]:
-    """Give the places of all that looks like a secret; they may overlap. `NOTHING` where there is no sign of one."""
+def find_secrets(text: str) -> Iterable[Iterator[Span]]:
+    """Give each way to look for the places of secrets, in the order of the text; places of two ways may overlap.
+
+    `NOTHING` where there is no sign of any.
+    """
     lower = text.lower()
     # Written out because most lines have none of these, and this is what they cost.
     is_named = (
@@ -54,7 +56,7 @@ def find_secrets(text: str) -> Iterable[Span]:
         or "identified" in lower
     )
     if is_named:
-        return chain.from_iterable(finders(text, lower))
+        return _ways(text, lower)
     if (
         "IA" in text
         or "AIza" in text
@@ -68,8 +70,7 @@ def find_secrets(text: str) -> Iterable[Span]:
     return NOTHING
 
 
-def finders(text: str, lower: str) -> Iterator[Iterator[Span]]:
-    """Give each way to look for secrets, as an iterator in the order of the text."""
+def _ways(text: str, lower: str) -> Iterator[Iterator[Span]]:
     if len(lower) != len(text):
         lower = text.replace("\u0130", "i").lower()  # the one letter that becomes two
     yield named_values(text, lower)
@@ -80,7 +81,7 @@ def finders(text: str, lower: str) -> Iterator[Iterator[Span]]:
             yield _found(text, lower, trigger, finder)
     if "private key" in lower:
         yield key_bodies(text)
-    yield tokens(text)
+    yield from tokens(text)
 
 
 def _found(text: str, lower: str, trigger: str, finder: Finder) -> Iterator[Span]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from jobtail.events import Line
+from jobtail.masking import masker as masker_module
 from jobtail.masking.masker import Masker
 
 HEX = "0123456789abcdef"
@@ -260,6 +261,22 @@ def test_a_secret_is_masked_in_whatever_shape_it_comes(text: str) -> None:
 @pytest.mark.parametrize("text", MUST_NOT)
 def test_useful_text_is_not_destroyed(text: str) -> None:
     assert Masker().mask(text) == text
+
+
+def masked_with(secret: str, text: str) -> tuple[str, int]:
+    masker = Masker()
+    masker.add(secret)
+    return masker.mask(text), masker.count
+
+
+@pytest.mark.parametrize("window", [1, 7, 64, 1 << 20])
+def test_a_long_text_is_masked_window_by_window_as_if_at_once(monkeypatch: pytest.MonkeyPatch, window: int) -> None:
+    monkeypatch.setattr(masker_module, "WINDOW", window)
+    text = "\n".join([*MUST, *MUST_NOT])
+    in_windows = masked_with(S, text)
+    monkeypatch.undo()
+    assert in_windows == masked_with(S, text)
+    assert S not in in_windows[0]
 
 
 def test_a_block_of_yaml_is_masked_as_far_as_it_goes() -> None:
