@@ -34,6 +34,7 @@ EXAMPLES = {
     "TRUSTED_PROXIES": '["10.0.0.0/8"]',
     "JWT_ALGORITHMS": '["HS256"]',
     "ALLOWED_ORIGINS": f'["{EXAMPLE_ORIGIN}"]',
+    "ALLOWED_HOSTS": '["jobtail.example.com"]',
 }
 """Of the settings that are written as JSON."""
 

@@ -15,6 +15,7 @@ EXAMPLE = "postgresql://user@host/database"
 SCHEMES = frozenset({"postgresql", "postgres"})
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 SESSION_ATTRIBUTES = ("any", "primary", "standby", "read-write", "read-only", "prefer-standby")
+MOST_PORT = 65_535
 LISTS = frozenset({"host", "port"})
 FILES = frozenset({"sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile"})
 OF_DRIVER = FILES | {
@@ -52,7 +53,8 @@ def connect_arguments(url: str) -> dict[str, Any]:
     place, _, query = rest.partition("?")
     credentials, _, place = place.rpartition("@")
     hosts, _, database = place.partition("/")
-    _check_ports(hosts)
+    if not unquote(hosts).startswith("/"):
+        _check_hosts(hosts)
     user, has_password, password = credentials.partition(":")
     given = {"user": user, "password": password if has_password else "", "database": database}
     arguments: dict[str, Any] = {name: unquote(value) for name, value in given.items() if value}
@@ -65,11 +67,19 @@ def connect_arguments(url: str) -> dict[str, Any]:
     return arguments | {name: int(_number(name, value)) for name, value in parameters.items() if name in COUNTS}
 
 
-def _check_ports(hosts: str) -> None:
-    for host in hosts.split(","):
-        port = host.rpartition("]")[2].partition(":")[2]
-        if port and not port.isdecimal():
-            raise InvalidInput(f"the database URL cannot be read; it looks like {EXAMPLE}, and {port!r} is no port")
+def _check_hosts(hosts: str) -> None:
+    for each in hosts.split(","):
+        host, _, port = ("", "", each.rpartition("]")[2][1:]) if each.startswith("[") else each.partition(":")
+        _check_port(port)
+        try:
+            unquote(host).encode("idna")
+        except UnicodeError as error:
+            raise InvalidInput(f"the database URL cannot be used: {host!r} is no name of a host: {error}") from None
+
+
+def _check_port(port: str) -> None:
+    if port and not (port.isdecimal() and 0 < int(port) <= MOST_PORT):
+        raise InvalidInput(f"the database URL cannot be read; it looks like {EXAMPLE}, and {port!r} is no port")
 
 
 def _parameters(query: str) -> Mapping[str, str]:
@@ -108,6 +118,11 @@ def _check(name: str, value: str) -> None:
         raise InvalidInput(
             f"the database URL cannot be used: target_session_attrs={value} is none of {', '.join(SESSION_ATTRIBUTES)}"
         )
+    if name == "port":
+        for port in value.split(","):
+            _check_port(port)
+    if name == "host" and not value.startswith("/"):
+        _check_hosts(value)
     if name in FILES and not Path(value).is_file():
         raise InvalidInput(f"the database URL cannot be used: {name}={value} is no file")
 

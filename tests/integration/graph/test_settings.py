@@ -295,3 +295,12 @@ def test_secrets_are_not_shown_where_settings_are(environment: pytest.MonkeyPatc
     environment.setenv("DATABASE_URL", "postgresql://me:hunter2@here/db")
     environment.setenv("JOBTAIL_CHANNEL_URL", "redis://:hunter2@here")
     assert "hunter2" not in repr(read_settings())
+
+
+def test_every_setting_that_is_written_as_json_has_an_example(environment: pytest.MonkeyPatch) -> None:
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.get_default(call_default_factory=True), list | dict):
+            environment.setenv(f"JOBTAIL_{name.upper()}", "nonsense")
+            with pytest.raises(InvalidInput, match=r"""it must be written as JSON, such as [\[{]"""):
+                read_settings()
+            environment.delenv(f"JOBTAIL_{name.upper()}")
