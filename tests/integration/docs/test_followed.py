@@ -9,6 +9,7 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
+from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
@@ -167,13 +168,21 @@ def test_the_page_of_procrastinate(reader: Reader, api: Api, new_database: Clone
 
 
 @pytest.fixture
-def operator(tmp_path: Path, new_database: CloneDatabase) -> Reader:
-    """Provide a reader with a checkout and no environment, on a machine where nothing of Jobtail runs yet."""
-    port, checkout = free_port(), tmp_path / "checkout"
+def operator(new_database: CloneDatabase) -> Iterator[Reader]:
+    """Provide a reader with a checkout and no environment, on a machine where nothing of Jobtail runs yet.
+
+    Its directory has a short path, as on such a machine: PostgreSQL's socket is named in it.
+    """
+    with TemporaryDirectory(prefix="jobtail-") as directory:
+        yield _operator(Path(directory), new_database)
+
+
+def _operator(directory: Path, new_database: CloneDatabase) -> Reader:
+    port, checkout = free_port(), directory / "checkout"
     checkout.mkdir()
     elsewhere = {
         "/opt/jobtail": str(checkout / "venv"),
-        "/tmp/": f"{tmp_path}/",
+        "/tmp/": f"{directory}/",
         "'.[embedded,regex]'": "'.[embedded,regex,tracing]'",
         "http://127.0.0.1:8820": f"http://127.0.0.1:{port}",
         "https://jobtail.example.com": f"http://127.0.0.1:{port}",
