@@ -158,7 +158,7 @@ function Kinds({ job, errors }: { job: JobHeadFragment; errors: Found["errors"] 
               <td class="number">{sayNumber(kind.count)}</td>
               <td>{shown(kind.stage)}</td>
               <td class="kind-text">
-                <a href={jobHref(job.jobId, {}, kind.example ? `L${kind.example.seq}` : "")}>{shown(kind.template) || "nothing"}</a>
+                <a href={jobHref(job.jobId, {}, kind.example ? `L${kind.example.seq}` : "")}>{(kind.example?.preview.exception ?? shown(kind.template)) || "nothing"}</a>
               </td>
             </tr>
           ))}

@@ -19,7 +19,8 @@ const ROW_PX = 34;
 /** Three lines a row, where the screen is narrow. */
 const CARD_PX = 84;
 const MORE_AT_ROWS = 40;
-/** Characters of an error: on its line, and in the box that shows all of it. */
+/** Characters of an error: that fit surely, on its line at most, and in the box that shows all of it. */
+const FITS = 40;
 const MOST_SAID = 300;
 const MOST_SHOWN = 2_000;
 
@@ -110,15 +111,24 @@ function About({ job }: { job: JobRowFragment }) {
       <a href={jobHref(job.jobId, { view: "failure" })} tabIndex={-1}>
         {telling(job.error).slice(0, MOST_SAID)}
       </a>
-      <span class="job-reason" id={reasonId(job)} role="tooltip">
-        {shown(job.error).trim().slice(0, MOST_SHOWN)}
-      </span>
+      {hasMore(job) && (
+        <span class="job-reason" id={reasonId(job)} role="tooltip">
+          {shown(job.error).trim().slice(0, MOST_SHOWN)}
+        </span>
+      )}
     </span>
   );
 }
 
+/** Whether an error says more than fits on its line. */
+function hasMore(job: JobRowFragment): boolean {
+  if (job.status !== "FAILED" || !job.error) return false;
+  const said = telling(job.error);
+  return said.length > FITS || said !== shown(job.error).trim();
+}
+
 function reasonId(job: JobRowFragment): string | undefined {
-  return job.status === "FAILED" && job.error ? `reason-${job.jobId}` : undefined;
+  return hasMore(job) ? `reason-${job.jobId}` : undefined;
 }
 
 export function isOver(job: Pick<JobRowFragment, "status">): boolean {
