@@ -23,7 +23,7 @@ from tests.shell import JOBTAIL, SHELL, at_terminal, environment, jobtail, read_
 
 NOBODY = "http://127.0.0.1:9"
 RUN = " ".join(JOBTAIL) + " run"
-FLOOD = 300_000
+FLOOD = 1_000_000
 
 
 @pytest.fixture(autouse=True)
