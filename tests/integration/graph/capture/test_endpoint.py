@@ -24,9 +24,15 @@ from persistence.migration import upgrade
 from persistence.upkeep.maintenance import ensure_partitions
 from tests.captured import line, ndjson, post
 from tests.client import Api, new_job_id
-from tests.conftest import CloneDatabase, connect, serving
+from tests.conftest import CloneDatabase, Service, connect, serving
 
 PATIENCE_S = 30
+
+
+@pytest.fixture(scope="module")
+def api(shared_service: Service) -> Iterator[Api]:
+    with Api(shared_service) as api:
+        yield api
 
 
 def answered(response: httpx.Response) -> tuple[int, str, str]:
