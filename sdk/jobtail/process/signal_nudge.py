@@ -36,13 +36,15 @@ def nudge_main_thread_at(numbers: Iterable[int]) -> None:
         return
     signal.signal(signal.SIGURG, _nothing)  # which ends a wait and harms nobody: by itself the signal means nothing
 
+    ends = [reading, writing]
+
     def forget() -> None:
-        """Be a child, whose signals are no business of its parent's."""
-        with suppress(ValueError, OSError):
-            if (present := signal.set_wakeup_fd(-1)) != writing:
+        """Be a child, whose signals are no business of its parent's. Its own children find nothing left to close."""
+        with suppress(ValueError):
+            if ends and (present := signal.set_wakeup_fd(-1)) != writing:
                 signal.set_wakeup_fd(present)
-            os.close(reading)
-            os.close(writing)
+        while ends:
+            os.close(ends.pop())
 
     os.register_at_fork(after_in_child=forget)
     args = (_nudge, reading, frozenset(numbers))
