@@ -305,6 +305,9 @@ def assert_alike(
     planned, ordinary = asyncio.run(both())
     for (data, errors), (usual_data, usual_errors) in zip(planned, ordinary, strict=True):
         assert data == usual_data
+        # A plan reads the arguments of a page before it knows whether the job is there: a bad one is told in either case.
+        if not usual_errors and "None" in data:
+            errors = [error for error in errors if error["extensions"]["code"] != "BAD_INPUT"]  # noqa: PLW2901
         if len(errors) < 2 and len(usual_errors) < 2:  # of several, which is told depends on which comes first
             assert errors == usual_errors
         assert bool(errors) == bool(usual_errors)
