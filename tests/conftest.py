@@ -40,8 +40,9 @@ settings.load_profile("few")
 
 
 def pytest_configure() -> None:
-    """Hear SIGINT, and let the processes of tests hear it, though the tests may run in the background, where it is ignored."""
+    """Hear SIGINT and SIGQUIT, as the processes of tests do, though tests may run in the background, where both are ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
