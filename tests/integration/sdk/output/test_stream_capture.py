@@ -251,7 +251,11 @@ def test_a_job_that_cannot_say_harms_nobody(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     class Mute:
+        job_id = "J"
         execution_id = None
+
+        def here(self) -> tuple[None, None]:
+            return None, None
 
         def say(self, *args: Any, **kwargs: Any) -> None:
             raise ZeroDivisionError
@@ -260,11 +264,13 @@ def test_a_job_that_cannot_say_harms_nobody(
 
     job = Mute()
     token = enter(Place(job, "J"))
-    output = OutputCapture(job)
-    output.start()
-    print("x", end="\ny")
-    output.stop()
-    leave(token)
+    try:
+        output = OutputCapture(job)
+        output.start()
+        print("x", end="\ny")
+        output.stop()
+    finally:
+        leave(token)
     assert capsys.readouterr().out == "x\ny"
 
 
