@@ -261,6 +261,13 @@ async def test_a_killed_channel_costs_no_line_and_comes_back(database_url: str) 
                 writer.capture(Line(job_id=JOB, message=f"line {captured}"))
                 await asyncio.sleep(0.002)
 
+        async def channels_are_up() -> bool:
+            up = await admin.fetchval(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE application_name = 'jobtail-channel' AND datname = current_database()"
+            )
+            return int(up) >= 3
+
         async def kill_channels() -> int:
             """End every connection that listens or publishes, in the service and in this process."""
             killed = await admin.fetch(
@@ -281,6 +288,7 @@ async def test_a_killed_channel_costs_no_line_and_comes_back(database_url: str) 
                 for _ in range(3):
                     await reader.until(captured + 20)
                     await until(is_ready)
+                    await until(channels_are_up)
                     assert await kill_channels() >= 3
                     await reader.until(captured + 20)
                 await until(is_ready)

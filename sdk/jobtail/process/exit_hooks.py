@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+from jobtail.process.fork_signals import hold_back_across_forks
 from jobtail.process.signal_nudge import nudge_main_thread_at
 
 LeaveCall = Callable[[str], None]
@@ -72,6 +73,7 @@ class _Departure:
                     signal.signal(number, self._on_signal)
                     heard.append(number)
         if heard:
+            hold_back_across_forks(heard)
             with suppress(OSError, RuntimeError, ValueError):  # no descriptor or no thread is left
                 nudge_main_thread_at(heard)
 

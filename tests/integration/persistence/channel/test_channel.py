@@ -142,7 +142,10 @@ async def test_leaving_ends_the_signals_and_every_task(channel_url: str) -> None
 
 async def test_leaving_closes_both_connections(postgres_url: str) -> None:
     observer = await asyncpg.connect(**listener_arguments(postgres_url))
-    count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'jobtail-channel'"
+    count = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE application_name = 'jobtail-channel' AND datname = current_database()"
+    )
     try:
         async with BroadcastChannel(postgres_url) as channel:
             channel.publish(announcement())
