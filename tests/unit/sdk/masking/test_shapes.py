@@ -40,7 +40,7 @@ MUST: list[str] = [
     f'{{"db_pw": "{S}"}}',
     f"smtp_pw={S}",
     f'"auth": "{made("", 24)}"',
-    f"//registry.npmjs.org/:_authToken={S}",
+    f"//packages.example/:_authToken={S}",
     f"_auth={made('', 24)}=",
     f"password_confirmation={S}",
     f"ENCRYPTION_KEY={S}",
